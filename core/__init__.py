@@ -1,0 +1,1 @@
+"""storeloom core: kernel, runtime, virtual store, control plane and agent."""

@@ -1,0 +1,1 @@
+"""Registry, contracts, schema checks, composing and bundles."""

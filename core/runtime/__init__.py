@@ -1,0 +1,1 @@
+"""What runs in a store: durable log, clock, engine, episodes."""

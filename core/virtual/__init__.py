@@ -1,0 +1,1 @@
+"""The virtual store: shoppers, stock, sensors and devices from a seed."""

@@ -1,0 +1,1 @@
+"""Device drivers and their virtual twins, one folder a kind."""

@@ -1,0 +1,1 @@
+"""Built-in solutions, plugins/<pillar>/<scenario>/<solution>.py."""

@@ -1,0 +1,1 @@
+"""JSON Schemas: streams and tables by hand, solutions and catalogue generated."""

@@ -1,0 +1,86 @@
+"""Packaging of storeloom: the folders of this tree become the sub-packages of the import name `storeloom`."""
+
+from pathlib import Path
+import shutil
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+PARTS = ("core", "plugins", "schemas", "studio", "workers", "hardware_adapters")
+VERSION = "0.1.0"
+
+
+class BuildWithCatalogue(build_py):
+    """Ship plugins.toml beside the sub-packages, where the kernel looks for it in a source tree too."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib) / "storeloom"
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / "plugins.toml", target / "plugins.toml")
+
+
+def packages():
+    found = []
+    for part in PARTS:
+        found.append(f"storeloom.{part}")
+        found += [f"storeloom.{part}.{name}" for name in find_packages(part)]
+    return found
+
+
+EXTRAS = {
+    "data": ["polars>=1.20,<2"],
+    "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2"],
+    "forecast": ["numpy>=1.26,<3", "scipy>=1.11,<2", "statsforecast>=2,<3"],
+    "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
+    "report": ["matplotlib>=3.9,<4"],
+    "studio": ["streamlit>=1.45,<2"],
+    "server": ["flask>=3.1,<4", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],
+    "ray": ["ray>=2.40,<3"],
+}
+EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
+EXTRAS["dev"] = sorted(
+    set(EXTRAS["demo"])
+    | {
+        "hypothesis>=6.100,<7",
+        "jsonschema>=4.23,<5",
+        "mypy>=1.11,<3",
+        "pandas>=2.2,<3",
+        "pytest>=8,<10",
+        "pytest-xdist>=3.6,<4",
+        "ruff>=0.6,<1",
+        "types-PyYAML>=6",
+    }
+)
+
+setup(
+    name="storeloom",
+    version=VERSION,
+    description="Plugin-based low-code platform that configures retail stores",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=packages(),
+    package_dir={f"storeloom.{part}": part for part in PARTS},
+    package_data={
+        "storeloom.schemas": ["**/*.json"],
+        "storeloom.core": ["py.typed"],
+        "storeloom.workers": ["**/*.onnx", "**/*.json"],
+    },
+    install_requires=[
+        "apsw>=3.51.3,<4",
+        "jsonschema-rs>=0.30,<1",
+        "orjson>=3.10,<4",
+        "pluggy>=1.5,<2",
+        "pydantic>=2.9,<3",
+        "pyyaml>=6,<7",
+        "rich>=13.7,<16",
+        "tzdata>=2024.1",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["storeloom = storeloom.core.cli:main"]},
+    cmdclass={"build_py": BuildWithCatalogue},
+)

@@ -1,0 +1,1 @@
+"""Pure engines, and the pool that runs them."""
