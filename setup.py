@@ -52,6 +52,7 @@ EXTRAS["dev"] = sorted(
         "pytest-xdist>=3.6,<4",
         "ruff>=0.6,<1",
         "types-PyYAML>=6",
+        "types-jsonschema>=4",
     }
 )
 
@@ -72,6 +73,7 @@ setup(
     },
     install_requires=[
         "apsw>=3.51.3,<4",
+        "biip>=5.2,<6",
         "jsonschema-rs>=0.30,<1",
         "orjson>=3.10,<4",
         "pluggy>=1.5,<2",

@@ -1,0 +1,281 @@
+"""The contract of a solution: what a plugin module declares and what it may touch.
+
+A module holds one subclass of `Solution`: titles, formats, what it puts out, its devices, tables and figures, a `Config`, and handlers
+marked `@on` (streams), `@every` (schedules), `@timer` (alarms that it set itself) and `@on_table`. What it consumes is read from the
+handlers, its id from the file's name, pillar and scenario from the folder. Handlers touch the world only through what they return or
+yield and through the context: `config`, `state`, `timers`, `kpi`, `tables`, `clock`, `store`, `devices`, `workers`, `log`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storeloom.core.kernel.events import Event, Out, out
+from storeloom.core.kernel.hours import StoreHours
+
+__all__ = [
+    "Due",
+    "Event",
+    "Kpi",
+    "Out",
+    "Problem",
+    "Solution",
+    "SolutionConfig",
+    "every",
+    "kpi",
+    "on",
+    "on_table",
+    "out",
+    "setting",
+    "timer",
+]
+
+Effect = Literal["live", "reload", "restart"]
+Load = Literal["light", "vision", "forecast", "optimise"]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class SolutionConfig(BaseModel):
+    """Base of every solution's config: unknown keys are refused, values do not change under a handler."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def setting(
+    default: Any,
+    en: str,
+    zh: str,
+    *,
+    unit: str | None = None,
+    effect: Effect = "live",
+    widget: str | None = None,
+    help_en: str | None = None,
+    help_zh: str | None = None,
+    **limits: Any,
+) -> Any:
+    """One config key: its default, titles in both languages and, where it has one, its unit.
+
+    `effect` says when a change counts: `live` with the next event, `reload` when the solution is made anew with its state kept,
+    `restart` when its process starts again. `widget` names the form's control where the type does not (`secret`, `time`, `polygon`,
+    `product`, `device`, `table`). `limits` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`, `max_length`, `pattern`).
+    """
+    extra: dict[str, Any] = {"x-zh": zh, "x-effect": effect}
+    for key, value in (("x-unit", unit), ("x-widget", widget), ("x-help-zh", help_zh)):
+        if value is not None:
+            extra[key] = value
+    kind = "default_factory" if callable(default) else "default"
+    return Field(**{kind: default}, title=en, description=help_en, json_schema_extra=extra, **limits)
+
+
+class Kpi(NamedTuple):
+    """A named figure of a solution: its unit and its titles."""
+
+    unit: str
+    en: str
+    zh: str
+
+
+def kpi(unit: str, en: str, zh: str) -> Kpi:
+    """Declare a figure: unit (`count`, `%`, `s`, `min`, `currency` in minor units...) and titles."""
+    return Kpi(unit, en, zh)
+
+
+class Problem(NamedTuple):
+    """What a cross-field check of a config found: the key (dotted), the words, and what to do."""
+
+    path: str
+    en: str
+    zh: str
+    remedy_en: str
+    remedy_zh: str
+
+
+class Due(NamedTuple):
+    """A schedule or an alarm that has come due. `time` is the instant it was set for, `key` and `data` are the alarm's own."""
+
+    time: datetime
+    name: str = ""
+    key: str = ""
+    data: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an `@every` handler runs; see `every`."""
+
+    interval: str
+    at: str | None = None
+    weekday: int | None = None
+    only: Literal["always", "open"] = "always"
+
+
+def on(*streams: str) -> Callable[[Handler], Handler]:
+    """The handler takes these streams; a name that ends in `?` is optional (the solution works without a source for it)."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.__dict__["__streams__"] = streams
+        return handler
+
+    return mark
+
+
+def every(
+    interval: str, *, at: str | None = None, weekday: int | None = None, only: Literal["always", "open"] = "always"
+) -> Callable[[Handler], Handler]:
+    """The handler runs on the store's clock.
+
+    `interval`: `30s`, `15m`, `1h` (counted from the store's midnight), `1d`, or `config.KEY` with its unit (`config.step_s`,
+    `config.interval|s`). With `1d`, `at` is `open`, `close`, `HH:MM` in store time, `config.KEY` that holds one of these, each with an
+    offset if wanted (`close-30m`); days on which the store stays closed have no `open` and `close`. `weekday` (1 Monday .. 7 Sunday)
+    thins days to weeks. `only="open"` skips what falls outside opening hours.
+    """
+
+    def mark(handler: Handler) -> Handler:
+        handler.__dict__["__schedule__"] = Schedule(interval, at, weekday, only)
+        return handler
+
+    return mark
+
+
+def timer(name: str) -> Callable[[Handler], Handler]:
+    """The handler takes the alarms that the solution sets with `self.timers.set(name, key, at, data)`."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.__dict__["__timer__"] = name
+        return handler
+
+    return mark
+
+
+def on_table(*tables: str) -> Callable[[Handler], Handler]:
+    """The handler runs when one of these tables was replaced; it is given the table's name."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.__dict__["__tables__"] = tables
+        return handler
+
+    return mark
+
+
+class Clock(Protocol):
+    """The solution's time: the arrival of the event at hand, virtual in a dry run. Never the wall clock."""
+
+    @property
+    def now(self) -> datetime: ...
+
+
+class Timers(Protocol):
+    """Alarms kept with the state: they survive a restart and fire in order of time."""
+
+    def set(self, name: str, key: str, at: datetime, data: Mapping[str, Any] | None = None) -> None: ...
+    def cancel(self, name: str, key: str) -> None: ...
+    def get(self, name: str, key: str) -> datetime | None: ...
+
+
+class Figures(Protocol):
+    """Named figures, kept by store day: sums, shares, last values, and samples for means and quantiles."""
+
+    def add(self, name: str, amount: float = 1) -> None: ...
+    def share(self, name: str, part: float, whole: float) -> None: ...
+    def set(self, name: str, value: float | None) -> None: ...
+    def sample(self, name: str, value: float, how: str = "mean") -> None: ...
+
+
+class Table(Protocol):
+    """One reference table as it stands at the solution's time (rows outside their validity are not seen)."""
+
+    def get(self, *key: Any) -> Mapping[str, Any] | None: ...
+    def rows(self, **where: Any) -> list[Mapping[str, Any]]: ...
+
+
+class Tables(Protocol):
+    """The declared tables by name: `self.tables.products.get(gtin)`."""
+
+    def __getattr__(self, name: str) -> Table: ...
+
+
+class Device(NamedTuple):
+    """A device bound to the solution."""
+
+    id: str
+    kind: str
+    zone: str | None
+    settings: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """The store profile as a solution sees it."""
+
+    id: str
+    format: str
+    currency: str
+    language: str
+    hours: StoreHours
+
+    @property
+    def profile(self) -> Mapping[str, Any]: ...
+
+
+class Context(Protocol):
+    """All that a solution is given; a test can make one from plain values."""
+
+    instance: str
+    state: MutableMapping[str, Any]
+    timers: Timers
+    kpi: Figures
+    tables: Tables
+    clock: Clock
+    store: Store
+    devices: Mapping[str, tuple[Device, ...]]
+    workers: Any
+    log: Any
+
+
+class Solution:
+    """Base of every solution; see the module's text for what a subclass declares."""
+
+    number: ClassVar[int | None] = None
+    zh: ClassVar[str]
+    en: ClassVar[str]
+    purpose_zh: ClassVar[str]
+    formats: ClassVar[tuple[str, ...]]
+    produces: ClassVar[tuple[str, ...]]
+    adapters: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+    kpis: ClassVar[Mapping[str, Kpi]] = {}
+    kinds: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    load: ClassVar[Load] = "light"
+    version: ClassVar[str] = "1.0.0"
+
+    class Config(SolutionConfig):
+        """Nothing to set."""
+
+    def __init__(self, config: Any, context: Context) -> None:
+        self.config = config
+        self.context = context
+        self.state = context.state
+        self.timers = context.timers
+        self.kpi = context.kpi
+        self.tables = context.tables
+        self.clock = context.clock
+        self.store = context.store
+        self.devices = context.devices
+        self.workers = context.workers
+        self.log = context.log
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now
+
+    def say(self, en: str, zh: str) -> str:
+        """The words for people in the store's language."""
+        return zh if self.store.language.startswith("zh") else en
+
+    def start(self) -> Iterable[Out] | Out | None:
+        """Runs once, when the instance is first started in a store, before its first event."""
+        return None

@@ -1,0 +1,115 @@
+"""Events: what flows between devices and solutions, and the ids and times in them.
+
+An event is a fact or a command on a named stream. Ids are ULIDs (48 bits of milliseconds, 80 bits that tell events apart); here those
+80 bits are a hash of what made the event, so that the same cause brings the same id again and a repeat can be told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as a handler sees it. `time` is when it happened, `received` when it arrived; both UTC."""
+
+    stream: str
+    time: datetime
+    data: Mapping[str, Any]
+    id: str = ""
+    store: str = ""
+    source: str = ""
+    received: datetime | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.data
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.data.get(key, default)
+
+    @property
+    def ref(self) -> dict[str, str]:
+        """How another event names this one as its cause."""
+        return {"stream": self.stream, "id": self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """What a handler puts out: a stream's data, without the envelope, which the runtime adds."""
+
+    stream: str
+    data: dict[str, Any]
+
+
+def out(stream: str, data: Mapping[str, Any] | None = None, /, **fields: Any) -> Out:
+    """An output on a stream. Fields that are None are left out; datetimes and dates become RFC 3339 text.
+
+    `data` serves fields whose names Python keeps for itself (`from`, `class`): `out("vision.count", {"from": a}, line="door")`.
+    """
+    merged = {**(data or {}), **fields}
+    return Out(stream, {key: plain(value) for key, value in merged.items() if value is not None})
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can carry it: times and dates as text, tuples as lists, sets sorted."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(item) for item in value)
+    return value
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC as RFC 3339 text, with milliseconds only where there are some."""
+    time = time.astimezone(UTC)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S")
+    if time.microsecond:
+        text += f".{time.microsecond:06d}".rstrip("0")
+    return text + "Z"
+
+
+def parse_time(text: str | datetime) -> datetime:
+    """RFC 3339 text as a time in UTC; ValueError when it is no such text or names no zone."""
+    time = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"time without a zone: {text}")
+    return time.astimezone(UTC)
+
+
+def event_id(time: datetime, *cause: object) -> str:
+    """The ULID of the event that `cause` brings at `time`: the same cause and time give the same id."""
+    millis = int(time.timestamp() * 1000) & ((1 << 48) - 1)
+    digest = hashlib.sha256("|".join(map(str, cause)).encode()).digest()
+    number = (millis << 80) | int.from_bytes(digest[:10], "big")
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def draw(*parts: object, modulus: int = 10_000) -> int:
+    """A draw by hash: SHA-256 of the parts joined with `|`, read as a big-endian integer, modulo `modulus`."""
+    return int.from_bytes(hashlib.sha256("|".join(map(str, parts)).encode()).digest(), "big") % modulus
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an adapter or a virtual device hands in: a stream's data from a source. `time` where the event is older than its arrival."""
+
+    received: datetime
+    stream: str
+    source: str
+    data: dict[str, Any]
+    time: datetime | None = None

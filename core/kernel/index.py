@@ -1,0 +1,223 @@
+"""`storeloom index`: writes what the kernel reads without running plugin code.
+
+From the classes that plugins.toml lists it writes `schemas/solutions/<pillar>/<scenario>/<id>.json` and `schemas/adapters/<kind>/<id>.json`
+(configs as JSON Schema 2020-12) and `schemas/catalogue.json`. `check` compares instead of writing, and refuses a config contract that
+breaks without a new major version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from storeloom.core.kernel.errors import Finding, PluginFault
+from storeloom.core.kernel.registry import (
+    BUILT_IN,
+    Package,
+    _read_toml,
+    import_plugin,
+    listed,
+    solution_class,
+)
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
+    """The generated files of a package (path to text), and what keeps a plugin from being indexed."""
+    listing = _read_toml(package)
+    files: dict[Path, str] = {}
+    findings: list[Finding] = []
+    index: dict[str, Any] = {"version": 1, "solutions": {}, "adapters": {}}
+    scenarios = _scenarios(package, listing)
+    for group, section, plugin_id, settings in listed(listing):
+        try:
+            facts, schema = _plugin(package, group, section, plugin_id, settings["path"], scenarios)
+        except PluginFault as fault:
+            findings += fault.findings
+            continue
+        text = dump(schema)
+        facts["schema_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        files[package.root / facts["schema"]] = text
+        index[group][plugin_id] = facts
+    kinds = package.root / "schemas" / "adapter_kinds.json"
+    if kinds.is_file():
+        index["adapter_kinds"] = json.loads(kinds.read_text(encoding="utf-8"))["kinds"]
+    files[package.index] = dump(index)
+    return files, findings
+
+
+def write(package: Package) -> tuple[list[Path], list[Finding]]:
+    """Write the generated files that differ; nothing is written while there are findings."""
+    files, findings = build(package)
+    findings += breaks(package, files)
+    if findings:
+        return [], findings
+    changed = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path], encoding="utf-8")
+    for path in _orphans(package, files):
+        path.unlink()
+        changed.append(path)
+    return changed, []
+
+
+def check(package: Package) -> list[Finding]:
+    """What `write` would change, as findings."""
+    files, findings = build(package)
+    findings += breaks(package, files)
+    for path, text in files.items():
+        if not path.is_file():
+            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "it is missing"}, file=str(path)))
+        elif path.read_text(encoding="utf-8") != text:
+            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "the class changed"}, file=str(path)))
+    for path in _orphans(package, files):
+        findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "its plugin is gone"}, file=str(path)))
+    return findings
+
+
+def _orphans(package: Package, files: Mapping[Path, str]) -> list[Path]:
+    folders = [package.root / "schemas" / group for group in ("solutions", "adapters")]
+    return sorted(path for folder in folders for path in folder.rglob("*.json") if path not in files)
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False) + "\n"
+
+
+def _scenarios(package: Package, listing: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: body for name, body in listing.get("scenario", {}).items() if "pillar" in body}
+    if package.name == BUILT_IN:
+        return own
+    from storeloom.core.kernel.registry import read_catalogue
+
+    return {**read_catalogue().scenarios, **own}
+
+
+def _plugin(
+    package: Package, group: str, section: str, plugin_id: str, path: str, scenarios: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    file = package.root / path
+    if Path(path).stem != plugin_id and group == "solutions":
+        raise _contract(plugin_id, file, f"its file is called {Path(path).name}", f"Call the file {plugin_id}.py.")
+    if section not in scenarios and group == "solutions":
+        raise _contract(plugin_id, package.listing, f"there is no scenario '{section}'", f"Known: {', '.join(scenarios)}.")
+    module = import_plugin(plugin_id, package, path)
+    if group == "solutions":
+        cls, _ = solution_class(plugin_id, file, module)
+        pillar = scenarios[section]["pillar"]
+        facts = solution_facts(plugin_id, cls, file)
+        facts |= {"pillar": pillar, "scenario": section, "schema": f"schemas/solutions/{pillar}/{section}/{plugin_id}.json"}
+        facts["hooks"] = sorted(name for name in vars(module) if name.startswith("storeloom_"))
+    else:
+        cls = adapter_class(plugin_id, file, module)
+        facts = {"en": cls.en, "zh": cls.zh, "kind": section, "version": cls.version}
+        facts |= {"feeds": list(cls.feeds), "takes": list(cls.takes), **_purpose(plugin_id, cls, file, module)}
+        facts["schema"] = f"schemas/adapters/{section}/{plugin_id}.json"
+    facts["path"] = path
+    return facts, config_schema(plugin_id, cls, group)
+
+
+def solution_facts(plugin_id: str, cls: Any, file: Path) -> dict[str, Any]:
+    """All that the catalogue says of a solution class; PluginFault when the declaration has a hole."""
+    module = inspect.getmodule(cls)
+    for name in ("zh", "en", "purpose_zh", "formats", "produces"):
+        if not getattr(cls, name, None):
+            raise _contract(plugin_id, file, f"{cls.__name__} does not declare '{name}'", f"Add {name} = ... to the class.")
+    handlers = [member for _, member in inspect.getmembers(cls, callable) if hasattr(member, "__dict__")]
+    consumes: dict[str, bool] = {}
+    for handler in handlers:
+        for stream in handler.__dict__.get("__streams__", ()):
+            name = stream.rstrip("?")
+            consumes[name] = consumes.get(name, True) and stream.endswith("?")
+    for kpi_id, figure in cls.kpis.items():
+        if len(tuple(figure)) != 3:
+            raise _contract(plugin_id, file, f"kpis['{kpi_id}'] is no kpi(unit, en, zh)", "Use kpi(unit, en, zh).")
+    return {
+        "number": cls.number,
+        "en": cls.en,
+        "zh": cls.zh,
+        **_purpose(plugin_id, cls, file, module),
+        "formats": list(cls.formats),
+        "load": cls.load,
+        "version": cls.version,
+        "consumes": sorted(name + "?" * optional for name, optional in consumes.items()),
+        "produces": list(cls.produces),
+        "adapters": list(cls.adapters),
+        "reads": list(cls.reads),
+        "kpis": {name: figure._asdict() for name, figure in cls.kpis.items()},
+        "kinds": {name: {"en": en, "zh": zh} for name, (en, zh) in cls.kinds.items()},
+    }
+
+
+def _purpose(plugin_id: str, cls: Any, file: Path, module: Any) -> dict[str, str]:
+    text = inspect.getdoc(module)
+    if not text:
+        raise _contract(plugin_id, file, "the module has no docstring", "Say in it what the plugin is for, and its limits.")
+    return {"purpose_en": " ".join(text.split("\n\n")[0].split()), "purpose_zh": cls.purpose_zh}
+
+
+def adapter_class(plugin_id: str, file: Path, module: Any) -> Any:
+    """The one subclass of `Adapter` that a module defines."""
+    from storeloom.core.kernel.adapter import Adapter
+
+    found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Adapter) and v.__module__ == module.__name__]
+    if len(found) != 1:
+        raise _contract(plugin_id, file, f"it defines {len(found)} subclasses of Adapter", "Define exactly one.")
+    return found[0]
+
+
+def config_schema(plugin_id: str, cls: Any, group: str) -> dict[str, Any]:
+    """The JSON Schema of a class's config: titles and units in both languages, no reference left open."""
+    body: dict[str, Any] = cls.Config.model_json_schema()
+    body.pop("title", None)
+    if not cls.Config.__doc__ or cls.Config.__doc__ == cls.Config.__base__.__doc__:
+        body.pop("description", None)
+    return {"$schema": DIALECT, "$id": f"storeloom:{group}/{plugin_id}", "title": cls.en, "x-zh": cls.zh, **body}
+
+
+def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFault:
+    return PluginFault(Finding("SL-PLG-03", {"id": plugin_id, "reason": reason, "remedy": remedy}, file=str(file)))
+
+
+def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
+    """Config contracts on disk that the new ones break (a key gone, a type or range narrower, a new required key) under the same major."""
+    if not package.index.is_file():
+        return []
+    old_index = json.loads(package.index.read_text(encoding="utf-8"))
+    new_index = json.loads(files[package.index])
+    findings = []
+    for group in ("solutions", "adapters"):
+        for plugin_id, new in new_index[group].items():
+            old = old_index.get(group, {}).get(plugin_id)
+            if not old or old["version"].split(".")[0] != new["version"].split(".")[0]:
+                continue
+            old_file = package.root / old["schema"]
+            if old_file.is_file():
+                reasons = narrowed(json.loads(old_file.read_text(encoding="utf-8")), json.loads(files[package.root / new["schema"]]))
+                findings += [Finding("SL-PLG-07", {"id": plugin_id, "reason": r}, file=str(package.root / new["path"])) for r in reasons]
+    return findings
+
+
+def narrowed(old: Mapping[str, Any], new: Mapping[str, Any], at: str = "") -> list[str]:
+    """In words, how a schema refuses what the old one took; keys, types, enumerations and bounds are compared."""
+    reasons = []
+    old_keys, new_keys = old.get("properties", {}), new.get("properties", {})
+    reasons += [f"key '{at}{key}' is gone" for key in old_keys if key not in new_keys]
+    reasons += [f"key '{at}{key}' is now required" for key in new.get("required", ()) if key not in old.get("required", ())]
+    for key in old_keys.keys() & new_keys.keys():
+        reasons += narrowed(old_keys[key], new_keys[key], f"{at}{key}.")
+    place = at.rstrip(".")
+    if old.get("type") != new.get("type") and (old.get("type"), new.get("type")) != ("integer", "number"):
+        reasons.append(f"'{place}' changed its type from {old.get('type')} to {new.get('type')}")
+    if "enum" in new and set(map(str, old.get("enum", new["enum"]))) - set(map(str, new["enum"])):
+        reasons.append(f"'{place}' allows fewer values")
+    for bound, sign in (("minimum", 1), ("maximum", -1)):
+        if bound in new and (bound not in old or sign * new[bound] > sign * old[bound]):
+            reasons.append(f"'{place}' has a narrower {bound}: {old.get(bound)} -> {new[bound]}")
+    return sorted(reasons)

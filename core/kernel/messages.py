@@ -1,0 +1,383 @@
+"""The words of every finding, in English and Chinese, one entry a code.
+
+Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, RUN runtime,
+LOG the store log, INP real input, CLI the command line.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SEVERITIES = ("error", "warning", "info")
+
+
+class Message(NamedTuple):
+    severity: str
+    en: str
+    zh: str
+    fix_en: str = ""
+    fix_zh: str = ""
+
+
+MESSAGES: dict[str, Message] = {
+    # documents
+    "SL-DOC-01": Message(
+        "error",
+        "File not found: {file}.",
+        "找不到文件：{file}。",
+        "Check the path; paths in a document are relative to that document.",
+        "请检查路径；文档中的路径相对于该文档所在目录。",
+    ),
+    "SL-DOC-02": Message(
+        "error", "Cannot read {file}: {reason}.", "无法读取 {file}：{reason}。", "{remedy}", "请检查文件内容与权限后重试。"
+    ),
+    "SL-DOC-03": Message(
+        "error",
+        "Not a valid document: {reason}.",
+        "文档格式错误：{reason}。",
+        "{remedy}",
+        "请改正该处语法后重试。",
+    ),
+    "SL-DOC-04": Message(
+        "error",
+        "This document says format '{got}'; a {wanted} is needed here.",
+        "该文档的 format 为“{got}”，此处需要 {wanted}。",
+        'Set format = "{allowed}".',
+        '请设置 format = "{allowed}"。',
+    ),
+    # plugins
+    "SL-PLG-01": Message(
+        "error",
+        "No {what} '{id}' in the catalogue.{hint_en}",
+        "目录中没有{what_zh}“{id}”。{hint_zh}",
+        "List what there is: storeloom catalogue.",
+        "可用 storeloom catalogue 查看全部。",
+    ),
+    "SL-PLG-02": Message(
+        "error",
+        "Plugin '{id}' cannot be imported: {reason}.",
+        "插件“{id}”无法导入：{reason}。",
+        "Mend that line, or set enabled = false for it in plugins.toml; the other plugins are not affected.",
+        "请修复该行，或在 plugins.toml 中将其 enabled 设为 false；其他插件不受影响。",
+    ),
+    "SL-PLG-03": Message(
+        "error",
+        "Plugin '{id}' breaks the plugin contract: {reason}.",
+        "插件“{id}”不符合插件约定：{reason}。",
+        "{remedy}",
+        "请按约定修改该模块。",
+    ),
+    "SL-PLG-04": Message(
+        "error",
+        "'{id}' stands in {listing} but not in the static index {index}.",
+        "“{id}”列于 {listing}，但静态索引 {index} 中没有。",
+        "Run: storeloom index",
+        "请运行：storeloom index",
+    ),
+    "SL-PLG-05": Message(
+        "error",
+        "'{id}' of package {package} clashes with {other}; the first one stays, this one is left out.",
+        "软件包 {package} 的“{id}”与 {other} 冲突；保留先注册者，忽略后者。",
+        "Rename one of them (the id is the file's name).",
+        "请为其中之一改名（id 即文件名）。",
+    ),
+    "SL-PLG-06": Message(
+        "error",
+        "The plugin listing of {package} cannot be used: {reason}.",
+        "无法使用 {package} 的插件清单：{reason}。",
+        "Mend plugins.toml, or uninstall the package; the other packages are not affected.",
+        "请修复 plugins.toml 或卸载该软件包；其他软件包不受影响。",
+    ),
+    "SL-PLG-07": Message(
+        "error",
+        "'{id}' changed its config contract without a new version: {reason}.",
+        "“{id}”改变了配置约定却未升级版本：{reason}。",
+        "Raise `version` to a new major version and add the hook storeloom_migrate_config.",
+        "请提升主版本号 version，并实现 storeloom_migrate_config 钩子。",
+    ),
+    "SL-PLG-08": Message(
+        "error",
+        "Generated file {file} is stale: {reason}.",
+        "生成文件 {file} 已过期：{reason}。",
+        "Run: storeloom index",
+        "请运行：storeloom index",
+    ),
+    "SL-PLG-09": Message(
+        "error",
+        "'{id}' is switched off in {listing}.",
+        "“{id}”已在 {listing} 中停用。",
+        "Set enabled = true there, or take it out of the bundle.",
+        "请在其中将 enabled 设为 true，或从方案包中移除。",
+    ),
+    # configs, tables, events
+    "SL-CFG-01": Message(
+        "error",
+        "Wrong type: got {got} ({got_type}); allowed: {allowed}.",
+        "类型错误：当前为 {got}（{got_type}）；允许：{allowed}。",
+        "{remedy_en}",
+        "{remedy_zh}",
+    ),
+    "SL-CFG-02": Message(
+        "error",
+        "Unknown key '{key}' ({got}).{hint_en}  Known: {known}.",
+        "未知的键“{key}”（{got}）。{hint_zh}  可用的键：{known}。",
+        "Rename or delete the key.",
+        "请改名或删除该键。",
+    ),
+    "SL-CFG-03": Message(
+        "error",
+        "Value {got} is outside what is allowed: {allowed}.",
+        "值 {got} 超出允许范围：{allowed}。",
+        "{remedy_en}",
+        "{remedy_zh}",
+    ),
+    "SL-CFG-04": Message(
+        "error",
+        "Key '{key}' is missing; needed: {known}.",
+        "缺少键“{key}”；必需：{known}。",
+        "Add the key.",
+        "请补上该键。",
+    ),
+    "SL-CFG-05": Message("error", "{problem}", "{problem}", "{remedy}", "{remedy}"),
+    "SL-CFG-06": Message(
+        "error",
+        "A runtime profile cannot switch '{key}': it takes effect by {effect}.",
+        "运行档案不能切换“{key}”：该键需要{effect_zh}才生效。",
+        "Switch only keys that take effect live: {known}.",
+        "只能切换即时生效的键：{known}。",
+    ),
+    # wiring
+    "SL-WIR-01": Message(
+        "error",
+        "Nothing provides stream '{stream}', which {instance} needs.  Could provide it: {providers}.",
+        "没有来源提供 {instance} 所需的数据流“{stream}”。可提供者：{providers}。",
+        "Add one of these solutions or a device of one of these kinds.",
+        "请添加其中一个方案或该类设备。",
+    ),
+    "SL-WIR-02": Message(
+        "error",
+        "Cyclic wiring: {cycle}; none of them can start, for no source outside feeds {streams}.",
+        "连线成环：{cycle}；环外没有来源提供 {streams}，均无法启动。",
+        "Add a source from outside the ring for one of these streams: {providers}.",
+        "请在环外为其中一个数据流添加来源：{providers}。",
+    ),
+    "SL-WIR-03": Message(
+        "info",
+        "Feedback loop: {cycle}.",
+        "存在反馈回路：{cycle}。",
+        "Nothing to do if it is meant; a loop that never settles is stopped by the runtime.",
+        "如属有意可忽略；不收敛的回路会被运行时中止。",
+    ),
+    "SL-WIR-04": Message(
+        "error",
+        "{instances} all command '{stream}' on {device}; only one may.",
+        "{instances} 都向 {device} 发送“{stream}”指令；只允许一个。",
+        "Bind them to different devices, or list their order under [arbitrate].",
+        "请绑定到不同设备，或在 [arbitrate] 中列出优先次序。",
+    ),
+    "SL-WIR-05": Message(
+        "info",
+        "Optional stream '{stream}' of {instance} has no source; that part of it rests.",
+        "{instance} 的可选数据流“{stream}”没有来源；相应功能不启用。",
+        "Could provide it: {providers}.",
+        "可提供者：{providers}。",
+    ),
+    "SL-WIR-06": Message(
+        "error",
+        "'{source}' under from cannot provide '{stream}'.",
+        "from 中的“{source}”不能提供“{stream}”。",
+        "Known sources here: {known}.",
+        "此处可用来源：{known}。",
+    ),
+    # devices
+    "SL-DEV-01": Message(
+        "error",
+        "{instance} needs a device of kind {kind}; the store has none.",
+        "{instance} 需要 {kind} 类设备；门店没有。",
+        "Add one under [devices] of the store profile, or take the solution out.",
+        "请在门店档案的 [devices] 中添加，或移除该方案。",
+    ),
+    "SL-DEV-02": Message(
+        "error",
+        "No device '{device}' in the store.{hint_en}",
+        "门店没有设备“{device}”。{hint_zh}",
+        "Devices of kind {kind}: {known}.",
+        "{kind} 类设备：{known}。",
+    ),
+    "SL-DEV-03": Message(
+        "error",
+        "Device '{device}' is of kind {got}; {instance} needs {kind}.",
+        "设备“{device}”为 {got} 类；{instance} 需要 {kind}。",
+        "Devices of kind {kind}: {known}.",
+        "{kind} 类设备：{known}。",
+    ),
+    "SL-DEV-04": Message(
+        "error",
+        "{instance} takes no device of kind '{kind}'.",
+        "{instance} 不使用“{kind}”类设备。",
+        "It takes: {known}.",
+        "可用类别：{known}。",
+    ),
+    # formats and capacity
+    "SL-FMT-01": Message(
+        "error",
+        "{instance} is made for {known}; this store is a {got}.",
+        "{instance} 适用于 {known}；本店为 {got}。",
+        "Take it out, or choose one for this format: storeloom catalogue --format {got}.",
+        "请移除，或查找适用方案：storeloom catalogue --format {got}。",
+    ),
+    "SL-CAP-01": Message(
+        "error",
+        "The bundle needs about {need} {unit}; the store's edge host has {have}.  Heaviest: {heaviest}.",
+        "方案包约需 {need} {unit}；门店边缘主机只有 {have}。占用最多：{heaviest}。",
+        "Raise edge.{key} of the store, or take out one of the heaviest.",
+        "请提高门店 edge.{key}，或移除占用最多的方案。",
+    ),
+    # bundles
+    "SL-BND-01": Message(
+        "error",
+        "The bundle's digest does not match its content: it was changed after packing.",
+        "方案包摘要与内容不符：打包后被改动。",
+        "Pack it again from its source: storeloom pack FILE.",
+        "请由源文件重新打包：storeloom pack FILE。",
+    ),
+    "SL-BND-02": Message(
+        "error",
+        "Locked {what} '{id}' {locked}, but {installed} is installed here.",
+        "锁定的{what_zh}“{id}”为 {locked}，此处安装的是 {installed}。",
+        "Install the locked version, or compose and pack anew.",
+        "请安装锁定的版本，或重新组合并打包。",
+    ),
+    "SL-BND-03": Message(
+        "error",
+        "The bundle names no store.",
+        "方案包没有指定门店。",
+        'Add store = "FILE" or a [store] table.',
+        '请添加 store = "FILE" 或 [store] 表。',
+    ),
+    "SL-BND-04": Message(
+        "error",
+        "The bundle has no solutions.",
+        "方案包没有任何方案。",
+        "Add one: [solutions.smart_cart]; list them with storeloom catalogue.",
+        "请添加一个：[solutions.smart_cart]；用 storeloom catalogue 查看。",
+    ),
+    # episodes
+    "SL-EPI-01": Message(
+        "error",
+        "Not an episode: {reason}.",
+        "不是有效的情景文件：{reason}。",
+        "{remedy}",
+        "请对照情景文件格式修改。",
+    ),
+    # runtime
+    "SL-RUN-01": Message(
+        "error",
+        "{instance} put out {stream}, which it does not declare.",
+        "{instance} 输出了未声明的数据流 {stream}。",
+        "Add it to `produces`, or do not put it out. Declared: {known}.",
+        "请在 produces 中声明，或不要输出。已声明：{known}。",
+    ),
+    "SL-RUN-02": Message(
+        "error",
+        "{instance} put out a {stream} that does not fit its schema: {reason}.",
+        "{instance} 输出的 {stream} 不符合其模式：{reason}。",
+        "Mend the handler; the stream's fields stand in schemas/streams.",
+        "请修正处理函数；字段见 schemas/streams。",
+    ),
+    "SL-RUN-03": Message(
+        "error",
+        "{instance} read table '{table}', which it does not declare.",
+        "{instance} 读取了未声明的数据表“{table}”。",
+        "Add it to `tables`. Declared: {known}.",
+        "请在 tables 中声明。已声明：{known}。",
+    ),
+    "SL-RUN-04": Message(
+        "error",
+        "{instance} commanded device '{device}' by {stream}, which is not bound to it.",
+        "{instance} 通过 {stream} 指挥了未绑定的设备“{device}”。",
+        "Bind the device under solutions.{instance}.devices. Bound: {known}.",
+        "请在 solutions.{instance}.devices 中绑定。已绑定：{known}。",
+    ),
+    "SL-RUN-05": Message(
+        "error",
+        "{instance} failed in {handler}: {reason}.",
+        "{instance} 在 {handler} 中出错：{reason}。",
+        "The event was left out and its changes were undone; the other solutions go on.",
+        "该事件已跳过且改动已撤销；其他方案继续运行。",
+    ),
+    "SL-RUN-06": Message(
+        "error",
+        "An event's wiring never settles: more than {limit} hops, last {stream} of {instance}.",
+        "事件在连线中不收敛：超过 {limit} 跳，最后为 {instance} 的 {stream}。",
+        "Break the loop in the bundle's wiring.",
+        "请在方案包连线中断开回路。",
+    ),
+    "SL-RUN-07": Message(
+        "error",
+        "{instance} put out {stream} of kind '{kind}', which it does not declare.",
+        "{instance} 输出了未声明的类别“{kind}”（{stream}）。",
+        "Add it to `kinds`. Declared: {known}.",
+        "请在 kinds 中声明。已声明：{known}。",
+    ),
+    "SL-RUN-08": Message(
+        "error",
+        "{instance} set figure '{kpi}', which it does not declare.",
+        "{instance} 写入了未声明的指标“{kpi}”。",
+        "Add it to `kpis`. Declared: {known}.",
+        "请在 kpis 中声明。已声明：{known}。",
+    ),
+    # the store log
+    "SL-LOG-01": Message(
+        "error",
+        "The store log {file} cannot be used: {reason}.",
+        "门店日志 {file} 无法使用：{reason}。",
+        "It was left as it is. Restore it from a copy, or keep it aside and start with a new --data folder.",
+        "文件未被改动。请从备份恢复，或将其移开并用新的 --data 目录启动。",
+    ),
+    "SL-LOG-02": Message(
+        "error",
+        "Record {seq} of the store log {file} is damaged: {reason}.",
+        "门店日志 {file} 的第 {seq} 条记录损坏：{reason}。",
+        "All records before it are whole. Restore the file from a copy.",
+        "此前的记录完好。请从备份恢复该文件。",
+    ),
+    "SL-LOG-03": Message(
+        "error",
+        "SQLite {version} can lose data in WAL mode (versions 3.7.0 to 3.51.2 but for the mended branches).",
+        "SQLite {version} 在 WAL 模式下可能丢失数据（3.7.0 至 3.51.2，已修复分支除外）。",
+        "Install apsw 3.51.3 or later: pip install 'apsw>=3.51.3'.",
+        "请安装 apsw 3.51.3 以上版本：pip install 'apsw>=3.51.3'。",
+    ),
+    "SL-LOG-04": Message(
+        "error",
+        "The data folder {file} belongs to store '{got}'; this bundle is for '{wanted}'.",
+        "数据目录 {file} 属于门店“{got}”；该方案包用于“{wanted}”。",
+        "Choose another --data folder.",
+        "请使用其他 --data 目录。",
+    ),
+    # real input
+    "SL-INP-01": Message(
+        "error",
+        "Cannot take in {file}: {reason}.",
+        "无法读入 {file}：{reason}。",
+        "{remedy}",
+        "请更换或修复该文件。",
+    ),
+    "SL-INP-02": Message(
+        "error",
+        "An incoming {stream} does not fit its schema: {reason}.",
+        "输入的 {stream} 不符合其模式：{reason}。",
+        "Mend the source '{source}'; the event was refused.",
+        "请修正来源“{source}”；该事件已被拒收。",
+    ),
+    "SL-INP-03": Message(
+        "error",
+        "{what} needs the extra '{extra}'.",
+        "{what} 需要扩展组件“{extra}”。",
+        "Install it: pip install 'storeloom[{extra}]'.",
+        "请安装：pip install 'storeloom[{extra}]'。",
+    ),
+    # the command line
+    "SL-CLI-01": Message("error", "{reason}.", "{reason}。", "See: storeloom {command} --help", "参见：storeloom {command} --help"),
+}

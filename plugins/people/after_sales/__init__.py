@@ -1,0 +1,1 @@
+"""After-sales and complaints (售后投诉)."""

@@ -1,0 +1,1 @@
+"""In-store experience (用户体验互动)."""

@@ -1,0 +1,1 @@
+"""Shopping-guide management (导购管理)."""

@@ -1,0 +1,1 @@
+"""Member management (会员管理)."""

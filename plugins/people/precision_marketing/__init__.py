@@ -1,0 +1,1 @@
+"""Precision marketing (精准营销)."""

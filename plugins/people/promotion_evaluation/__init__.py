@@ -1,0 +1,1 @@
+"""Promotion evaluation (营促销评估)."""

@@ -1,0 +1,1 @@
+"""Flexible staffing (灵活用工)."""

@@ -1,0 +1,1 @@
+"""Staffing and shifts (员工优化与排班)."""

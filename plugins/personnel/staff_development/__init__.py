@@ -1,0 +1,1 @@
+"""Staff development (员工发展)."""

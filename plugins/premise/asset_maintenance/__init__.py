@@ -1,0 +1,1 @@
+"""Asset maintenance (门店资产运维管理)."""

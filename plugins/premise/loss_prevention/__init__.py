@@ -1,0 +1,1 @@
+"""Loss prevention (防损管理)."""

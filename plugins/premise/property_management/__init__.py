@@ -1,0 +1,1 @@
+"""Property management (物业管理)."""

@@ -1,0 +1,1 @@
+"""Wi-Fi hot spots (WIFI/网络热点管理)."""

@@ -1,0 +1,1 @@
+"""Shelf gaps and replenishment (货架缺货补货管理)."""

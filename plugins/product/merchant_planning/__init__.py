@@ -1,0 +1,1 @@
+"""Merchant planning (商户规划)."""

@@ -1,0 +1,1 @@
+"""Stock handling (理货管理)."""
