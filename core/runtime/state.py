@@ -1,0 +1,243 @@
+"""What an instance keeps between events: state by key, alarms, and figures. All of it is JSON and can be undone a handler at a time."""
+
+from __future__ import annotations
+
+import heapq
+import statistics
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from storeloom.core.kernel.contract import Kpi
+from storeloom.core.kernel.errors import ContractFault, Finding
+from storeloom.core.runtime.log import instant, micros
+
+SAMPLES_A_DAY = 10_000
+
+
+class State(MutableMapping[str, Any]):
+    """A solution's state: string keys, each with one JSON value.
+
+    A value that was read may be changed in place; after the handler every value that it touched is written again if it differs. With
+    `strict` the value is read back from its JSON each time, which shows what would not survive a restart.
+    """
+
+    def __init__(self, stored: Mapping[str, bytes] | None = None, *, strict: bool = False) -> None:
+        self._bytes: dict[str, bytes] = dict(stored or {})
+        self._live: dict[str, Any] = {}
+        self._touched: set[str] = set()
+        self._dirty: set[str] = set()
+        self._strict = strict
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._live:
+            self._live[key] = orjson.loads(self._bytes[key])
+        elif self._live[key] is _GONE:
+            raise KeyError(key)
+        self._touched.add(key)
+        return self._live[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"state keys are text, got {key!r}")
+        self._live[key] = value
+        self._touched.add(key)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._touched.add(key)
+        self._live[key] = _GONE
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._live:
+            return self._live[key] is not _GONE
+        return key in self._bytes
+
+    def __iter__(self) -> Iterator[str]:
+        keys = dict.fromkeys([*self._bytes, *self._live])
+        return iter([key for key in keys if key in self])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def keep(self) -> None:
+        """The handler succeeded: what it touched becomes the state. TypeError when a value is not JSON."""
+        for key in self._touched:
+            value = self._live[key]
+            if value is _GONE:
+                if self._bytes.pop(key, None) is not None:
+                    self._dirty.add(key)
+                del self._live[key]
+                continue
+            data = orjson.dumps(value)
+            if self._bytes.get(key) != data:
+                self._bytes[key] = data
+                self._dirty.add(key)
+            if self._strict:
+                del self._live[key]
+        self._touched.clear()
+
+    def undo(self) -> None:
+        """The handler failed: what it touched is as before."""
+        for key in self._touched:
+            self._live.pop(key, None)
+        self._touched.clear()
+
+    def changes(self) -> list[tuple[str, bytes | None]]:
+        """Keys written or deleted since the last call, for the log."""
+        changed = [(key, self._bytes.get(key)) for key in sorted(self._dirty)]
+        self._dirty.clear()
+        return changed
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it, as plain JSON."""
+        return {key: orjson.loads(data) for key, data in sorted(self._bytes.items())}
+
+
+_GONE = object()
+
+
+class Alarms:
+    """The alarms that an instance set; see `contract.Timers`."""
+
+    def __init__(self, stored: list[tuple[str, str, int, bytes]] | None = None) -> None:
+        self._due = {(name, key): (due, data) for name, key, due, data in stored or []}
+        self._before: dict[tuple[str, str], tuple[int, bytes] | None] = {}
+        self._dirty: set[tuple[str, str]] = set()
+        self._heap = [(due, *which) for which, (due, _) in self._due.items()]
+        heapq.heapify(self._heap)
+
+    def set(self, name: str, key: str, at: datetime, data: Mapping[str, Any] | None = None) -> None:
+        self._change((name, key), (micros(at), orjson.dumps(data or {})))
+
+    def cancel(self, name: str, key: str) -> None:
+        if (name, key) in self._due:
+            self._change((name, key), None)
+
+    def get(self, name: str, key: str) -> datetime | None:
+        found = self._due.get((name, key))
+        return instant(found[0]) if found else None
+
+    def _change(self, which: tuple[str, str], value: tuple[int, bytes] | None) -> None:
+        self._before.setdefault(which, self._due.get(which))
+        if value is None:
+            self._due.pop(which, None)
+        else:
+            self._due[which] = value
+            heapq.heappush(self._heap, (value[0], *which))
+
+    def next(self) -> tuple[int, str, str] | None:
+        """The earliest alarm: due (microseconds), name, key."""
+        while self._heap:
+            due, name, key = self._heap[0]
+            if self._due.get((name, key), (None,))[0] == due:
+                return self._heap[0]
+            heapq.heappop(self._heap)
+        return None
+
+    def take(self, name: str, key: str) -> Mapping[str, Any]:
+        """Remove a due alarm; its data."""
+        data = self._due[(name, key)][1]
+        self._change((name, key), None)
+        loaded: Mapping[str, Any] = orjson.loads(data)
+        return loaded
+
+    def keep(self) -> None:
+        self._dirty |= self._before.keys()
+        self._before.clear()
+
+    def undo(self) -> None:
+        for which, value in self._before.items():
+            if value is None:
+                self._due.pop(which, None)
+            else:
+                self._due[which] = value
+                heapq.heappush(self._heap, (value[0], *which))
+        self._before.clear()
+
+    def changes(self) -> list[tuple[str, str, int | None, bytes]]:
+        changed: list[tuple[str, str, int | None, bytes]] = []
+        for name, key in sorted(self._dirty):
+            due, data = self._due.get((name, key), (None, b"{}"))
+            changed.append((name, key, due, data))
+        self._dirty.clear()
+        return changed
+
+
+class FigureBook:
+    """An instance's figures by store day; see `contract.Figures`. Whole-run values merge the days."""
+
+    def __init__(self, instance: str, declared: Mapping[str, Kpi], state: State, day: Callable[[], str]) -> None:
+        self._instance, self._declared, self._state, self._day = instance, declared, state, day
+
+    def add(self, name: str, amount: float = 1) -> None:
+        cell = self._cell(name, {"sum": 0})
+        cell["sum"] += amount
+
+    def share(self, name: str, part: float, whole: float) -> None:
+        cell = self._cell(name, {"part": 0, "whole": 0})
+        cell["part"] += part
+        cell["whole"] += whole
+
+    def set(self, name: str, value: float | None) -> None:
+        self._cell(name, {"value": None})["value"] = value
+
+    def sample(self, name: str, value: float, how: str = "mean") -> None:
+        """A value to be summed up as `mean`, `median`, `max`, `min` or a percentile such as `p95`."""
+        cell = self._cell(name, {"how": how, "n": 0, "total": 0, "values": []})
+        cell["n"] += 1
+        cell["total"] += value
+        if how != "mean" and len(cell["values"]) < SAMPLES_A_DAY:
+            cell["values"].append(value)
+
+    def _cell(self, name: str, empty: dict[str, Any]) -> dict[str, Any]:
+        if name not in self._declared:
+            args = {"instance": self._instance, "kpi": name, "known": list(self._declared)}
+            raise ContractFault(Finding("SL-RUN-08", args))
+        day = self._state.setdefault(self._day(), {})
+        cell: dict[str, Any] = day.setdefault(name, empty)
+        return cell
+
+    def days(self) -> list[str]:
+        return sorted(self._state)
+
+    def values(self, day: str | None = None) -> dict[str, float | None]:
+        """Each declared figure, over one store day or over all."""
+        days = self.days() if day is None else [day]
+        book = self._state.snapshot()
+        return {name: summed([book[d][name] for d in days if name in book.get(d, {})], figure) for name, figure in self._declared.items()}
+
+
+def summed(cells: list[dict[str, Any]], figure: Kpi) -> float | None:
+    """Merge a figure's cells; with none of them, 0 for what is counted and None for what is measured."""
+    if not cells:
+        return 0 if figure.unit in ("count", "currency", "minor", "kWh", "minor units") else None
+    kind = cells[0]
+    if "sum" in kind:
+        return float(sum(cell["sum"] for cell in cells))
+    if "whole" in kind:
+        whole = sum(cell["whole"] for cell in cells)
+        scale = 100 if figure.unit == "%" else 1
+        return float(scale * sum(cell["part"] for cell in cells) / whole) if whole else None
+    if "value" in kind:
+        last: float | None = cells[-1]["value"]
+        return last
+    return _sampled(cells)
+
+
+def _sampled(cells: list[dict[str, Any]]) -> float | None:
+    how = cells[0]["how"]
+    if how == "mean":
+        return float(sum(cell["total"] for cell in cells)) / sum(cell["n"] for cell in cells)
+    values = sorted(value for cell in cells for value in cell["values"])
+    if how == "median":
+        return float(statistics.median(values))
+    if how in ("max", "min"):
+        return float(values[-1] if how == "max" else values[0])
+    rank = float(how.removeprefix("p")) / 100 * (len(values) - 1)
+    low = int(rank)
+    high = min(low + 1, len(values) - 1)
+    return float(values[low] + (values[high] - values[low]) * (rank - low))
