@@ -1,0 +1,92 @@
+"""Zones: who is in, who came, who left, and how long they stayed.
+
+State and results are JSON; each function takes the old state and returns the new one, so a solution may keep it anywhere. Polygons
+and points share one plane: picture shares or floor metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storeloom.workers.vision.boxes import Point
+from storeloom.workers.vision.errors import GeometryError
+
+State = dict[str, Any]
+EDGE = 1e-12
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One track's stay that ended: first and last sight inside, in seconds."""
+
+    track: str
+    from_s: float
+    to_s: float
+
+    @property
+    def dwell_s(self) -> float:
+        return self.to_s - self.from_s
+
+
+@dataclass(frozen=True)
+class ZoneStep:
+    """A zone after one frame: `present` gives each track's dwell so far in seconds, `entered` and `left` what changed."""
+
+    present: Mapping[str, float]
+    entered: tuple[str, ...]
+    left: tuple[Stay, ...]
+
+    @property
+    def occupancy(self) -> int:
+        return len(self.present)
+
+
+def contains(polygon: Sequence[Sequence[float]], point: Sequence[float]) -> bool:
+    """Whether a point lies in a simple polygon, its border included (even-odd rule)."""
+    if len(polygon) < 3:
+        raise GeometryError(f"A polygon of {len(polygon)} corners spans nothing.", "polygon", "Give three corners or more.")
+    x, y = point[0], point[1]
+    inside = False
+    for k, (bx, by) in enumerate((p[0], p[1]) for p in polygon):
+        ax, ay = polygon[k - 1][0], polygon[k - 1][1]
+        turn = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+        if abs(turn) <= EDGE and min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by):
+            return True
+        if (ay > y) != (by > y) and x < ax + (y - ay) * (bx - ax) / (by - ay):
+            inside = not inside
+    return inside
+
+
+def step(
+    state: Mapping[str, Any],
+    polygon: Sequence[Sequence[float]],
+    points: Mapping[str, Point],
+    t_s: float,
+    *,
+    vanish_s: float = 2.0,
+    leave_s: float = 0.0,
+) -> tuple[State, ZoneStep]:
+    """Advance by one frame: `points` by track at `t_s`; with no points it serves as a timer.
+
+    A stay ends when its track is seen outside and was last seen inside more than `leave_s` ago, or is not seen at all for more than
+    `vanish_s` (or `leave_s`, if that is longer); either way it is dated to the last sight inside. A return before that is the same stay.
+    State: {track: [first sight inside, last sight inside]} in seconds.
+    """
+    after: State = {track: list(entry) for track, entry in state.items()}
+    entered, left = [], []
+    inside = {track for track, point in points.items() if contains(polygon, point)}
+    for track in inside & after.keys():
+        after[track][1] = t_s
+    for track in points:
+        if track in inside and track not in after:
+            after[track] = [t_s, t_s]
+            entered.append(track)
+    for track, (first_s, last_s) in list(after.items()):
+        patience_s = leave_s if track in points else max(vanish_s, leave_s)
+        if track not in inside and t_s - last_s > patience_s:
+            left.append(Stay(track, first_s, last_s))
+            del after[track]
+    present = {track: last_s - first_s for track, (first_s, last_s) in after.items()}
+    return after, ZoneStep(present, tuple(entered), tuple(left))
