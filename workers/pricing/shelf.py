@@ -1,0 +1,146 @@
+"""What a shelf label shows: the price that anyone pays for one piece (or kilogram) at a time, and the unit price.
+
+Prices come from the tables `prices` and `promotions`, as at the till: the base price, the offers to everyone, and promotions that
+lower a single piece without any condition. Others (multi-buy, bundle, from two pieces...) are worded, not priced.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from fractions import Fraction
+from typing import Any
+
+from storeloom.workers.gs1 import item_key
+
+from .money import Number, exact, round_money
+from .prices import EARLIEST, LATEST, PriceBook, UnpricedItem, index_products, instant
+from .rules import PROMOTIONS, Rule, promotion_rule
+
+Row = Mapping[str, Any]
+GRAMS = {"g": 1, "ml": 1, "kg": 1000, "l": 1000}
+
+
+@dataclass(frozen=True)
+class ShelfPrice:
+    """A price in minor units, each or per kg; `struck` is the price crossed out, `promo` the wording of the promotion that holds."""
+
+    price: int
+    per: str
+    kind: str
+    struck: int | None = None
+    promo: str | None = None
+
+
+@dataclass(frozen=True)
+class _Promotion:
+    row: Row
+    rule: Rule | None
+    start: datetime
+    end: datetime
+
+    def holds(self, at: datetime, zone: str | None, fixture: str | None) -> bool:
+        here = self.row.get("zone") in (None, zone) and self.row.get("fixture") in (None, fixture)
+        return here and self.start <= at < self.end
+
+
+class ShelfPrices:
+    """Shelf prices over time. Give only the rows of the products in question where speed counts; `zone` is the store's time zone."""
+
+    def __init__(self, prices: Iterable[Row], promotions: Iterable[Row], products: Iterable[Row], zone: tzinfo) -> None:
+        rows = list(prices)
+        self._products = index_products(products)
+        self._all = PriceBook(rows, products=self._products, zone=zone)
+        self._base = PriceBook([row for row in rows if row.get("kind", "base") == "base"], products=self._products, zone=zone)
+        self._promotions = [_promotion(row, zone) for row in promotions if row.get("approved", True) and row.get("kind") in PROMOTIONS]
+        self._turns: dict[str, set[datetime]] = defaultdict(set)
+        for row in rows:
+            self._turns[item_key(row["gtin"])] |= {instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST)}
+
+    def at(self, gtin: str, at: datetime, *, zone: str | None = None, fixture: str | None = None) -> ShelfPrice | None:
+        """The price on the shelf of a zone and fixture at a time; None when there is none."""
+        try:
+            best = self._all.lookup(gtin, at, zone=zone, cabinet=fixture)
+        except UnpricedItem:
+            return None
+        base = self._base_price(gtin, at, zone, fixture)
+        shown = ShelfPrice(best.price, best.per, best.kind, best.struck)
+        held = [promotion for promotion in self._covering(gtin) if promotion.holds(at, zone, fixture)]
+        for promotion in held:
+            price = None if base is None or promotion.rule is None else single_price(promotion.rule, base)
+            if price is not None and price < shown.price:
+                shown = ShelfPrice(price, shown.per, "promotion", promo=_wording(promotion))
+        promo = shown.promo or next((_wording(promotion) for promotion in held), None)
+        struck = shown.struck if shown.struck is not None or base is None or base <= shown.price else base
+        return ShelfPrice(shown.price, shown.per, shown.kind, struck, promo)
+
+    def highest(
+        self, gtin: str, at: datetime, within: timedelta, *, zone: str | None = None, fixture: str | None = None
+    ) -> ShelfPrice | None:
+        """The highest price from `at` to `at + within`, both included; of equal ones the earliest."""
+        coming = [turn for turn in self.turns(gtin) if at < turn <= at + within]
+        prices = [price for turn in [at, *coming] if (price := self.at(gtin, turn, zone=zone, fixture=fixture))]
+        return max(prices, key=lambda price: price.price, default=None)
+
+    def turns(self, gtin: str) -> list[datetime]:
+        """The instants at which the price may change, in order."""
+        found = set(self._turns[item_key(gtin)])
+        for promotion in self._covering(gtin):
+            found |= {promotion.start, promotion.end}
+        return sorted(found - {EARLIEST, LATEST})
+
+    def _base_price(self, gtin: str, at: datetime, zone: str | None, fixture: str | None) -> int | None:
+        try:
+            return self._base.lookup(gtin, at, zone=zone, cabinet=fixture).price
+        except UnpricedItem:
+            return None
+
+    def _covering(self, gtin: str) -> list[_Promotion]:
+        """Promotions that name the product or its category, by priority."""
+        key = item_key(gtin)
+        product = self._products.get(key, {})
+        categories = {product.get("category"), product.get("subcategory")} - {None}
+        return [one for one in self._promotions if _covers(one.row, key, categories)]
+
+
+def single_price(rule: Rule, base: int) -> int | None:
+    """What one piece costs under a promotion that asks nothing in return; None where it asks something (a quantity, a card)."""
+    if rule.members_only or rule.threshold is not None or (rule.qty or 1) > 1:
+        return None
+    if rule.method == "percent_each":
+        return base - round_money(base * rule.value / 100)
+    if rule.method == "amount_each":
+        return max(0, base - rule.money)
+    return rule.money if rule.method == "unit_price" else None
+
+
+def unit_price(price: int, grams: Number, basis_g: int) -> int:
+    """Price per `basis_g` grams of a pack of `grams` net, half up. ValueError for a pack without content."""
+    if grams <= 0:
+        raise ValueError(f"net content {grams} g")
+    return round_money(Fraction(price * basis_g) / exact(grams))
+
+
+def net_grams(product: Row) -> Number | None:
+    """Net content in grams (millilitres count as grams), else the weight; None where neither is known."""
+    factor = GRAMS.get(str(product.get("content_unit", "g")).lower())
+    content = product.get("net_content")
+    if content and factor:
+        return exact(content) * factor
+    weight: Number | None = product.get("weight_g")
+    return weight or None
+
+
+def _promotion(row: Row, zone: tzinfo) -> _Promotion:
+    return _Promotion(row, promotion_rule(row, zone), instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST))
+
+
+def _covers(row: Row, key: str, categories: set[Any]) -> bool:
+    gtins, category = row.get("gtins"), row.get("category")
+    if not gtins and category is None:
+        return False
+    return (not gtins or key in map(item_key, gtins)) and (category is None or category in categories)
+
+
+def _wording(promotion: _Promotion) -> str:
+    return str(promotion.row.get("wording") or promotion.row["promo"])
