@@ -1,0 +1,152 @@
+"""The `storeloom` command: arguments, language, exit codes. What a command does stands in `core/commands/`, imported when it is called.
+
+Exit codes: 0 fine, 1 findings, 2 misuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from storeloom.core.kernel.errors import Finding, MisuseFault, StoreloomError
+
+VERSION = "0.1.0"
+PILLARS = ("people", "personnel", "process", "product", "premise")
+FORMATS = ("supermarket", "mall", "convenience", "specialty")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises its complaints, so that they read like every other finding."""
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.partition(" ")[2] or ""
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": message.rstrip("."), "command": command}))
+
+
+def language(argv: Sequence[str]) -> str:
+    """zh or en: what `--lang` says, else the locale."""
+    for index, word in enumerate(argv):
+        if word == "--lang" and index + 1 < len(argv) and argv[index + 1] in ("zh", "en"):
+            return argv[index + 1]
+        if word in ("--lang=zh", "--lang=en"):
+            return word[-2:]
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.startswith("zh") else "en"
+
+
+def build_parser(lang: str) -> Parser:
+    """The whole command line, its help in one language."""
+    zh = lang == "zh"
+    parser = Parser(
+        prog="storeloom",
+        description="按门店组合、试跑并发布方案包。" if zh else "Compose, try, pack and run a store's bundle of solutions.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, target: str, en: str, words: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=words if zh else en, description=words if zh else en)
+        sub.set_defaults(target=target)
+        return sub
+
+    def option(sub: argparse.ArgumentParser, *names: str, en: str, words: str, **more: Any) -> None:
+        sub.add_argument(*names, help=words if zh else en, **more)
+
+    cat = command("catalogue", "catalogue:catalogue", "list the solutions that are installed", "列出已安装的方案")
+    option(cat, "--pillar", choices=PILLARS, en="only this pillar", words="只列该支柱")
+    option(cat, "--scenario", en="only this scenario", words="只列该场景")
+    option(cat, "--format", choices=FORMATS, en="only for this kind of store", words="只列适用该业态的方案")
+    option(cat, "--search", en="words in id, titles or purpose, zh or en", words="按编号、名称或用途搜索（中英文）")
+    show = command("show", "catalogue:show", "all about one solution", "查看一个方案的全部信息")
+    option(show, "id", en="its id, such as smart_cart", words="方案 id，如 smart_cart")
+    for name, target, en, words in (
+        ("check", "bundles:check", "check a bundle, template, overlay or store profile", "检查方案包、模板、覆盖层或门店档案"),
+        (
+            "compose",
+            "bundles:compose",
+            "compose a bundle: wiring, devices, capacity and all findings",
+            "组合方案包：连线、设备、容量与全部检查结果",
+        ),
+    ):
+        sub = command(name, target, en, words)
+        option(sub, "file", en="TOML, YAML or JSON file", words="TOML、YAML 或 JSON 文件")
+    explain = command("explain", "bundles:explain", "where each value comes from", "说明每个取值的来源")
+    option(explain, "file", en="the bundle", words="方案包文件")
+    option(explain, "path", nargs="?", default="", en="only this place, e.g. solutions.smart_cart.config", words="只看该位置")
+    pack = command("pack", "bundles:pack", "pack a bundle: resolved, locked, reproducible", "打包：解析、锁定、可复现")
+    option(pack, "file", en="the bundle", words="方案包文件")
+    option(pack, "-o", "--output", en="where to (default: NAME.bundle.json beside it)", words="输出文件（默认在其旁 NAME.bundle.json）")
+    trial = command(
+        "try", "trial:trial", "try a bundle on a virtual store, or on real receipts and footage", "在虚拟门店或真实数据上试跑方案包"
+    )
+    option(trial, "file", nargs="?", en="the bundle", words="方案包文件")
+    option(trial, "--solution", en="try one solution alone, with its defaults", words="以默认配置单独试跑一个方案")
+    option(trial, "--days", type=int, default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
+    option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
+    option(trial, "--seed", type=int, default=1, en="seed of the virtual store (default 1)", words="虚拟门店种子（默认 1）")
+    option(trial, "--scale", type=float, default=1.0, en="shoppers against the format's usual number", words="客流相对倍数")
+    option(
+        trial,
+        "--pos",
+        en="folder of real receipts (Complete Journey's Parquet, or CSV)",
+        words="真实小票目录（Complete Journey 的 Parquet 或 CSV）",
+    )
+    option(trial, "--video", en="a camera's recording", words="摄像头录像")
+    option(trial, "--report", en="write an HTML report with plots", words="写出带图表的 HTML 报告")
+    run = command("run", "store:run", "run a packed bundle in a store", "在门店运行已打包的方案包")
+    option(run, "file", en="the packed bundle", words="已打包的方案包")
+    option(run, "--data", required=True, en="folder of the store's log", words="门店日志目录")
+    option(run, "--pos", en="take receipts from this folder", words="从该目录读取小票")
+    option(run, "--video", en="take frames from this recording", words="从该录像读取画面")
+    option(run, "--once", action="store_true", en="end when the sources have ended", words="输入结束即退出")
+    episode = command("episode", "episodes:run", "run episodes", "运行情景文件")
+    option(episode, "action", choices=("run",), en="run", words="run")
+    option(episode, "paths", nargs="+", metavar="PATH", en="files or folders", words="文件或目录")
+    index = command("index", "catalogue:index", "write schemas and the static catalogue from the plugins", "由插件生成 schemas 与静态目录")
+    option(index, "--check", action="store_true", en="write nothing, say what is stale", words="只检查，不写入")
+    option(index, "--package", en="a vendor's package (its folder)", words="供应商包目录")
+    bench = command("bench", "bench:bench", "measure against stated limits, as ratios", "按既定目标测量性能（比值）")
+    option(bench, "area", nargs="?", default="all", en="catalogue, compose, runtime, or all", words="catalogue、compose、runtime 或 all")
+    command("version", "catalogue:version", "the version", "版本")
+    for sub in commands.choices.values():
+        option(sub, "--json", action="store_true", en="print JSON", words="输出 JSON")
+        option(sub, "--lang", choices=("zh", "en"), en="language of the output", words="输出语言")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code. What a user could not foresee is a finding, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    lang = language(words)
+    try:
+        arguments = build_parser(lang).parse_args(words)
+        arguments.lang = lang
+        module, _, function = arguments.target.partition(":")
+        import importlib
+
+        code: int = getattr(importlib.import_module(f"storeloom.core.commands.{module}"), function)(arguments)
+        return code
+    except StoreloomError as fault:
+        return complain(fault, lang, "--json" in words)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def complain(fault: StoreloomError, lang: str, as_json: bool) -> int:
+    """Print what went wrong; the exit code."""
+    if as_json:
+        import json
+
+        print(json.dumps({"ok": False, "findings": [f.as_dict(lang) for f in fault.findings]}, ensure_ascii=False))
+    else:
+        print("\n".join(finding.render(lang) for finding in fault.findings), file=sys.stderr)
+    return fault.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

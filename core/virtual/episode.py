@@ -1,0 +1,351 @@
+"""Episodes: behaviour written as data. Inputs in order, and the outputs and figures that they must bring.
+
+An episode runs on the real kernel and runtime with a virtual clock; only devices and frames are made up. The format stands in
+docs/episodes.md. Times of inputs are arrivals in the order of the file; an input that names both `time` and `received` is a late one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from storeloom.core.kernel import schemas
+from storeloom.core.kernel.compose import compose
+from storeloom.core.kernel.documents import Document
+from storeloom.core.kernel.errors import BundleFault, Finding, InputFault, StoreloomError
+from storeloom.core.kernel.events import Event, event_id, parse_time, plain
+from storeloom.core.kernel.overlay import merge_patch
+from storeloom.core.kernel.plan import Plan
+from storeloom.core.kernel.registry import Registry
+from storeloom.core.kernel.sources import open_document
+from storeloom.core.runtime.engine import Engine
+from storeloom.core.runtime.log import StoreLog
+from storeloom.core.virtual.formats import default_profile
+from storeloom.core.virtual.matching import closest, describe, matches
+from storeloom.core.virtual.solo import ROOMY, compose_solo
+from storeloom.core.virtual.tables import default_tables
+
+KEYS = (
+    "solution",
+    "bundle",
+    "title",
+    "store",
+    "config",
+    "tables",
+    "tables_at",
+    "given",
+    "from",
+    "until",
+    "expect",
+    "never",
+    "kpis",
+    "seed",
+)
+INPUT_KEYS = ("at", "stream", "data", "repeat", "every_s", "for_s", "id", "store", "source")
+
+
+@dataclass
+class EpisodeResult:
+    """What an episode brought: whether it held, what differs (in words), outputs in order, figures, refused inputs."""
+
+    path: str
+    title: str
+    differences: list[str] = field(default_factory=list)
+    outputs: list[Event] = field(default_factory=list)
+    figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+    def as_dict(self) -> dict[str, Any]:
+        outputs = [{"at": plain(e.time), "stream": e.stream, "source": e.source, "data": e.data} for e in self.outputs]
+        return {
+            "path": self.path,
+            "title": self.title,
+            "ok": self.ok,
+            "differences": self.differences,
+            "outputs": outputs,
+            "kpis": self.figures,
+            "refused": self.refused,
+        }
+
+
+def find_episodes(paths: Iterable[str | Path]) -> list[Path]:
+    """The episode files under files and folders, in order. DocumentFault for a path that is not there."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+        else:
+            found.append(path)
+    return found
+
+
+def run_episode(path: str | Path, registry: Registry, *, strict: bool = True) -> EpisodeResult:
+    """Run one episode file. StoreloomError when the file is no episode; what differs stands in the result."""
+    document = open_document(path)
+    return Episode(document, registry, strict=strict).run()
+
+
+class Episode:
+    """One episode: its plan, tables and timeline, run once."""
+
+    def __init__(self, document: Document, registry: Registry, *, strict: bool = True) -> None:
+        self.document = document
+        self.data = document.data
+        self._check_shape()
+        self.plan = self._plan(registry)
+        self.result = EpisodeResult(document.path, str(self.data.get("title", Path(document.path).stem)))
+        self.timeline = list(self._timeline())
+        first = min((item[0] for item in self.timeline), default=None)
+        start = self._time(self.data["from"], "from") if "from" in self.data else first
+        if start is None:
+            raise self._fault("it has neither inputs nor `from`", "Add given: or from:.")
+        self.engine = Engine(
+            self.plan,
+            registry,
+            StoreLog(store=str(self.plan.store["store"])),
+            self._tables(),
+            start,
+            commit_every=1_000_000,
+            strict=strict,
+            on_output=self.result.outputs.append,
+            lenient=True,
+        )
+
+    def run(self) -> EpisodeResult:
+        """Feed the timeline, let the clock run on to `until`, compare."""
+        for arrival, _, action in self.timeline:
+            self.engine.advance(arrival, inclusive=False)
+            if isinstance(action, tuple):
+                self.engine.replace_table(action[0], action[1], arrival)
+            else:
+                self._feed(action)
+        until = self._time(self.data["until"], "until") if "until" in self.data else self.engine.now
+        self.engine.advance(until)
+        self.result.figures = self.engine.figures()
+        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in self.engine.incomplete]
+        self._compare()
+        return self.result
+
+    def _feed(self, event: Event) -> None:
+        try:
+            self.engine.feed_event(
+                Event(event.stream, event.time, self._resolved(event.data), event.id, event.store, event.source, event.received)
+            )
+        except InputFault as fault:
+            self.result.refused.append(fault.findings[0].text())
+
+    def _fault(self, reason: str, remedy: str, *keys: str | int) -> InputFault:
+        args = {"reason": reason, "remedy": remedy}
+        return InputFault(Finding("SL-EPI-01", args, ".".join(map(str, keys)), self.document.path, self.document.line_of(*keys)))
+
+    def _check_shape(self) -> None:
+        faults = [
+            self._fault(f"unknown key '{key}'", f"Known: {', '.join(KEYS)}.", key).findings[0] for key in self.data if key not in KEYS
+        ]
+        if ("solution" in self.data) == ("bundle" in self.data):
+            faults.append(self._fault("it needs either `solution` or `bundle`", "Name the solution that it tries.").findings[0])
+        for key, kind in (("given", list), ("expect", list), ("never", list), ("tables_at", list), ("tables", dict), ("kpis", dict)):
+            if not isinstance(self.data.get(key, kind()), kind):
+                words = "a list" if kind is list else "a table"
+                faults.append(self._fault(f"`{key}` is not {words}", f"Write `{key}` as {words}.", key).findings[0])
+        for part in ("given", "expect", "never"):
+            entries = self.data.get(part, [])
+            for index, entry in enumerate(entries if isinstance(entries, list) else []):
+                if not isinstance(entry, dict) or not isinstance(entry.get("stream"), str):
+                    faults.append(self._fault("an entry without `stream`", "Name its stream.", part, index).findings[0])
+                elif entry["stream"] not in schemas.streams():
+                    faults.append(self._fault(f"no stream '{entry['stream']}'", "See schemas/streams.", part, index).findings[0])
+        if faults:
+            raise InputFault(faults)
+
+    def _plan(self, registry: Registry) -> Plan:
+        if "bundle" in self.data:
+            return compose(Path(self.document.path).parent / str(self.data["bundle"]), registry).require()
+        solution = str(self.data["solution"])
+        registry.catalogue.solution(solution)
+        base = default_profile(str(self.data.get("store", {}).get("format", "supermarket")))
+        base["devices"] = {f"{kind}-1": {"kind": kind} for kind in registry.catalogue.adapter_kinds}
+        base["edge"] = ROOMY
+        store = merge_patch(base, self.data.get("store", {}))
+        given = frozenset(schemas.streams())
+        composed = compose_solo(registry, solution, store, self.data.get("config") or {}, self.document, given)
+        if composed.plan is None:
+            raise BundleFault(composed.errors)
+        return composed.plan
+
+    def _tables(self) -> dict[str, list[dict[str, Any]]]:
+        tables = dict(_default_tables(str(self.plan.store["format"])))
+        for name, rows in self.data.get("tables", {}).items():
+            if name not in schemas.tables():
+                raise self._fault(f"no table '{name}'", f"Known: {', '.join(schemas.tables())}.", "tables", name)
+            tables[name] = rows or []
+        return tables
+
+    def _time(self, value: Any, *keys: str | int) -> datetime:
+        try:
+            return parse_time(value)
+        except (TypeError, ValueError):
+            raise self._fault(f"'{value}' is no time", "Write it in UTC, as 2026-03-02T10:00:00Z.", *keys) from None
+
+    def _timeline(self) -> Iterator[tuple[datetime, int, Any]]:
+        """Arrivals, in order: inputs (events) and table changes (name and rows)."""
+        heap: list[tuple[datetime, int, int, Any]] = []
+        last: datetime | None = None
+        for order, entry in enumerate(self.data.get("tables_at", [])):
+            heap.append((self._time(entry["at"], "tables_at", order), -1, order, (entry["table"], entry["rows"])))
+        for order, entry in enumerate(self.data.get("given", [])):
+            for key in entry:
+                if key not in INPUT_KEYS:
+                    raise self._fault(f"unknown key '{key}'", f"Known: {', '.join(INPUT_KEYS)}.", "given", order, key)
+            at = entry.get("at")
+            both = at if isinstance(at, dict) else {"time": at, "received": at}
+            time = self._time(both.get("time"), "given", order, "at")
+            received = self._time(both.get("received", both.get("time")), "given", order, "at")
+            last = received if last is None else max(last, received)
+            for number, shift in enumerate(_shifts(entry)):
+                event = self._event(entry, order, number, time + timedelta(seconds=shift), last + timedelta(seconds=shift), shift)
+                for _ in range(1 + int(entry.get("repeat", 0))):
+                    heap.append((event.received or event.time, order, number, event))
+        heapq.heapify(heap)
+        while heap:
+            arrival, order, _, action = heapq.heappop(heap)
+            yield arrival, order, action
+
+    def _event(self, entry: Mapping[str, Any], order: int, number: int, time: datetime, received: datetime, shift: float) -> Event:
+        stream = str(entry["stream"])
+        source = str(entry.get("source") or self._source(stream))
+        new_id = str(entry.get("id") or event_id(time, source, "given", order, number))
+        data = _turn(entry.get("data", {}), number)
+        if number and isinstance(data.get("seq"), int):
+            data["seq"] += number
+        _move(data, shift)
+        return Event(stream, time, data, new_id, str(entry.get("store") or self.plan.store["store"]), source, received)
+
+    def _source(self, stream: str) -> str:
+        feeds = [f"{kind}-1" for kind, facts in schemas.adapter_kinds().items() if stream in facts["feeds"]]
+        return feeds[0] if feeds else "episode"
+
+    def _resolved(self, value: Any) -> Any:
+        """The data with each `$from` replaced by what it points at among the outputs so far."""
+        if isinstance(value, Mapping):
+            if "$from" in value:
+                return self._pointed(value)
+            return {key: self._resolved(item) for key, item in value.items()}
+        return [self._resolved(item) for item in value] if isinstance(value, list) else value
+
+    def _pointed(self, pointer: Mapping[str, Any]) -> Any:
+        where = pointer.get("where", {})
+        found = [event for event in self.result.outputs if event.stream == pointer["$from"] and matches(where, event.data)]
+        nth = int(pointer.get("nth", 1))
+        if len(found) < nth:
+            self.result.differences.append(f"$from: only {len(found)} {pointer['$from']} like {where} so far, number {nth} is asked for")
+            return None
+        value: Any = found[nth - 1].data
+        for key in str(pointer["field"]).split("."):
+            value = value[int(key)] if isinstance(value, list) else value.get(key)
+        return value
+
+    def _compare(self) -> None:
+        result = self.result
+        result.differences += [f.finding.text() for f in self.engine.failures if f.event not in self.engine.incomplete]
+        for expected in self.data.get("expect", []):
+            found = [event for event in result.outputs if self._fits(expected, event)]
+            times = expected.get("times")
+            if (times is None and not found) or (times is not None and len(found) != times):
+                wanted = f"{times} times" if times is not None else "at least once"
+                same = [event for event in result.outputs if event.stream == expected["stream"]]
+                result.differences.append(f"expected {wanted}, got {len(found)}: {describe(expected)}{closest(expected, same)}")
+        for unwanted in self.data.get("never", []):
+            found = [event for event in result.outputs if self._fits(unwanted, event)]
+            result.differences += [f"never expected: {describe(unwanted)}; got at {plain(e.time)} {dict(e.data)}" for e in found[:3]]
+        self._compare_figures()
+
+    def _fits(self, expected: Mapping[str, Any], event: Event) -> bool:
+        if event.stream != expected["stream"] or expected.get("source", event.source) != event.source:
+            return False
+        if "at" in expected:
+            within = float(expected.get("within_s", 1))
+            if abs((event.time - self._time(expected["at"], "expect")).total_seconds()) > within:
+                return False
+        return matches(expected.get("data", {}), event.data)
+
+    def _compare_figures(self) -> None:
+        for name, wanted in self.data.get("kpis", {}).items():
+            if isinstance(wanted, dict) and "approx" not in wanted:
+                pairs = [(name, figure, value) for figure, value in wanted.items()]
+            else:
+                instance, _, figure = name.rpartition(".")
+                pairs = [(instance or self.plan.instances[0].name, figure, wanted)]
+            for instance, figure, value in pairs:
+                got = self.result.figures.get(instance, {}).get(figure)
+                if not matches(value, got):
+                    self.result.differences.append(f"figure {figure}: expected {value}, got {got}")
+
+
+@cache
+def _default_tables(store_format: str) -> Mapping[str, list[dict[str, Any]]]:
+    return default_tables(store_format, 1)
+
+
+def _shifts(entry: Mapping[str, Any]) -> list[float]:
+    """Seconds after `at` at which an input comes: once, or every `every_s` up to and including `for_s`.
+
+    A `list` value with one element less than that fixes the number of repeats: its last element comes at `for_s - every_s`.
+    """
+    if "every_s" not in entry:
+        return [0.0]
+    step, span = float(entry["every_s"]), float(entry.get("for_s", 0))
+    count = int(span / step + 1e-9) + 1
+    lengths = list(_list_lengths(entry.get("data", {})))
+    if lengths and max(lengths) < count:
+        count = max(lengths)
+    return [step * number for number in range(count)]
+
+
+def _list_lengths(value: Any) -> Iterator[int]:
+    if isinstance(value, Mapping):
+        if set(value) == {"list"} and isinstance(value["list"], list):
+            yield len(value["list"])
+        else:
+            for item in value.values():
+                yield from _list_lengths(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _list_lengths(item)
+
+
+def _turn(value: Any, number: int) -> Any:
+    """A copy of the data; a `list` value gives its element of this repeat, the last one when the list is over."""
+    if isinstance(value, Mapping):
+        if set(value) == {"list"} and isinstance(value["list"], list) and value["list"]:
+            return _turn(value["list"][min(number, len(value["list"]) - 1)], number)
+        return {key: _turn(item, number) for key, item in value.items()}
+    return [_turn(item, number) for item in value] if isinstance(value, list) else value
+
+
+def _move(data: dict[str, Any], seconds: float) -> None:
+    """Shift the objects of a scene by their `move` (shares of the picture a second)."""
+    scene = data.get("scene")
+    for thing in scene.get("objects", []) if isinstance(scene, dict) else []:
+        step = thing.pop("move", None)
+        if step and "box" in thing:
+            x, y, width, height = thing["box"]
+            thing["box"] = [x + step[0] * seconds, y + step[1] * seconds, width, height]
+
+
+def run_all(paths: Iterable[str | Path], registry: Registry) -> Iterator[EpisodeResult]:
+    """Run episodes one by one; a file that is no episode is a result that says why."""
+    for path in find_episodes(paths):
+        try:
+            yield run_episode(path, registry)
+        except StoreloomError as fault:
+            yield EpisodeResult(str(path), path.stem, [finding.render() for finding in fault.findings])

@@ -1,0 +1,194 @@
+"""Trying a bundle: on the virtual store, or on real receipts and footage, with the result of every solution."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from storeloom.core.kernel import schemas
+from storeloom.core.kernel.errors import Finding, InputFault
+from storeloom.core.kernel.events import Event, Fact, plain
+from storeloom.core.kernel.hours import StoreHours
+from storeloom.core.kernel.plan import Plan
+from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime.engine import Engine
+from storeloom.core.runtime.log import StoreLog
+from storeloom.core.virtual.store import VirtualStore
+
+COMMIT_EVERY = 500
+Progress = Callable[[datetime], None]
+Tables = Mapping[str, Iterable[Mapping[str, Any]]]
+
+
+@dataclass
+class SolutionResult:
+    """What one instance did: events taken, outputs by stream, figures over the trial and by store day."""
+
+    solution: str
+    handled: int
+    outputs: Counter[str]
+    figures: dict[str, float | None]
+    by_day: dict[str, dict[str, float | None]]
+
+
+@dataclass
+class TrialResult:
+    """What a trial brought. `truth` is the virtual store's own account, empty on real input."""
+
+    name: str
+    start: datetime
+    end: datetime
+    facts: Counter[str] = field(default_factory=Counter)
+    outputs: list[Event] = field(default_factory=list)
+    solutions: dict[str, SolutionResult] = field(default_factory=dict)
+    failures: list[Finding] = field(default_factory=list)
+    truth: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def alerts(self) -> list[Event]:
+        return [event for event in self.outputs if event.stream == "alert.raise"]
+
+    @property
+    def speed(self) -> float:
+        """Times real time."""
+        return (self.end - self.start).total_seconds() / self.seconds if self.seconds else 0.0
+
+    def as_dict(self, lang: str = "en") -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "from": plain(self.start),
+            "to": plain(self.end),
+            "facts": dict(sorted(self.facts.items())),
+            "solutions": {
+                name: {
+                    "solution": one.solution,
+                    "events": one.handled,
+                    "outputs": dict(sorted(one.outputs.items())),
+                    "kpis": one.figures,
+                    "by_day": one.by_day,
+                }
+                for name, one in self.solutions.items()
+            },
+            "alerts": [{"at": plain(e.time), "source": e.source, **e.data} for e in self.alerts],
+            "failures": [finding.as_dict(lang) for finding in self.failures],
+            "seconds": round(self.seconds, 3),
+            "times_real_time": round(self.speed, 1),
+        }
+
+
+class Trial:
+    """Runs a plan on sources of facts; commands are answered by `answer`, merged into the run in order of time."""
+
+    def __init__(
+        self, plan: Plan, registry: Registry, tables: Tables, start: datetime, *, name: str = "", log: StoreLog | None = None
+    ) -> None:
+        self.plan = plan
+        self.result = TrialResult(name, start, start)
+        self._answers: list[tuple[datetime, int, Fact]] = []
+        self._count = 0
+        self._answer: Callable[[str, Mapping[str, Any], datetime], list[Fact]] | None = None
+        store_log = log if log is not None else StoreLog(store=str(plan.store["store"]))
+        self.engine = Engine(plan, registry, store_log, tables, start, commit_every=COMMIT_EVERY, on_output=self._took)
+        self.consumed = frozenset(stream for one in self.engine.instances.values() for stream in one.streams)
+
+    def _took(self, event: Event) -> None:
+        self.result.outputs.append(event)
+        if self._answer is not None and schemas.streams()[event.stream]:
+            for fact in self._answer(event.stream, event.data, event.time):
+                if fact.stream in self.consumed:
+                    self._count += 1
+                    heapq.heappush(self._answers, (fact.received, self._count, fact))
+
+    def run(
+        self,
+        facts: Iterable[Fact],
+        until: datetime | None = None,
+        *,
+        answer: Callable[[str, Mapping[str, Any], datetime], list[Fact]] | None = None,
+        progress: Progress | None = None,
+    ) -> TrialResult:
+        """Feed facts (in order of arrival) and answers until the clock reaches `until`, by default the midnight after the last fact."""
+        began = time.perf_counter()
+        self._answer = answer
+        for number, fact in enumerate(self._merged(iter(facts), until)):
+            if number % 500 == 0 and progress:
+                progress(fact.received)
+            self.result.facts[fact.stream] += 1
+            if fact.stream in self.consumed:
+                self.engine.feed(fact, number)
+        self.engine.advance(until or self._midnight())
+        self.result.end = self.engine.now
+        self.result.seconds = time.perf_counter() - began
+        self._sum_up()
+        return self.result
+
+    def _midnight(self) -> datetime:
+        hours = self.engine.store.hours
+        return hours.midnight(hours.store_day(self.engine.now) + timedelta(days=1))
+
+    def _merged(self, facts: Iterator[Fact], until: datetime | None) -> Iterator[Fact]:
+        """Facts and answers by arrival; what comes due before each runs first, for it may command and so bring answers."""
+        coming = next(facts, None)
+        while True:
+            end = until or (coming.received if coming else self._midnight())
+            answer = self._answers[0][0] if self._answers else None
+            arrivals = [t for t in (coming.received if coming else None, answer) if t is not None and t <= end]
+            if self.engine.step(min(arrivals, default=end)):
+                continue
+            if not arrivals:
+                return
+            if coming is None or (answer is not None and answer < coming.received):
+                yield heapq.heappop(self._answers)[2]
+            else:
+                yield coming
+                coming = next(facts, None)
+
+    def _sum_up(self) -> None:
+        made: dict[str, Counter[str]] = {name: Counter() for name in self.engine.instances}
+        for event in self.result.outputs:
+            made[event.source][event.stream] += 1
+        for name, one in self.engine.instances.items():
+            days = {day: one.figures.values(day) for day in one.figures.days()}
+            self.result.solutions[name] = SolutionResult(one.plan.solution, one.handled, made[name], one.figures.values(), days)
+        self.result.failures = [failure.finding for failure in self.engine.failures]
+
+
+def try_virtual(
+    plan: Plan,
+    registry: Registry,
+    *,
+    start: date,
+    days: int = 1,
+    seed: int = 1,
+    scale: float = 1.0,
+    name: str = "",
+    progress: Progress | None = None,
+) -> TrialResult:
+    """Try a plan on the virtual store for whole store days."""
+    store = VirtualStore(plan.store, seed=seed, scale=scale)
+    hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
+    begin, end = hours.midnight(start), hours.midnight(start + timedelta(days=days))
+    trial = Trial(plan, registry, store.tables, begin, name=name)
+    facts = store.run(start, days, trial.consumed)
+    result = trial.run(facts, end, answer=store.command, progress=progress)
+    result.truth = store.truth.as_dict()
+    return result
+
+
+def try_real(
+    plan: Plan, registry: Registry, facts: Iterable[Fact], tables: Tables, *, name: str = "", progress: Progress | None = None
+) -> TrialResult:
+    """Try a plan on recorded facts (in order of arrival); no device answers its commands."""
+    stream = iter(facts)
+    first = next(stream, None)
+    if first is None:
+        raise InputFault(Finding("SL-INP-01", {"file": name, "reason": "there is nothing in it", "remedy": "Check the path."}, file=name))
+    trial = Trial(plan, registry, tables, first.received, name=name)
+    return trial.run(itertools.chain([first], stream), progress=progress)

@@ -1,0 +1,1 @@
+"""A vendor's package as the tests install it."""

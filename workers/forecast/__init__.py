@@ -1,0 +1,1 @@
+"""Forecasting methods: demand of items, days and stores, and how well they did."""

@@ -1,0 +1,1 @@
+"""Arithmetic on what a store has recorded: working time, scores, comparisons."""

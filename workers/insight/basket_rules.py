@@ -1,0 +1,93 @@
+"""Which goods are bought together: pair counts kept basket by basket, and association rules read from them.
+
+For a rule "who buys A buys B", support is the share of baskets with both, confidence the share of A's baskets that hold B, and lift the
+confidence over B's own share of all baskets; above 1 the two attract each other (Agrawal, Imielinski and Swami 1993; Brin et al. 1997).
+
+Counts live in any mutable mapping of JSON values, such as a solution's state: `PREFIX + "baskets"` holds how many baskets were seen, and
+`PREFIX + item` holds `{"n": baskets with the item, "with": {other item: baskets with both}}`. They are bounded: an item keeps its most
+frequent partners only, a long basket counts with its first items, and once many baskets were seen all counts are halved, so that old
+habits fade.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, NamedTuple
+
+PREFIX = "pairs:"
+BASKETS = PREFIX + "baskets"
+MOST_ITEMS_A_BASKET = 60
+MOST_PARTNERS = 100
+MOST_BASKETS = 200_000
+
+
+class BasketRule(NamedTuple):
+    """Who buys `item` buys `other`: `support` and `confidence` are shares, `together` counts baskets."""
+
+    item: str
+    other: str
+    together: int
+    support: float
+    confidence: float
+    lift: float
+
+
+def count_basket(counts: MutableMapping[str, Any], items: Iterable[str]) -> None:
+    """Count a basket; an item counts once however many pieces of it were bought."""
+    distinct = sorted(dict.fromkeys(items))[:MOST_ITEMS_A_BASKET]
+    if not distinct:
+        return
+    counts[BASKETS] = counts.get(BASKETS, 0) + 1
+    for item in distinct:
+        seen = counts.get(PREFIX + item) or {"n": 0, "with": {}}
+        partners = seen["with"]
+        for other in distinct:
+            if other != item:
+                partners[other] = partners.get(other, 0) + 1
+        if len(partners) > 2 * MOST_PARTNERS:
+            partners = _most_frequent(partners)
+        counts[PREFIX + item] = {"n": seen["n"] + 1, "with": partners}
+
+
+def rule(item: str, other: str, together: int, with_item: int, with_other: int, baskets: int) -> BasketRule:
+    """The rule that these counts of baskets give; ValueError when they cannot be (a pair seen more often than its item)."""
+    if not 0 < together <= min(with_item, with_other) <= max(with_item, with_other) <= baskets:
+        raise ValueError(f"{item}, {other}: {together} baskets together of {with_item} and {with_other}, {baskets} in all")
+    confidence = together / with_item
+    return BasketRule(item, other, together, together / baskets, confidence, together * baskets / (with_item * with_other))
+
+
+def rules(
+    counts: Mapping[str, Any], *, min_lift: float, min_together: int = 2, min_support: float = 0.001, most: int = 10
+) -> Iterator[tuple[str, list[BasketRule]]]:
+    """For each item its strongest rules, by confidence, then lift; the list is empty where none is strong enough.
+
+    A pair counts from `min_together` baskets and `min_support` of all on: what was seen together once says nothing.
+    """
+    baskets = counts.get(BASKETS, 0)
+    least = max(min_together, min_support * baskets)
+    items = {key.removeprefix(PREFIX): counts[key] for key in counts if key.startswith(PREFIX) and key != BASKETS}
+    for item, seen in sorted(items.items()):
+        found = [
+            rule(item, other, together, seen["n"], items[other]["n"], baskets)
+            for other, together in seen["with"].items()
+            if together >= least and other in items
+        ]
+        strong = [one for one in found if one.lift >= min_lift]
+        yield item, sorted(strong, key=lambda one: (-one.confidence, -one.lift, one.other))[:most]
+
+
+def age(counts: MutableMapping[str, Any], most_baskets: int = MOST_BASKETS) -> None:
+    """Halve all counts once more than `most_baskets` were seen; what falls to nothing is dropped."""
+    if counts.get(BASKETS, 0) <= most_baskets:
+        return
+    counts[BASKETS] //= 2
+    for key in [key for key in counts if key.startswith(PREFIX) and key != BASKETS]:
+        seen = counts[key]
+        if seen["n"] < 2:
+            del counts[key]
+            continue
+        halved = {other: n // 2 for other, n in _most_frequent(seen["with"]).items() if n > 1}
+        counts[key] = {"n": seen["n"] // 2, "with": halved}
+
+
+def _most_frequent(partners: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(partners.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_PARTNERS])
