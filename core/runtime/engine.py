@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -121,6 +120,9 @@ class Engine:
         self._begin()
         self._advance(arrival, inclusive=False)
         self.now = arrival
+        self._catch_up()
+        if self._profiles.stale(arrival):
+            self._switch_profiles(arrival)
         if event.stream in UNLOGGED:
             if event.id in self._recent_frames:
                 return None
@@ -185,6 +187,11 @@ class Engine:
         coming = [(due[0], order, due, one) for order, one in enumerate(self.instances.values()) if (due := self._due(one))]
         switch = self._profiles.next_change(self.now)
         earliest = min(coming, key=lambda item: item[:2], default=None)
+        rested = self.supervisor.next_end()
+        if rested is not None and micros(rested) < limit and (earliest is None or micros(rested) <= earliest[0]):
+            self.now = max(self.now, rested)
+            self._catch_up()
+            return True
         if switch is not None and micros(switch) < limit and (earliest is None or micros(switch) <= earliest[0]):
             self._switch_profiles(switch)
             return True
@@ -222,10 +229,10 @@ class Engine:
                     self._fail(one, event.id, Finding("SL-RUN-06", args))
                     continue
                 self._run(one, event.id, event.stream, partial(one.handle, event), hops)
+                one.offset = max(one.offset, seq or 0)
             for one in self.instances.values():
                 if seq is not None and not self.supervisor.paused(one.name, self.now):
                     one.offset = max(one.offset, seq)
-        self._catch_up()
 
     def _catch_up(self) -> None:
         """An instance whose pause is over takes what it missed, in order."""
@@ -300,8 +307,7 @@ class Engine:
 
     def _begin(self) -> None:
         if self._uncommitted == 0:
-            self._transaction = self.log.transaction()
-            self._transaction.__enter__()
+            self.log.begin()
             self._uncommitted = 1
 
     def _commit_when_due(self) -> None:
@@ -314,15 +320,15 @@ class Engine:
         if self._uncommitted:
             self._save()
             self._uncommitted = 0
-            self._transaction.__exit__(None, None, None)
+            self.log.commit()
 
     def _save(self) -> None:
         for one in self.instances.values():
             one.save(self.log)
 
     def close(self) -> None:
-        with suppress(AttributeError):
-            self.flush()
+        """Commit and let go."""
+        self.flush()
 
 
 def _finding(one: Instance, what: str, error: Exception) -> Finding:

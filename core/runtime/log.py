@@ -97,15 +97,28 @@ class StoreLog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside count together or not at all."""
+        self.begin()
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                self.last = self._newest()
-                raise
-            self._db.execute("COMMIT")
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def begin(self) -> None:
+        """Open a transaction; until `commit` nothing of it is durable."""
+        self._do("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._do("COMMIT")
+
+    def rollback(self) -> None:
+        self._do("ROLLBACK")
+        self.last = self._newest()
+
+    def _do(self, statement: str) -> None:
+        try:
+            self._db.execute(statement)
         except apsw.Error as error:
             raise LogFault(Finding("SL-LOG-01", {"file": self.path, "reason": str(error)}, file=self.path)) from error
 
@@ -132,7 +145,7 @@ class StoreLog:
 
     def _record(self, row: tuple[Any, ...]) -> Record:
         seq, event_id, stream, source, store, time, received, hops, data, crc = row
-        if checksum(row[:-1]) != crc:
+        if not isinstance(data, bytes) or checksum(row[:-1]) != crc:
             raise LogFault(Finding("SL-LOG-02", {"seq": seq, "file": self.path, "reason": "checksum differs"}, file=self.path))
         event = Event(stream, instant(time), orjson.loads(data), event_id, store, source, instant(received))
         return Record(seq, event, hops)

@@ -47,11 +47,15 @@ class ProfileSwitch:
     def _active(self, at: datetime) -> tuple[str, ...]:
         return tuple(profile.name for profile in self._plan.profiles if self.holds(profile, at))
 
+    def stale(self, at: datetime) -> bool:
+        """Whether other profiles hold at a time than are applied."""
+        return bool(self._plan.profiles) and self._active(at) != self._applied
+
     def next_change(self, now: datetime) -> datetime | None:
         """The first whole minute from `now`'s on, within a day, at which other profiles hold than are applied."""
         if not self._plan.profiles:
             return None
-        if self._active(now) != self._applied:
+        if self.stale(now):
             return now
         edges = {now.replace(second=0, microsecond=0) + timedelta(minutes=1)}
         day = self._hours.store_day(now)

@@ -50,6 +50,10 @@ class Supervisor:
         circuit = self._circuits.get(name)
         return circuit is not None and circuit.until is not None and now < circuit.until
 
+    def next_end(self) -> datetime | None:
+        """When the next pause ends."""
+        return min((circuit.until for circuit in self._circuits.values() if circuit.until is not None), default=None)
+
     def resumed(self, now: datetime) -> list[str]:
         """Instances whose pause has just ended; each is named once and is on trial from then."""
         ended = [name for name, circuit in self._circuits.items() if circuit.until is not None and now >= circuit.until]

@@ -11,8 +11,6 @@ from .facts import Row, gtin13
 from .formats import Shape
 from .words import BRANDS, CATEGORIES, Category
 
-SUPPLIERS_BY_STORAGE = {"chilled": 2, "frozen": 1, "ambient": 3}
-
 
 def category_of(key: str) -> Category | None:
     return next((category for category in CATEGORIES if category.key == key), None)

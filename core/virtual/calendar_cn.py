@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-YEARS = (2025, 2026)
-
 
 @dataclass(frozen=True, slots=True)
 class Holiday:

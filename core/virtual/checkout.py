@@ -158,7 +158,7 @@ class Checkout:
     def _book(self, data: Row) -> None:
         for line in data["lines"]:
             self.stock.sell(self.stock.items[line["gtin"]], line.get("weight_g", line["qty"]))
-        self.world.truth.count(self.world.truth.receipts, self.world.hour_key(self.world.now))
+        self.world.truth.ring(self.world.hour_key(self.world.now))
         self.recent.append(data)
 
     def _payments(self, data: Row, now: float, lag: float) -> None:

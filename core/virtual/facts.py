@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from storeloom.core.kernel.events import Fact
+
+__all__ = ["DAY", "HOUR", "MINUTE", "Fact", "Row", "Tables", "at_local", "gtin13", "iso", "moment"]
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -13,17 +16,6 @@ Tables = dict[str, list[Row]]
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One input to a composed bundle. `received` is the arrival in UTC; `time` is the event's own time where it differs."""
-
-    received: datetime
-    stream: str
-    source: str
-    data: Row
-    time: datetime | None = None
 
 
 def moment(stamp: float) -> datetime:

@@ -7,6 +7,7 @@ from .facts import DAY, HOUR, MINUTE, Row, iso
 from .stock import Stock
 from .world import World
 
+SERVICES = frozenset({"messaging", "online_store", "delivery", "payment", "edi", "terminal", "weather", "calendar", "market_feed"})
 HEARTBEAT_S = 30 * MINUTE
 FAULTS_A_DAY = 2.0
 CODES = {
@@ -25,6 +26,7 @@ class Machines:
     def __init__(self, world: World, stock: Stock) -> None:
         self.world = world
         self.stock = stock
+        self.reporting = {key: row for key, row in world.devices.items() if row["kind"] not in SERVICES}
         self.labels: dict[str, str] = {}
         for row in world.tables["planogram"]:
             label = row.get("label")
@@ -53,7 +55,7 @@ class Machines:
     def _faults(self, midnight: float) -> None:
         chance = self.world.chance("faults")
         self.world.outages = {key: span for key, span in self.world.outages.items() if span[1] > midnight}
-        keys = sorted(self.world.devices)
+        keys = sorted(self.reporting)
         for _ in range(chance.poisson(FAULTS_A_DAY)):
             device = chance.pick(keys)
             begin = midnight + chance.uniform(7, 21) * HOUR
@@ -76,7 +78,7 @@ class Machines:
 
     def _beat(self, stamp: float) -> None:
         chance = self.world.chance("beats")
-        for number, (device, row) in enumerate(self.world.devices.items()):
+        for number, (device, row) in enumerate(self.reporting.items()):
             load = chance.random()
             if self.is_down(device, stamp):
                 continue

@@ -198,7 +198,7 @@ class Online:
         }
         if "member" in order:
             data["member"] = order["member"]
-        self.world.truth.count(self.world.truth.receipts, self.world.hour_key(now))
+        self.world.truth.ring(self.world.hour_key(now))
         self.world.tell(now, "pos.sale", "pos-server", data, 2.0)
 
     def _browse(self, stamp: float) -> None:

@@ -45,6 +45,7 @@ class Staffing:
         middle = (opens + closes) / 2
         halves = {0: (opens - 1 * HOUR, middle + 30 * MINUTE), 1: (middle - 30 * MINUTE, closes + 30 * MINUTE)}
         manned = {0: 0, 1: 0}
+        turns: dict[str, int] = {}
         shifts: list[Shift] = []
         for place, row in enumerate(self.world.tables["staff"]):
             if row.get("left"):
@@ -52,7 +53,8 @@ class Staffing:
             role = row["roles"][0]
             if (place * 3 + day.toordinal()) % 7 < 2:
                 continue
-            half = (place + day.isocalendar().week) % 2
+            turns[role] = turns.get(role, day.isocalendar().week) + 1
+            half = turns[role] % 2
             if role == "cashier" and manned[0] != manned[1]:
                 half = 0 if manned[0] < manned[1] else 1
             half = 1 if row["availability"] else half

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .demand import Demand
 from .facts import MINUTE, Row, iso
-from .stock import Item, Stock
+from .stock import Stock
 from .weather import Weather
 from .world import World
 
@@ -82,7 +82,7 @@ class Trade:
         chance = self.world.chance("arrivals")
         for moment in sorted(chance.uniform(stamp, until) for _ in range(chance.poisson(mean))):
             shopper = self._shopper(round(moment, 1))
-            self.world.truth.count(self.world.truth.arrivals, self.world.hour_key(shopper.entered))
+            self.world.truth.arrive(self.world.hour_key(shopper.entered))
             for watch in self.watchers:
                 watch(shopper)
             if shopper.buys:
@@ -188,6 +188,3 @@ class Trade:
     def leave(self, shopper: Shopper, stamp: float) -> None:
         for left in self.leavers:
             left(shopper, stamp)
-
-    def item(self, gtin: str) -> Item:
-        return self.stock.items[gtin]

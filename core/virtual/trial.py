@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from storeloom.core.kernel import schemas
@@ -22,8 +22,14 @@ from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
+QUARTER_S = 900  # every zone's hours begin on a quarter of a UTC hour
 Progress = Callable[[datetime], None]
 Tables = Mapping[str, Iterable[Mapping[str, Any]]]
+
+
+def hour_name(local: datetime) -> str:
+    """The hour of a store-local time, as `facts_by_hour` and the virtual store's account name it."""
+    return local.strftime("%Y-%m-%dT%H")
 
 
 @dataclass
@@ -39,12 +45,19 @@ class SolutionResult:
 
 @dataclass
 class TrialResult:
-    """What a trial brought. `truth` is the virtual store's own account, empty on real input."""
+    """What a trial brought. `truth` is the virtual store's own account, empty on real input.
+
+    `facts_by_hour` counts the facts of a stream that arrived in each hour of store time, by the hour's name (`2026-03-02T10`).
+    """
 
     name: str
     start: datetime
     end: datetime
+    store: str = ""
+    zone: str = "UTC"
+    currency: str = ""
     facts: Counter[str] = field(default_factory=Counter)
+    facts_by_hour: dict[str, Counter[str]] = field(default_factory=dict)
     outputs: list[Event] = field(default_factory=list)
     solutions: dict[str, SolutionResult] = field(default_factory=dict)
     failures: list[Finding] = field(default_factory=list)
@@ -90,7 +103,9 @@ class Trial:
         self, plan: Plan, registry: Registry, tables: Tables, start: datetime, *, name: str = "", log: StoreLog | None = None
     ) -> None:
         self.plan = plan
-        self.result = TrialResult(name, start, start)
+        words = {key: str(plan.store[key]) for key in ("zone", "currency")}
+        self.result = TrialResult(name, start, start, str(plan.store.get("name", plan.store["store"])), **words)
+        self._quarters: Counter[tuple[str, int]] = Counter()
         self._answers: list[tuple[datetime, int, Fact]] = []
         self._count = 0
         self._answer: Callable[[str, Mapping[str, Any], datetime], list[Fact]] | None = None
@@ -121,6 +136,7 @@ class Trial:
             if number % 500 == 0 and progress:
                 progress(fact.received)
             self.result.facts[fact.stream] += 1
+            self._quarters[fact.stream, int(fact.received.timestamp()) // QUARTER_S] += 1
             if fact.stream in self.consumed:
                 self.engine.feed(fact, number)
         self.engine.advance(until or self._midnight())
@@ -157,6 +173,9 @@ class Trial:
         for name, one in self.engine.instances.items():
             days = {day: one.figures.values(day) for day in one.figures.days()}
             self.result.solutions[name] = SolutionResult(one.plan.solution, one.handled, made[name], one.figures.values(), days)
+        for (stream, quarter), count in sorted(self._quarters.items()):
+            local = self.engine.store.hours.local(datetime.fromtimestamp(quarter * QUARTER_S, UTC))
+            self.result.facts_by_hour.setdefault(stream, Counter())[hour_name(local)] += count
         self.result.failures = [failure.finding for failure in self.engine.failures]
 
 

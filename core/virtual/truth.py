@@ -45,8 +45,11 @@ class Truth:
         """A copy that `json.dumps` takes."""
         return asdict(self)
 
-    def count(self, hours: dict[str, int], key: str) -> None:
-        hours[key] = hours.get(key, 0) + 1
+    def arrive(self, hour: str) -> None:
+        self.arrivals[hour] = self.arrivals.get(hour, 0) + 1
+
+    def ring(self, hour: str) -> None:
+        self.receipts[hour] = self.receipts.get(hour, 0) + 1
 
     def want(self, day: str, gtin: str, wanted: float, lost: float) -> None:
         """Note that a shopper wanted so much of an item and how much of it was missing."""

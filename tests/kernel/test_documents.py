@@ -187,9 +187,7 @@ def test_a_document_marker_alone_is_an_empty_table():
 
 DEEP = 100_000
 LONG = "9" * 5000
-BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
-)
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
 
 
 @pytest.mark.parametrize(
@@ -388,9 +386,7 @@ def quoted(text, choice):
 
 def toml_value(value, draw):
     if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{quoted(key, draw(1))} = {toml_value(item, draw)}" for key, item in value.items()) + "}"
-        )
+        return "{" + ", ".join(f"{quoted(key, draw(1))} = {toml_value(item, draw)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         gap = ("", "\n", " # ]\n ")[draw(2)]
         return "[" + "".join(f"{gap}{toml_value(item, draw)}{gap}," for item in value) + gap + "]"

@@ -33,9 +33,7 @@ keys = st.sampled_from("abc")
 
 
 def trees(leaves):
-    return st.recursive(
-        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=12
-    )
+    return st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=12)
 
 
 values = trees(scalars)
@@ -93,9 +91,7 @@ def layer(name, path, toml, **more):
 
 @pytest.fixture
 def stack():
-    base = (
-        "format = 'supermarket'\n\n[cold_chain]\nlimit_c = 5.0\ngrace_s = 900\nprobes = ['p1']\n[audio]\nvolume = 3\n"
-    )
+    base = "format = 'supermarket'\n\n[cold_chain]\nlimit_c = 5.0\ngrace_s = 900\nprobes = ['p1']\n[audio]\nvolume = 3\n"
     east = "[cold_chain]\ngrace_s = 600\n"
     store = "# store 014\n[cold_chain]\nprobes = [\n  'p2',\n  'p3',\n]\ngrace_s = 300\n"
     return Layered(
@@ -155,9 +151,7 @@ def test_what_comes_back_is_no_longer_removed():
     stack = Layered(layers)
     assert stack.value == {"audio": {"volume": 1}}
     assert stack.removed == ((("audio", "voice"), "quiet"), (("x",), "quiet"))
-    assert stack.explain() == [
-        Row(("audio", "volume"), 1, Origin("store", None, None), (("default", 3), ("quiet", None)))
-    ]
+    assert stack.explain() == [Row(("audio", "volume"), 1, Origin("store", None, None), (("default", 3), ("quiet", None)))]
 
 
 def test_a_table_in_place_of_a_scalar_tells_the_scalar():
@@ -190,9 +184,7 @@ def test_rows_rebuild_the_value_and_name_the_last_layer_that_changed_it(patches)
         for key in row.path[:-1]:
             place = place.setdefault(key, {})
         place[row.path[-1]] = row.value
-        after = Layered(
-            [Layer(str(number), None, patch) for number, patch in enumerate(patches[: int(row.origin.layer) + 1])]
-        )
+        after = Layered([Layer(str(number), None, patch) for number, patch in enumerate(patches[: int(row.origin.layer) + 1])])
         assert [text(found.value) for found in after.explain(*row.path)] == [text(row.value)]
     assert text(rebuilt) == text(stack.value)
     for path, _ in stack.removed:

@@ -7,17 +7,9 @@ from typing import Any
 
 import pytest
 
-from storeloom.core.virtual import Fact, VirtualStore, default_profile
+from storeloom.core.virtual import PRODUCED, Fact, VirtualStore, default_profile
 
 MONDAY = date(2026, 3, 2)
-PRODUCED = frozenset(
-    "calendar.event cabinet.event camera.frame cart.event competitor.price coupon.redeemed delivery.status device.status gate.state "
-    "inventory.movement inventory.snapshot kiosk.event member.consent member.event member.profile meter.reading network.probe "
-    "order.placed order.status parking.event payment.request payment.result pick.done pos.exception pos.sale pos.scan return.requested "
-    "rfid.read robot.observation scale.reading scanner.code sensor.reading service.booking shelf.weight shift.fixed shipment.notice "
-    "social.mention staff.clock training.event vision.count vision.plate vision.shelf vision.track vision.zone weather.forecast "
-    "web.visit".split()
-)
 
 
 @dataclass
@@ -37,7 +29,7 @@ def run_store(
     *,
     days: int = 1,
     seed: int = 1,
-    scale: float = 0.1,
+    scale: float = 0.05,
     streams: frozenset[str] = PRODUCED,
     start: date = MONDAY,
     **over: Any,
@@ -54,6 +46,12 @@ def run() -> Runner:
 @pytest.fixture(scope="session")
 def produced() -> frozenset[str]:
     return PRODUCED
+
+
+@pytest.fixture(scope="session")
+def full_week() -> Ran:
+    """Monday to Saturday at full traffic."""
+    return run_store(days=6, scale=1.0, streams=frozenset({"pos.sale", "pos.exception"}))
 
 
 @pytest.fixture(scope="session")

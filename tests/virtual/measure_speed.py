@@ -1,11 +1,9 @@
 """Prints how long a day of each format takes: `python tests/virtual/measure_speed.py`."""
 
-from datetime import date
 import time
+from datetime import date
 
-from conftest import PRODUCED
-
-from storeloom.core.virtual import VirtualStore, default_profile
+from storeloom.core.virtual import PRODUCED, VirtualStore, default_profile
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Answers to commands, and what commands change."""
 
-from datetime import UTC, date, datetime, timedelta
 import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import jsonschema_rs
@@ -111,7 +111,7 @@ def test_a_draft_order_brings_nothing(store):
 
 
 def sold_of(gtin, price, scope=None):
-    store = VirtualStore(default_profile(), scale=1.0)
+    store = VirtualStore(default_profile(), scale=0.5)
     if price is not None:
         data = {"gtin": gtin, "price": price, "from": "2026-03-01T16:00:00Z", "kind": "base", "reason": "x", "state": "approved"}
         assert store.command("price.set", data | ({"scope": scope} if scope else {}), datetime(2026, 3, 1, 16, tzinfo=UTC)) == []
@@ -142,14 +142,19 @@ def test_a_refill_task_fills_the_shelf(store):
     for number in range(5):  # somebody may decline or forget
         task = {"task": f"t{number}", "kind": "shelf_refill", "title": "x", "priority": 2, "items": [{"gtin": item.gtin}], "minutes": 5}
         store.command("task.create", task, at)
-    moved = [f for f in store.run(date(2026, 3, 3), 1, {"inventory.movement"}) if f.data["gtin"] == item.gtin and f.data["kind"] == "transfer"]
+    moved = [
+        f for f in store.run(date(2026, 3, 3), 1, {"inventory.movement"}) if f.data["gtin"] == item.gtin and f.data["kind"] == "transfer"
+    ]
     assert moved[0].received < at + timedelta(minutes=30)
     assert before >= item.capacity or item.back == 0
 
 
 def test_a_task_is_done_by_somebody_on_duty(store):
     list(store.run(MONDAY, 1, ()))
-    tasks = [store.command("task.create", {"task": f"t{n}", "kind": "check", "title": "x", "priority": 3, "role": "fresh"}, NOON) for n in range(60)]
+    tasks = [
+        store.command("task.create", {"task": f"t{n}", "kind": "check", "title": "x", "priority": 3, "role": "fresh"}, NOON)
+        for n in range(60)
+    ]
     done = [facts for facts in tasks if len(facts) == 2]
     assert len(done) > 45 and any(len(facts) < 2 for facts in tasks)
     fresh = {row["staff"] for row in store.tables["staff"] if row["roles"][0] == "fresh"}

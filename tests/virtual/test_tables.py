@@ -1,7 +1,7 @@
 """Tables: valid codes, cross-references, sizes, derivation from given tables; the public calendar."""
 
-from datetime import date
 import json
+from datetime import date
 from pathlib import Path
 
 import jsonschema_rs

@@ -29,7 +29,7 @@ class Pattern(NamedTuple):
 
 
 def classify(series: Series, adi_cut: float = 1.32, cv2_cut: float = 0.49) -> Pattern:
-    """The pattern by Syntetos and Boylan: known days by days with demand, population variance of sizes. No demand at all is intermittent."""
+    """The pattern by Syntetos and Boylan: known days by days with demand, population variance of sizes. Without any: intermittent."""
     known = [units for units in series if units is not None]
     sizes = [units for units in known if units > 0]
     if not sizes:

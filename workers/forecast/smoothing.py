@@ -22,7 +22,7 @@ LEVEL_GRID = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 SEASON_GRID = (0.0, 0.05, 0.15)
 WARM_UP_DAYS = 28
 TREND_KNOT_DAYS = 56
-RIDGE = 1.0
+RIDGE = 0.25
 LEAST_DAYS = 3
 RESIDUAL_DAYS = 56
 PATHS = 400
@@ -52,8 +52,7 @@ class Smoothed:
 
 def draws(days: int) -> Array:
     """The fixed uniform numbers of the bootstrap, paths x days: the same for each item, so that items do not depend on one another."""
-    numbers: Array = np.random.default_rng(SEED).random((PATHS, days))
-    return numbers
+    return np.random.default_rng(SEED).random((PATHS, days))
 
 
 def bootstrap(mean: Sequence[float], residuals: Sequence[float]) -> Array:
@@ -62,8 +61,8 @@ def bootstrap(mean: Sequence[float], residuals: Sequence[float]) -> Array:
     if not len(residuals):
         return np.tile(centre, (PATHS, 1))
     errors = np.asarray(residuals, dtype=float)
-    chosen = errors[(draws(len(centre)) * len(errors)).astype(int)]
-    return np.maximum(0.0, centre + chosen)
+    paths: Array = np.maximum(0.0, centre + errors[(draws(len(centre)) * len(errors)).astype(int)])
+    return paths
 
 
 def smooth(units: Sequence[float | None], horizon: int, regressors: Any = None, since: int = 0) -> Smoothed:

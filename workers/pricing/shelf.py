@@ -11,13 +11,15 @@ from datetime import datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Any
 
+from storeloom.core.kernel.events import parse_time
 from storeloom.workers.gs1 import item_key
 
 from .money import Number, exact, round_money
 from .prices import EARLIEST, LATEST, PriceBook, UnpricedItem, index_products, instant
-from .rules import PROMOTIONS, Rule, promotion_rule
+from .rules import LAST_PRIORITY, PROMOTIONS, Rule, promotion_rule
 
 Row = Mapping[str, Any]
+PRICING_ONE_PIECE = frozenset({"percent", "amount", "fixed"})
 GRAMS = {"g": 1, "ml": 1, "kg": 1000, "l": 1000}
 
 
@@ -52,7 +54,8 @@ class ShelfPrices:
         self._products = index_products(products)
         self._all = PriceBook(rows, products=self._products, zone=zone)
         self._base = PriceBook([row for row in rows if row.get("kind", "base") == "base"], products=self._products, zone=zone)
-        self._promotions = [_promotion(row, zone) for row in promotions if row.get("approved", True) and row.get("kind") in PROMOTIONS]
+        named = [row for row in promotions if row.get("approved", True) and row.get("kind") in PROMOTIONS]
+        self._promotions = [_promotion(row, zone) for row in sorted(named, key=lambda row: row.get("priority", LAST_PRIORITY))]
         self._turns: dict[str, set[datetime]] = defaultdict(set)
         for row in rows:
             self._turns[item_key(row["gtin"])] |= {instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST)}
@@ -131,8 +134,44 @@ def net_grams(product: Row) -> Number | None:
     return weight or None
 
 
+def with_news(statements: Iterable[Row], news: Row, now: datetime) -> list[Row]:
+    """Price statements of a product, as rows of `prices` with their time of issue `set`, with one more.
+
+    It replaces an older one of its kind, scope and start. Of two without an end the later start ends the other. What is over is dropped.
+    """
+    kept: list[Row] = []
+    for old in statements:
+        if old.get("to") is not None and parse_time(old["to"]) <= now:
+            continue
+        if (old["kind"], old["scope"]) == (news["kind"], news["scope"]):
+            if old["from"] == news["from"]:
+                if parse_time(old["set"]) > parse_time(news["set"]):
+                    news = old
+                continue
+            earlier, later = sorted((old, news), key=lambda row: parse_time(row["from"]))
+            if earlier.get("to") is None:
+                ended = {**earlier, "to": later["from"]}
+                old, news = (ended, news) if earlier is old else (old, ended)
+        kept.append(old)
+    return [*kept, news]
+
+
+def overlaid(table: Iterable[Row], news: Iterable[Row]) -> list[Row]:
+    """Rows of `prices` with statements over them: one of the same product, kind, scope and start takes the row's place."""
+    rows = list(news)
+    known = [_identity(row) for row in rows]
+    return [row for row in table if _identity(row) not in known] + rows
+
+
+def _identity(row: Row) -> tuple[object, ...]:
+    start = row.get("from")
+    at = parse_time(start) if isinstance(start, str) and len(start) > len("2026-03-02") else start
+    return item_key(row["gtin"]), row.get("kind", "base"), row.get("scope") or {}, at
+
+
 def _promotion(row: Row, zone: tzinfo) -> _Promotion:
-    return _Promotion(row, promotion_rule(row, zone), instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST))
+    rule = promotion_rule(row, zone) if row["kind"] in PRICING_ONE_PIECE else None
+    return _Promotion(row, rule, instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST))
 
 
 def _covers(row: Row, key: str, categories: set[Any]) -> bool:

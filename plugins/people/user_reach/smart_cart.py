@@ -1,82 +1,85 @@
-"""Smart shopping cart: rings up, weighs, recovers what was put back on the shelf, suggests add-ons and takes payment, so that queues go.
+"""Smart shopping cart: rings up, weighs, recovers what was taken out again, suggests add-ons and takes payment, so that queues go.
 
-A scan makes a line at the price of that moment; the promotions are those that hold when the basket last changed, so what is paid is what the
-screen showed. The cart's scale is the control: goods and lines must agree, or the screen asks to rescan. What has no known weight, such as
-loose goods without a label, is weighed by the cart itself, one at a time. Lines are no proof of age and the cart takes off no tag: such
-goods, open mismatches and a random share of carts go to the check lane, and an attendant's `task.done` lets them pay.
+A scan makes a line at the price of that moment; promotions are those that hold when the basket last changed, so what is paid is what the
+screen showed. The scale is the control: goods and lines must agree. What has no known weight, such as loose goods without a label, is
+weighed by the cart itself, one item at a time. A cart proves no age and takes off no tag: such goods, open mismatches and a random share of
+carts go to the check lane, where an attendant's `task.done` has the last word on the weight and lets them pay.
 
-Offers (recovery and add-ons) are not made to members who refused marketing, and keep their distance. Add-ons come from pair counts of all
-receipts, this store's tills included where `pos.sale` is wired; what the store's stock count calls empty is not suggested. The payment is
-asked for with `payment.request`. Money that arrives for a closed cart, or twice, is never booked as a sale: it calls an attendant to refund.
+Offers (recovery and add-ons) share one cooldown and spare members who refused marketing. Add-ons come from the pair counts of all receipts,
+those of the tills too where `pos.sale` is wired, and are not suggested where the stock count says there is none. Payment is asked for with
+`payment.request`; money that comes twice or for a closed cart is never a sale: an attendant refunds it. No picture and no name is kept.
 """
 
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import draw, parse_time
+from storeloom.workers.checkout import basket
+from storeloom.workers.insight import basket_rules
 
 OPEN, PAID, CLOSED = "open", "paid", "closed"
-REMEMBER_SESSION_H = 24
+REMEMBERED_H = 24  # how long an ended session still knows a repeated payment
 
 
 class SmartCart(Solution):
     number = 8
     zh, en = "智能购物车", "Smart shopping cart"
-    purpose_zh = "购物车自助扫码、称重核对、找回放弃商品、推荐搭配并完成支付，缩短排队，减少收银台与收银员，同时控制损耗。"
+    purpose_zh = "购物车自助扫码、称重核对、找回放弃的商品、推荐搭配并完成支付，减少排队、收银台与收银员，同时控制损耗。"
     formats = ("supermarket",)
     produces = ("pos.sale", "pos.exception", "cart.show", "coupon.issue", "task.create", "gate.open", "payment.request")
     adapters = ("cart", "payment?", "gate?")
     reads = ("products", "prices", "promotions", "coupons?")
     kpis = {
-        "cart_checkout_share": kpi("%", "Cart trips paid on the cart", "购物车自助结账占比"),
+        "cart_checkout_share": kpi("%", "Carts with goods that were paid on the cart", "装有商品的购物车自助结账占比"),
         "carts_in_use": kpi("count", "Carts in use at the busiest moment", "同时在用购物车峰值"),
-        "recovered_items": kpi("count", "Items put back into the cart after an offer", "找回商品件数"),
-        "mismatch_rate": kpi("%", "Weighings that did not fit", "重量不符率"),
+        "recovered_items": kpi("count", "Items put back into the cart after an offer", "推荐后找回的商品件数"),
+        "mismatch_rate": kpi("%", "Weighings that did not fit", "重量不符的称重占比"),
     }
     kinds = {
         "cart_mismatch": ("Weight and lines of a cart disagree", "购物车重量与清单不符"),
-        "cart_check": ("Check a cart before payment", "购物车付款前抽检"),
+        "cart_check": ("Check a cart before payment", "购物车付款前检查"),
         "cart_help": ("A shopper at a cart asks for help", "购物车顾客求助"),
-        "cart_refund": ("Refund a payment without a sale", "退回未成交付款"),
+        "cart_refund": ("Refund a payment that bought nothing", "退回未成交的付款"),
     }
 
     class Config(SolutionConfig):
         tolerance_g: int = setting(
             10, "Weight difference always allowed", "始终允许的重量差", unit="g", ge=1, le=200,
-            help_en="Covers the scale's own error.", help_zh="覆盖秤本身的误差。",
+            help_en="Covers the scale's own error in a light cart.", help_zh="覆盖轻载时秤本身的误差。",
         )  # fmt: skip
         tolerance_pct: float = setting(
-            2, "Weight difference allowed", "允许的重量差比例", unit="%", ge=0, le=10,
-            help_en="Share of the expected weight of the whole cart; the larger of the two allowances counts.",
-            help_zh="占整车应有重量的比例；两项容差取大者。",
+            2, "Weight difference allowed as a share", "按比例允许的重量差", unit="%", ge=0, le=10,
+            help_en="Of the expected weight of the whole cart; the larger allowance counts.", help_zh="占整车应有重量；两项容差取大者。",
         )  # fmt: skip
         max_mismatch: int = setting(
             2, "Open mismatches that call an attendant", "呼叫店员的未解决不符次数", ge=1, le=10,
-            help_en="A weighing that repeats the last one is no new mismatch.", help_zh="与上次相同的重量不重复计数。",
+            help_en="A weighing that repeats the one before is no new mismatch.", help_zh="与上一次相同的重量不重复计数。",
         )  # fmt: skip
         recover_after: int = setting(
-            120, "Time until a removed item is offered back", "取出后再次推荐的等待时间", unit="s", ge=10, le=1800,
-            help_en="Counted from the moment it was taken out; putting it back ends the wait.", help_zh="自取出起计，放回即停止。",
+            120, "Time until an item taken out is offered back", "取出后再次推荐的等待时间", unit="s", ge=10, le=1800,
+            help_en="From the moment it was taken out; putting it back ends the wait.", help_zh="自取出时起计，放回即停止。",
         )  # fmt: skip
         offer_cooldown: int = setting(
             300, "Least time between two offers on one cart", "同一购物车两次推荐的最短间隔", unit="s", ge=0, le=86400,
-            help_en="Counts for recovery coupons and add-ons together.", help_zh="找回券与搭配推荐合并计算。",
+            help_en="Recovery coupons and add-ons together; an offer that falls into it is dropped.",
+            help_zh="找回券与搭配推荐合并计算，间隔内的推荐取消。",
         )  # fmt: skip
         recovery_coupon: str = setting(
-            "come_back", "Coupon on a removed item", "找回商品的优惠券", min_length=1,
+            "come_back", "Coupon on an item taken out", "放弃商品的优惠券", min_length=1,
             help_en="A template of the table coupons; it reduces the item once it is back in the cart.",
-            help_zh="优惠券表中的模板；商品放回购物车后生效。",
+            help_zh="优惠券表中的模板；商品放回后生效。",
         )  # fmt: skip
         addon_min_lift: float = setting(
             1.5, "Least lift of an add-on", "搭配推荐的最低提升度", ge=1, le=10,
-            help_en="How many times likelier the add-on is with the item; read each night.", help_zh="同购概率的倍数；每晚更新。",
+            help_en="How many times likelier it is bought with the item than at all; rules are read each night.",
+            help_zh="同购概率与自身购买概率之比；规则每晚更新。",
         )  # fmt: skip
         check_rate: float = setting(
             2, "Carts checked at random before payment", "付款前随机抽检比例", unit="%", ge=0, le=100,
-            help_en="Drawn from the session's id, so that it can be repeated.", help_zh="由会话编号抽取，可复核。",
+            help_en="Drawn by the session's hash, so that each draw can be repeated.", help_zh="按会话编号的哈希抽取，可复核。",
         )  # fmt: skip
         idle_close_min: int = setting(
-            30, "Idle time until an unpaid cart is closed", "未付款闲置关闭时间", unit="min", ge=5, le=240,
+            30, "Idle time after which an unpaid cart is closed", "未付款购物车闲置关闭时间", unit="min", ge=5, le=240,
             help_en="Its lines are voided.", help_zh="关闭后清单作废。",
         )  # fmt: skip
 
@@ -87,32 +90,36 @@ class SmartCart(Solution):
         if cart is None:
             if kind in ("leave", "return", "idle"):
                 return
-            yield from self._displace(event["cart"])
-            cart = self.state[f"cart:{session}"] = self._opened(event)
+            if (left_open := self._carts().get(event["cart"])) is not None:
+                yield from self._close(self.state[f"cart:{left_open}"], "new session")
+            cart = self._open(event)
         if cart["state"] != OPEN or event["seq"] <= cart["seq"]:
             return
-        cart["seq"] = event["seq"]
-        cart["member"], cart["zone"] = event.get("member", cart["member"]), event.get("zone", cart["zone"])
+        cart |= {"seq": event["seq"], "member": event.get("member", cart["member"]), "zone": event.get("zone", cart["zone"])}
         if kind != "idle":
             self.timers.set("idle", session, max(event.time, self.now) + timedelta(minutes=self.config.idle_close_min))
-        step = {"login": self._welcome, "add": self._add, "remove": self._remove, "weight": self._weigh, "pay": self._pay,
-                "help": self._help, "leave": self._leave, "return": self._leave}.get(kind)  # fmt: skip
-        if step is not None:
-            yield from step(cart, event)
+        steps = {"login": self._welcome, "add": self._add, "remove": self._remove, "weight": self._weigh, "pay": self._pay,
+                 "help": self._help, "leave": self._leave, "return": self._leave}  # fmt: skip
+        if kind in steps:
+            yield from steps[kind](cart, event)
 
-    def _opened(self, event):
-        carts = self.state.setdefault("carts", {})
+    def _open(self, event):
+        carts = self._carts()
         carts[event["cart"]] = event["session"]
         self.kpi.sample("carts_in_use", len(carts), "max")
-        return {
-            "state": OPEN, "session": event["session"], "cart": event["cart"], "seq": event["seq"] - 1, "started": event.time.isoformat(),
-            "member": None, "zone": None, "lines": [], "total": 0, "coupons": [], "used": [], "weight_g": None, "accepted_g": 0,
-            "mismatches": 0, "misfit_g": None, "checked": False, "removed": {}, "offered_at": None, "suggested": [], "attempts": 0,
-            "asked": None, "payments": [],
-        }  # fmt: skip
+        cart = {"state": OPEN, "session": event["session"], "cart": event["cart"], "seq": event["seq"] - 1, "member": None, "zone": None,
+                "started": event.time.isoformat(), "lines": [], "total": 0, "discount": 0, "coupons": [], "used": [],
+                "weight_g": None, "accepted_g": 0, "mismatches": 0, "misfit_g": None, "checked": False,
+                "removed": {}, "offered_at": None, "suggested": [], "attempt": 0, "asked": None, "paid": []}  # fmt: skip
+        self.state[f"cart:{event['session']}"] = cart
+        return cart
+
+    def _carts(self):
+        """The open session of each cart in use."""
+        return self.state.setdefault("carts", {})
 
     def _welcome(self, cart, event):
-        yield self._show(cart, "welcome", self.say("Scan what you put in.", "请扫描放入的商品。"))
+        yield self._show(cart, "welcome", self.say("Scan what you put in", "请扫描放入的商品"))
 
     # Lines
 
@@ -120,123 +127,87 @@ class SmartCart(Solution):
         product, weight_g = self._scanned(event)
         price = product and self._price(cart, product)
         if not price:
-            yield self._show(cart, "unknown_item", self.say("This item cannot be sold here.", "此商品无法在此结算。"))
+            yield self._show(cart, "unknown_item", self.say("This item cannot be sold on the cart", "此商品无法在购物车结算"))
             return
-        weighed = price.per == "kg"
-        cart["lines"].append({
-            "gtin": product["gtin"], "name": product.get("name", product["gtin"]), "qty": event.get("qty", 1), "price": price.price,
-            "unit_g": weight_g if weighed else product.get("weight_g"), "per_kg": weighed,
-        })  # fmt: skip
-        self._put_back(cart, product["gtin"], event.get("qty", 1))
+        qty = event.get("qty", 1)
+        cart["lines"].append(basket.new_line(product, price, qty, weight_g))
+        self._put_back(cart, product["gtin"], qty)
         yield from self._changed(cart)
         yield from self._suggest(cart, product["gtin"])
 
     def _remove(self, cart, event):
         product, _ = self._scanned(event)
-        gtin = product and product["gtin"]
-        wanted = event.get("qty", 1)
-        taken = 0
-        for line in [line for line in reversed(cart["lines"]) if line["gtin"] == gtin]:
-            part = min(line["qty"], wanted - taken)
-            line["qty"] -= part
-            taken += part
+        taken = basket.take_out(cart["lines"], product["gtin"], event.get("qty", 1)) if product else 0
         if not taken:
-            yield self._show(cart, "not_in_cart", self.say("This item is not in the cart.", "购物车中没有此商品。"))
+            yield self._show(cart, "unknown_item", self.say("This item is not in the cart", "购物车中没有此商品"))
             return
-        cart["lines"] = [line for line in cart["lines"] if line["qty"] > 0]
-        before = cart["removed"].get(gtin, {"qty": 0})
-        cart["removed"][gtin] = {"qty": before["qty"] + taken, "coupon": before.get("coupon")}
-        due = event.time + timedelta(seconds=self.config.recover_after)
-        if due <= self.now:  # the cart was out of reach; the shopper's time starts when it is heard again
-            due = self.now + timedelta(seconds=self.config.recover_after)
-        self.timers.set("recover", f"{cart['session']}|{gtin}", due)
+        removed = cart["removed"].setdefault(product["gtin"], {"qty": 0, "coupon": None})
+        removed["qty"] += taken
+        wait = timedelta(seconds=self.config.recover_after)
+        due = event.time + wait if event.time + wait > self.now else self.now + wait  # heard late: the wait starts now
+        self.timers.set("recover", f"{cart['session']}|{product['gtin']}", due)
         yield from self._changed(cart)
 
     def _changed(self, cart):
-        """Lines changed: price them anew, show them, and see whether the last weight fits them now."""
+        """The lines changed: price and show them; a lowered or raised expectation may fit the weight at last."""
+        cart["checked"] = False
         self._reprice(cart)
-        items = [{name: line[name] for name in ("gtin", "name", "qty", "amount")} for line in cart["lines"]]
-        yield self._show(cart, "basket", f"{cart['total'] / 100:.2f}", items=items)
+        items = [{name: line[name] for name in ("gtin", "name", "qty", "price", "amount")} for line in cart["lines"]]
+        yield self._show(cart, "basket", items=items, total=cart["total"])
         if cart["mismatches"] and self._fits(cart):
-            yield from self._resolved(cart)
+            yield from self._resolve(cart)
 
     def _scanned(self, event):
-        """The product of a scan and, where its code carries one, the weight in grams; None for what the store does not sell."""
-        gtin, weight_g = event.get("gtin"), event.get("weight_g")
-        if event.get("code"):
-            gs1 = self.workers.gs1
-            try:
-                code = gs1.parse(event["code"], on=self.store.hours.store_day(event.time))
-            except gs1.CodeError:
-                return None, None
-            gtin, weight_g = gtin or code.gtin, weight_g or code.weight_g
+        gtin, weight_g = basket.read_scan(event.data, self.store.hours.store_day(event.time))
         return (self.tables.products.get(gtin) if gtin else None), weight_g
 
     def _price(self, cart, product):
-        pricing = self.workers.pricing
-        rows = [{**row, "to": None} for row in self.tables.prices.rows(gtin=product["gtin"])]
-        book = pricing.PriceBook(rows, products=pricing.index_products([product]), zone=self.store.hours.zone)
-        try:
-            return book.lookup(product["gtin"], self.now, member=self._member(cart))
-        except pricing.UnpricedItem:
-            return None
+        rows = self.tables.prices.rows(gtin=product["gtin"])
+        return basket.price_now(product, rows, self.now, self._member(cart), self.store.hours.zone)
 
     def _reprice(self, cart):
-        pricing, lines = self.workers.pricing, cart["lines"]
-        products = [row for row in (self.tables.products.get(line["gtin"]) for line in lines) if row]
-        priced = pricing.price_basket(
-            [{"gtin": line["gtin"], "qty": line["qty"], "price": line["price"], "weight_g": _grams(line) if line["per_kg"] else None}
-             for line in lines],
-            promotions=[{**row, "to": None} for row in self.tables.promotions.rows()], coupons=cart["coupons"],
-            prices=pricing.PriceBook(()), products=pricing.index_products(products), member=self._member(cart), at=self.now,
-            zone=self.store.hours.zone,
+        products = [product for line in cart["lines"] if (product := self.tables.products.get(line["gtin"]))]
+        cart["total"], cart["discount"], cart["used"] = basket.reprice(
+            cart["lines"], promotions=self.tables.promotions.rows(), coupons=cart["coupons"], products=products,
+            member=self._member(cart), at=self.now, zone=self.store.hours.zone,
         )  # fmt: skip
-        for line, result in zip(lines, priced.as_data(cart["session"], 1)["lines"], strict=True):
-            line |= {"amount": result["amount"], "discount": result["discount"], "promo": result.get("promo")}
-        cart["total"], cart["used"] = priced.total, [rule.id for rule in priced.applied if rule.coupon]
         cart["asked"] = None
 
-    # The scale
+    # Scale
 
     def _weigh(self, cart, event):
         if event.get("stable") is False:
             return
         cart["weight_g"] = event["weight_g"]
-        self._weigh_loose(cart)
+        if not cart["mismatches"] and basket.weigh_loose(self._goods_g(cart), cart["lines"], self.config.tolerance_g):
+            yield from self._changed(cart)
         fits = self._fits(cart)
         self.kpi.share("mismatch_rate", not fits, 1)
         if fits:
-            yield from self._resolved(cart)
-            return
-        if cart["misfit_g"] is not None and abs(cart["misfit_g"] - cart["weight_g"]) <= self.config.tolerance_g:
-            return
+            yield from self._resolve(cart)
+        elif cart["misfit_g"] is None or abs(cart["misfit_g"] - cart["weight_g"]) > self.config.tolerance_g:
+            yield from self._misfit(cart)
+
+    def _misfit(self, cart):
         cart["misfit_g"] = cart["weight_g"]
         cart["mismatches"] += 1
-        yield self._show(cart, "rescan", self.say("Please scan the last item again.", "重量不符，请重新扫描商品。"))
+        yield self._show(cart, "rescan", self.say("Please scan the last item again", "重量不符，请重新扫描商品"))
         if cart["mismatches"] == self.config.max_mismatch:
+            off_g = self._goods_g(cart) - basket.expected_g(cart["lines"])
             last = cart["lines"][-1]["gtin"] if cart["lines"] else None
-            yield out("pos.exception", kind="scan_mismatch", till=cart["cart"], receipt=cart["session"], gtin=last,
-                      reason=f"{self._off_g(cart):+.0f} g")  # fmt: skip
-            yield self._call(cart, "cart_mismatch", "Cart weight disagrees", "购物车重量不符", off_g=self._off_g(cart))
+            yield out("pos.exception", kind="scan_mismatch", till=cart["cart"], receipt=cart["session"], gtin=last, reason=f"{off_g:+} g")
+            yield self._task(cart, "cart_mismatch", f"Cart {cart['cart']}: weight off", f"{cart['cart']}：重量不符", off_g=off_g)
 
-    def _weigh_loose(self, cart):
-        """One line of unknown weight takes what the cart weighs beyond the others."""
-        loose = [line for line in cart["lines"] if line["unit_g"] is None]
-        if len(loose) == 1 and not cart["mismatches"] and self._off_g(cart) > 0:
-            loose[0]["unit_g"] = self._off_g(cart) / loose[0]["qty"]
-            self._reprice(cart)
+    def _resolve(self, cart):
+        if cart["mismatches"]:
+            yield self._show(cart, "resolved", self.say("Thank you, all fits", "已核对一致，谢谢"))
+        cart["mismatches"], cart["misfit_g"] = 0, None
 
-    def _off_g(self, cart):
-        return cart["weight_g"] - cart["accepted_g"] - sum(_grams(line) for line in cart["lines"])
+    def _goods_g(self, cart):
+        return cart["weight_g"] - cart["accepted_g"]
 
     def _fits(self, cart):
-        expected = sum(_grams(line) for line in cart["lines"])
-        return abs(self._off_g(cart)) <= max(self.config.tolerance_g, expected * self.config.tolerance_pct / 100)
-
-    def _resolved(self, cart):
-        if cart["mismatches"]:
-            yield self._show(cart, "resolved", self.say("Thank you, all fits.", "已核对无误，谢谢。"))
-        cart["mismatches"], cart["misfit_g"] = 0, None
+        return basket.fits(self._goods_g(cart), cart["lines"], self.config.tolerance_g, self.config.tolerance_pct)
 
     # Offers
 
@@ -244,70 +215,64 @@ class SmartCart(Solution):
     def offer_back(self, due):
         session, gtin = due.key.split("|", 1)
         cart = self.state.get(f"cart:{session}")
-        if cart is None or cart["state"] != OPEN or gtin not in cart["removed"] or not self._may_offer(cart):
+        if cart is None or cart["state"] != OPEN or not self._may_offer(cart):
             return
-        template = self.tables.coupons.get(self.config.recovery_coupon) or {}
-        copy = f"{self.config.recovery_coupon}:{session}:{gtin}"
+        template = self.config.recovery_coupon
+        row = self.tables.coupons.get(template) or {}
+        copy = f"{template}:{session}:{gtin}"
         cart["removed"][gtin]["coupon"], cart["offered_at"] = copy, self.now.isoformat()
         hours = self.store.hours
-        days = template.get("valid_days", 1)
-        product = self.tables.products.get(gtin) or {}
-        amount = {"amount": "value", "percent": "percent"}.get(template.get("kind"))
-        yield out("coupon.issue", {amount: template["value"]} if amount else None, coupon=copy, template=self.config.recovery_coupon,
-                  valid_from=self.now, valid_to=hours.midnight(hours.store_day(self.now) + timedelta(days=days)), member=cart["member"],
-                  bearer=True if cart["member"] is None else None, threshold=template.get("threshold"), gtins=[gtin], channel="cart")  # fmt: skip
-        name = product.get("name", gtin)
-        yield self._show(cart, "offer", self.say(f"{name} again? With a coupon.", f"{name}现在有券，要放回购物车吗？"), coupon=copy,
-                         items=[{"gtin": gtin, "name": name}])  # fmt: skip
+        until = hours.midnight(hours.store_day(self.now) + timedelta(days=row.get("valid_days", 1)))
+        worth = {{"percent": "percent"}.get(row["kind"], "value"): row["value"]} if row.get("kind") in ("amount", "percent") else {}
+        yield out("coupon.issue", worth, coupon=copy, template=template, valid_from=self.now, valid_to=until, member=cart["member"],
+                  bearer=cart["member"] is None, threshold=row.get("threshold"), gtins=[gtin], channel="cart")  # fmt: skip
+        yield self._show(cart, "offer", self.say("Back in, with a coupon?", "放回购物车可用券"), coupon=copy, items=[self._item(gtin)])
 
     def _put_back(self, cart, gtin, qty):
-        """An item that was taken out is back: its offer, if there was one, has worked and counts on this receipt."""
+        """An item taken out is back: an offer made on it has worked, and its coupon counts on this receipt."""
         removed = cart["removed"].get(gtin)
         if removed is None:
             return
-        back = min(qty, removed["qty"])
-        template = self.tables.coupons.get(self.config.recovery_coupon)
         if removed["coupon"]:
-            self.kpi.add("recovered_items", back)
-            if template and removed["coupon"] not in [coupon["coupon"] for coupon in cart["coupons"]]:
-                cart["coupons"].append({**template, "coupon": removed["coupon"], "gtins": [gtin], "from": None, "to": None})
-        removed["qty"] -= back
-        if not removed["qty"]:
+            self.kpi.add("recovered_items", min(qty, removed["qty"]))
+            row = self.tables.coupons.get(self.config.recovery_coupon)
+            if row and removed["coupon"] not in (coupon["coupon"] for coupon in cart["coupons"]):
+                cart["coupons"].append({**row, "coupon": removed["coupon"], "gtins": [gtin], "from": None, "to": None})
+        removed["qty"] -= qty
+        if removed["qty"] <= 0:
             del cart["removed"][gtin]
             self.timers.cancel("recover", f"{cart['session']}|{gtin}")
 
     def _suggest(self, cart, gtin):
-        held = {line["gtin"] for line in cart["lines"]} | set(cart["suggested"])
+        held = {*cart["suggested"], *(line["gtin"] for line in cart["lines"])}
         for other, lift in self.state.get(f"addons:{gtin}", ()):
             product = self.tables.products.get(other)
-            if lift < self.config.addon_min_lift or other in held or not product or self.state.get(f"stock:{other}", 1) <= 0:
-                continue
-            if self._may_offer(cart) and self._price(cart, product):
+            offered = product and lift >= self.config.addon_min_lift and self.state.get(f"stock:{other}", 1) > 0 and other not in held
+            if offered and self._price(cart, product) and self._may_offer(cart):
                 cart["suggested"].append(other)
                 cart["offered_at"] = self.now.isoformat()
-                name = product.get("name", other)
-                yield self._show(cart, "addon", self.say(f"Goes well with it: {name}", f"搭配推荐：{name}"), items=[{"gtin": other, "name": name}])
-            return
+                yield self._show(cart, "addon", self.say("Goes well with it", "搭配推荐"), items=[self._item(other)])
+                return
 
     def _may_offer(self, cart):
-        profile = self.state.get(f"member:{cart['member']}") or {}
-        if profile.get("marketing") is False:
-            return False
         last, rest = cart["offered_at"], timedelta(seconds=self.config.offer_cooldown)
-        return last is None or self.now >= parse_time(last) + rest
+        refused = self.state.get(f"member:{cart['member']}", {}).get("marketing") is False
+        return not refused and (last is None or self.now >= parse_time(last) + rest)
+
+    def _item(self, gtin):
+        return {"gtin": gtin, "name": (self.tables.products.get(gtin) or {}).get("name", gtin)}
 
     @on("pos.sale?")
     def learn(self, event):
         if event["kind"] == "sale":
-            self._learn(line["gtin"] for line in event["lines"])
+            self._count(event["lines"])
 
-    def _learn(self, gtins):
-        known = [product["gtin"] for gtin in gtins if (product := self.tables.products.get(gtin))]
-        self.workers.insight.basket_rules.count_basket(self.state, known)
+    def _count(self, lines):
+        found = [product["gtin"] for line in lines if (product := self.tables.products.get(line["gtin"]))]
+        basket_rules.count_basket(self.state, found)
 
     @every("1d", at="02:00")
     def read_basket_rules(self, due):
-        basket_rules = self.workers.insight.basket_rules
         basket_rules.age(self.state)
         for gtin, found in list(basket_rules.rules(self.state, min_lift=self.config.addon_min_lift)):
             self.state[f"addons:{gtin}"] = [[rule.other, rule.lift] for rule in found]
@@ -318,18 +283,139 @@ class SmartCart(Solution):
         if product and event.get("location", "store") in ("store", "shelf") and not event.get("other_store"):
             self.state[f"stock:{product['gtin']}"] = event["on_hand"]
 
-    # Members
-
     @on("member.profile?")
-    def know(self, event):
-        key = f"member:{event['member']}"
-        if event.get("left"):
-            self.state.pop(key, None)
-        else:
-            self.state[key] = {"tier": event.get("tier"), "marketing": event.get("consents", {}).get("marketing")}
+    def profile(self, event):
+        known = {"tier": event.get("tier"), "marketing": event.get("consents", {}).get("marketing")}
+        self.state[f"member:{event['member']}"] = {"left": True} if event.get("left") else known
 
     def _member(self, cart):
-        """The member as prices and promotions see one; None for a guest."""
-        if cart["member"] is None:
-            return None
-        return {"member": cart["member"], "tier": self.state.get(f"member:{cart['member']}", {}).get("tier")}
+        """The member as prices and promotions see one; None for guests and for those who left."""
+        known = self.state.get(f"member:{cart['member']}", {})
+        return None if cart["member"] is None or known.get("left") else {"member": cart["member"], "tier": known.get("tier")}
+
+    # Payment
+
+    def _pay(self, cart, event):
+        if not cart["lines"]:
+            return
+        if any(line["per_kg"] and line["unit_g"] is None for line in cart["lines"]):
+            yield self._show(cart, "weigh", self.say("Please put the loose item into the cart", "请将散装商品放入购物车称重"))
+        elif not cart["checked"] and self._needs_check(cart):
+            yield self._show(cart, "check_lane", self.say("Please come to the check lane", "请前往核验通道"))
+            yield self._task(cart, "cart_check", f"Check cart {cart['cart']}", f"核验购物车{cart['cart']}",
+                             items=[{name: line[name] for name in ("gtin", "qty")} for line in cart["lines"]])  # fmt: skip
+        else:
+            yield from self._ask(cart)
+
+    def _needs_check(self, cart):
+        """A mismatch is open, the session is drawn, or goods are aboard that a cart may not sell alone."""
+        products = [self.tables.products.get(line["gtin"]) or {} for line in cart["lines"]]
+        guarded = any(product.get("min_age") or product.get("security_tag") for product in products)
+        return bool(cart["mismatches"]) or guarded or draw(cart["session"]) < 100 * self.config.check_rate
+
+    @on("task.done?")
+    def attended(self, event):
+        kind, _, rest = event["task"].partition(":")
+        cart = self.state.get(f"cart:{rest.rpartition(':')[0]}")
+        looked_into = kind in ("cart_check", "cart_mismatch") and event["state"] in ("done", "approved")
+        if cart is None or cart["state"] != OPEN or not looked_into:
+            return
+        if cart["weight_g"] is not None:
+            cart["accepted_g"] = cart["weight_g"] - basket.expected_g(cart["lines"])
+        yield from self._resolve(cart)
+        if kind == "cart_check":
+            cart["checked"] = True
+            yield from self._ask(cart)
+
+    def _ask(self, cart):
+        """Ask for what is left to pay; asking again for the same basket carries the same key."""
+        rest = cart["total"] - sum(payment["amount"] for payment in cart["paid"])
+        if rest <= 0:
+            yield from self._sell(cart)
+            return
+        if cart["asked"] is None:
+            cart["attempt"] += 1
+            cart["asked"] = f"{cart['session']}#{cart['attempt']}"
+        yield self._show(cart, "pay", self.say("Please pay", "请付款"), total=rest)
+        expires = self.now + timedelta(minutes=self.config.idle_close_min)
+        yield out("payment.request", payment=cart["asked"], amount=rest, receipt=cart["session"], session=cart["session"],
+                  till=cart["cart"], expires=expires)  # fmt: skip
+
+    @on("payment.result")
+    def settle(self, event):
+        session = event.get("session") or event["payment"].rpartition("#")[0]
+        cart = self.state.get(f"cart:{session}")
+        if cart is None or event["payment"] in (payment["payment"] for payment in cart["paid"]):
+            return
+        if event["status"] == "declined" and cart["state"] == OPEN:
+            cart["asked"] = None
+            yield self._show(cart, "declined", self.say("Payment declined, please try again", "付款未成功，请重试"))
+        elif event["status"] == "approved":
+            yield from self._money_came(cart, event)
+
+    def _money_came(self, cart, event):
+        due = cart["total"] - sum(payment["amount"] for payment in cart["paid"]) if cart["state"] == OPEN else 0
+        amount = event.get("amount", due)
+        taken = {name: event.get(name) for name in ("payment", "method", "provider", "payer") if event.get(name) is not None}
+        cart["paid"].append({**taken, "amount": min(amount, due)})
+        if amount > due:
+            yield self._task(cart, "cart_refund", f"Refund {event['payment']}", f"退款{event['payment']}", payment=event["payment"],
+                             amount=amount - due)  # fmt: skip
+        if cart["state"] == OPEN:
+            cart["asked"] = None
+            yield from self._ask(cart)
+
+    def _sell(self, cart):
+        hours, session = self.store.hours, cart["session"]
+        yield out("pos.sale", receipt=session, kind="sale", till=cart["cart"], channel="cart", lines=basket.receipt_lines(cart["lines"]),
+                  payments=cart["paid"], total=cart["total"], discount=cart["discount"] or None, member=cart["member"],
+                  coupons=cart["used"] or None, started=cart["started"], business_day=hours.store_day(self.now))  # fmt: skip
+        gates = sorted(self.devices.get("gate", ()), key=lambda gate: gate.zone != cart["zone"])
+        if gates:
+            yield out("gate.open", gate=gates[0].id, direction="out", reason="paid", credential=session)
+        yield self._show(cart, "paid", self.say("Paid. Thank you!", "已付款，谢谢！"), code=session)
+        self.kpi.share("cart_checkout_share", 1, 1)
+        self._count(cart["lines"])
+        self._end(cart, PAID)
+
+    # End
+
+    @timer("idle")
+    def close_idle(self, due):
+        yield from self._close(self.state[f"cart:{due.key}"], "idle")
+
+    def _leave(self, cart, event):
+        yield from self._close(cart, event["kind"])
+
+    def _close(self, cart, reason):
+        if cart["lines"]:
+            self.kpi.share("cart_checkout_share", 0, 1)
+            yield out("pos.exception", kind="void_receipt", till=cart["cart"], receipt=cart["session"], amount=cart["total"], reason=reason)
+        yield self._show(cart, "closed", self.say("This cart is closed", "购物车已关闭"))
+        for payment in cart["paid"]:
+            yield self._task(cart, "cart_refund", f"Refund {payment['payment']}", f"退款{payment['payment']}", **payment)
+        self._end(cart, CLOSED)
+
+    def _end(self, cart, state):
+        session = cart["session"]
+        self._carts().pop(cart["cart"], None)
+        self.timers.cancel("idle", session)
+        for gtin in cart["removed"]:
+            self.timers.cancel("recover", f"{session}|{gtin}")
+        cart |= {"state": state, "lines": [], "removed": {}, "coupons": []}
+        self.timers.set("forget", session, self.now + timedelta(hours=REMEMBERED_H))
+
+    @timer("forget")
+    def forget(self, due):
+        del self.state[f"cart:{due.key}"]
+
+    def _help(self, cart, event):
+        yield self._task(cart, "cart_help", f"Help at cart {cart['cart']}", f"购物车{cart['cart']}求助")
+
+    def _task(self, cart, kind, en, zh, items=None, **values):
+        key = values.get("payment", cart["seq"])
+        return out("task.create", task=f"{kind}:{cart['session']}:{key}", kind=kind, title=self.say(en, zh), priority=2, zone=cart["zone"],
+                   role="attendant", items=items, values={"cart": cart["cart"], "session": cart["session"], **values})  # fmt: skip
+
+    def _show(self, cart, screen, text=None, **more):
+        return out("cart.show", cart=cart["cart"], session=cart["session"], screen=screen, text=text, **more)

@@ -1,0 +1,134 @@
+"""A trial's answers beside the truth: only pairs that compare like with like.
+
+The virtual store keeps what really happened apart from the facts that solutions see. Where a solution says the same thing, its answer
+is set beside it. A pair speaks for every solution that puts out its stream, and for no solution that does not claim to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from storeloom.core.kernel.events import Event, parse_time
+from storeloom.core.virtual.trial import TrialResult
+
+COLD = ("excursion", "cold", "temperature", "use_first", "warm")
+AFTER = timedelta(hours=2)  # food warms more slowly than its air: an alert may come when the air is cold again
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an instance said (`answer`) and what was so (`truth`); `name` in English and Chinese."""
+
+    name: Mapping[str, str]
+    solution: str
+    answer: float
+    truth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One comparison. `compare` takes an instance's outputs and the whole result, and gives answer and truth, None where it says nothing."""
+
+    en: str
+    zh: str
+    compare: Callable[[list[Event], TrialResult], tuple[float, float] | None]
+
+
+def score(result: TrialResult) -> list[Score]:
+    """Every pair that the trial can be judged by, by instance; none on real input, whose truth nobody knows."""
+    if not result.truth:
+        return []
+    outputs: dict[str, list[Event]] = {name: [] for name in result.solutions}
+    for event in result.outputs:
+        outputs.setdefault(event.source, []).append(event)
+    scores = []
+    for name, events in outputs.items():
+        for pair in PAIRS:
+            found = pair.compare(events, result)
+            if found is not None:
+                scores.append(Score({"en": pair.en, "zh": pair.zh}, name, *found))
+    return scores
+
+
+def _of(events: Iterable[Event], *streams: str) -> list[Event]:
+    return [event for event in events if event.stream in streams]
+
+
+def _entries(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    counts = [e for e in _of(events, "vision.count") if e.get("class") == "person" and "passers" not in e]
+    arrivals = result.truth.get("arrivals")
+    return (sum(e["in"] for e in counts), sum(arrivals.values())) if counts and arrivals else None
+
+
+def _found(cases: Iterable[Row], events: list[Event], late: timedelta, names: Callable[[Row, Event], bool]) -> tuple[float, float]:
+    """How many true cases some event points at between their begin and their end (and `late`), and how many there are."""
+    total = found = 0
+    for case in cases:
+        total += 1
+        begin, end = _span(case, late)
+        found += any(names(case, e) and begin <= e.time and (end is None or e.time <= end) for e in events)
+    return found, total
+
+
+def _span(case: Row, late: timedelta) -> tuple[datetime, datetime | None]:
+    begin = parse_time(case["from"] if "from" in case else case["at"])
+    return begin, parse_time(case["to"]) + late if case.get("to") else None
+
+
+def _excursions(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    alerts = [e for e in _of(events, "alert.raise") if any(word in e["kind"] for word in COLD)]
+    cases = [case for case in result.truth.get("excursions", ()) if parse_time(case["from"]) < result.end]
+    return _found(cases, alerts, AFTER, lambda case, e: e.get("asset") == case["asset"]) if alerts and cases else None
+
+
+def _gaps(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    seen = [e for e in _of(events, "shelf.state") if e["state"] == "out"]
+    cases = result.truth.get("gaps", ())
+    return _found(cases, seen, timedelta(), lambda case, e: e["gtin"] == case["gtin"]) if seen and cases else None
+
+
+def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise", "task.create") if e.get("till") or "cashier" in str(e.data)]
+    cases = result.truth.get("cases", ())
+    if not said or not cases:
+        return None
+    return _found(cases, said, timedelta(), lambda case, e: case["receipt"] in str(e.data) or case["cashier"] == e.get("subject"))
+
+
+def _labels(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = _of(events, "alert.raise", "task.create")
+    cases = [case for case in result.truth.get("label_faults", ()) if case["from"]]
+    if not cases or not _of(events, "label.update"):
+        return None
+    return _found(cases, said, AFTER, lambda case, e: case["label"] in str(e.data))
+
+
+def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
+    zone = ZoneInfo(result.zone)
+    last: dict[tuple[str, str], tuple[datetime, float]] = {}
+    for e in _of(events, "forecast.demand"):
+        begin, end, issued = parse_time(e["from"]), parse_time(e["to"]), parse_time(e["issued"])
+        day = begin.astimezone(zone).date().isoformat()
+        one_day = end - begin <= timedelta(hours=25)
+        if e["level"] == "item" and e["unit"] == "each" and one_day and issued <= begin and day in result.truth.get("demand", {}):
+            last[day, e["key"]] = max(last.get((day, e["key"]), (issued, e["mean"])), (issued, e["mean"]))
+    if not last:
+        return None
+    demand = result.truth["demand"]
+    return sum(mean for _, mean in last.values()), sum(demand[day].get(gtin, {"wanted": 0})["wanted"] for day, gtin in last)
+
+
+PAIRS = (
+    Pair("Shoppers counted in", "进店人数", _entries),
+    Pair("Cold-cabinet faults alerted", "冷柜异常告警", _excursions),
+    Pair("Empty shelves seen", "发现的货架缺货", _gaps),
+    Pair("Till fraud cases pointed out", "指出的收银舞弊", _till_cases),
+    Pair("Faulty price labels reported", "上报的价签故障", _labels),
+    Pair("Units expected by the forecast", "预测销量（件）", _demand),
+)

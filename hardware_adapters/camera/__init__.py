@@ -1,0 +1,1 @@
+"""Cameras: recorded footage."""

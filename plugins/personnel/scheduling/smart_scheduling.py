@@ -1,0 +1,424 @@
+"""Smart shift scheduling: makes the legal, fair and cheapest roster that covers the forecast need by role, and keeps wishes where they cost little.
+
+Each night at 23:00 store time the days ahead that have a need and no roster are planned (`workers/optimise/shifts.py`). The draft goes to
+the manager as one task; approved, it is published; rejected with `values.locked` (shift ids to keep, or {staff, start, end, role} to
+force, or {staff, date, off: true} to forbid), it is solved again. A draft stands until it is answered or its day's need changes.
+
+Absences are `shift.propose` of kind absence, or a published shift that someone else withdraws: they re-open that cell alone.
+`shift.fixed` of other sources and loans count as duties for rest and hours; public holidays come from `calendar.event`. The rest day that
+pays double is the seventh worked day of a calendar week. Nobody is planned without the role's skills and papers: the gap is reported.
+"""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
+from storeloom.core.kernel.events import parse_time, plain
+
+MEMORY_DAYS = 35
+LONG_SHIFT_MIN = 360
+CURFEW = "22:00"
+CHANGE_COST = 300
+Template = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+
+
+class SmartScheduling(Solution):
+    number = 68
+    zh, en = "智能排班", "Smart shift scheduling"
+    purpose_zh = "按预测需求自动排出合法、公平且成本最低的班表，兼顾员工意愿；经店长批准后发布。"
+    formats = ("supermarket", "convenience", "specialty")
+    produces = ("shift.propose", "shift.fixed", "task.create", "message.send", "score.report")
+    adapters = ("messaging",)
+    reads = ("staff", "skills")
+    load = "optimise"
+    kpis = {
+        "coverage": kpi("%", "Need covered", "需求覆盖率"),
+        "wage_cost": kpi("minor units", "Wages of the roster", "排班工资成本"),
+        "overtime": kpi("h", "Overtime planned", "计划加班"),
+        "wishes_kept": kpi("%", "Wishes kept", "意愿满足率"),
+        "roster_changes": kpi("count", "Changes after publication", "发布后变更次数"),
+    }
+    kinds = {"approve_roster": ("Approve the roster", "审批班表")}
+
+    class Config(SolutionConfig):
+        templates: list[Template] = setting(lambda: ["06:00-14:00", "09:00-17:00", "13:00-21:00", "17:00-21:00"],
+            "Shifts that may be used", "可用班次", help_en="Store time; an end at or before the start lies on the next day.",
+            help_zh="门店当地时间；结束不晚于开始表示次日。")  # fmt: skip
+        max_week: float = setting(40.0, "Paid hours a week without overtime", "每周正常工时上限", unit="h", ge=8, le=60,
+            help_en="Paid hours a person and calendar week; more is overtime.", help_zh="每人每周计薪工时，超过为加班。")  # fmt: skip
+        max_overtime_month: float = setting(36.0, "Overtime a month", "每月加班上限", unit="h", ge=0, le=36,
+            help_en="Most overtime a person and calendar month.", help_zh="每人每月最多加班。")  # fmt: skip
+        min_rest: float = setting(11.0, "Rest between shifts", "班次间最短休息", unit="h", ge=8, le=16,
+            help_en="Least time between two shifts of a person.", help_zh="同一人两班之间的最短间隔。")  # fmt: skip
+        max_days_row: int = setting(6, "Working days in a row", "最多连续工作天数", unit="d", ge=3, le=7,
+            help_en="Most days worked without a day off.", help_zh="不休息的最多连续工作天数。")  # fmt: skip
+        break_minutes: int = setting(30, "Unpaid break", "无薪休息", unit="min", ge=0, le=90,
+            help_en="In shifts of 6 h or more, in the middle.", help_zh="6 小时及以上班次中段安排。")  # fmt: skip
+        under_cost: int = setting(10000, "Cost of missing staff", "缺岗成本", unit="minor/h", ge=0, le=1000000,
+            help_en="What an hour of missing staff is worth avoiding.", help_zh="每缺一人时的成本。")  # fmt: skip
+        over_cost: int = setting(1000, "Cost of needless staff", "冗余成本", unit="minor/h", ge=0, le=1000000,
+            help_en="An hour of needless staff, on top of wages.", help_zh="每多一人时的成本（工资之外）。")  # fmt: skip
+        wish_cost: int = setting(500, "Cost of a wish not kept", "未满足意愿成本", unit="minor", ge=0, le=100000,
+            help_en="How much the roster may cost more to keep a wish.", help_zh="为满足一个意愿可多付出的成本。")  # fmt: skip
+        publish_days: int = setting(7, "Days planned ahead", "提前排班天数", unit="d", ge=1, le=28,
+            help_en="The roster is sent out this long ahead.", help_zh="班表提前这么多天发布。")  # fmt: skip
+        time_limit: int = setting(60, "Time for the solver", "求解时限", unit="s", ge=5, le=900,
+            help_en="With no roster by then a greedy one is given and marked.", help_zh="到时无解则给出贪心班表并标注。")  # fmt: skip
+
+    @on("forecast.labour")
+    def need(self, event):
+        slots = self.state.setdefault(f"need:{self.store.hours.store_day(parse_time(event['from']))}", {})
+        slots[f"{event['role']}|{event['from']}"] = [event["to"], event["heads"]]
+
+    @on("calendar.event?")
+    def calendar(self, event):
+        if event["kind"] == "public_holiday":
+            self.state.setdefault("holidays", {})[event["event"]] = [event["from"], event["to"]]
+
+    @on("shift.propose?")
+    def proposed(self, event):
+        if not event.get("staff"):
+            return
+        row = {key: event.get(key) for key in ("staff", "start", "end", "role")}
+        if event["kind"] == "wish":
+            self.state[f"wish:{event['shift']}"] = row | {"off": str(event.get("reason", "")).lower() in ("off", "leave", "rest", "free")}
+        elif event["kind"] == "loan":
+            self._keep(event["shift"], row | {"state": "other", "version": 1})
+        elif event["kind"] == "absence":
+            self.state[f"absent:{event['shift']}"] = row
+            yield from self._drop(row["staff"], parse_time(row["start"]), parse_time(row["end"]))
+
+    @on("shift.fixed?")
+    def fixed(self, event):
+        row = {key: event.get(key) for key in ("staff", "start", "end", "role")}
+        known = self._duties().get(event["shift"])
+        if event.get("withdrawn") and known and known["state"] == "published":
+            self.state[f"absent:{event['shift']}"] = row
+            yield from self._drop(row["staff"], parse_time(row["start"]), parse_time(row["end"]), told=True)
+        elif not known or known["state"] == "other":
+            self._keep(event["shift"], row | {"state": "withdrawn" if event.get("withdrawn") else "other", "version": 1})
+
+    @every("1d", at="23:00")
+    def plan_ahead(self, due):
+        today = self.store.hours.store_day(due.time)
+        self._forget(today)
+        roster = self._duties()
+        settled = {row["day"] for row in roster.values() if row["state"] == "published"}
+        drafted = {day: slots for plan in self._plans() for day, slots in plan["needs"].items()}
+        days = []
+        for ahead in range(1, self.config.publish_days + 1):
+            day = (today + timedelta(days=ahead)).isoformat()
+            slots = self.state.get(f"need:{day}", {})
+            if any(heads > 0 for _, heads in slots.values()) and day not in settled and drafted.get(day) != slots:
+                days.append(day)
+        if days:
+            self._clear_drafts(days)
+            yield from self._plan(days, [], 1)
+
+    @on("task.done?")
+    def answered(self, event):
+        plan = self.state.get(f"plan:{event['task']}")
+        values = event.get("values") or {}
+        if plan is None or event["state"] not in ("approved", "rejected", "done", "failed"):
+            return
+        verdict = values.get("approve", event["state"] in ("approved", "done"))
+        del self.state[f"plan:{event['task']}"]
+        if verdict and event["state"] != "rejected":
+            yield from self._publish(plan)
+        else:
+            locks = values.get("locked") or values.get("locked_cells") or []
+            kept = {lock for lock in locks if isinstance(lock, str)}
+            forced = [row for key, row in self._duties().items() if key in kept and row["state"] == "draft"]
+            self._clear_drafts(plan["needs"])
+            yield from self._plan(list(plan["needs"]), forced + [lock for lock in locks if isinstance(lock, dict)], plan["version"] + 1)
+
+    def _duties(self):
+        """All duties known, by shift id."""
+        return {key: row for day in self.state if day.startswith("duty:") for key, row in self.state[day].items()}
+
+    def _plans(self):
+        return [self.state[key] for key in self.state if key.startswith("plan:")]
+
+    def _keep(self, key, row):
+        day = self.store.hours.store_day(parse_time(row["start"])).isoformat()
+        self.state.setdefault(f"duty:{day}", {})[key] = row | {"day": day}
+
+    def _clear_drafts(self, days):
+        for day in days:
+            duties = self.state.setdefault(f"duty:{day}", {})
+            self.state[f"duty:{day}"] = {key: row for key, row in duties.items() if row["state"] != "draft"}
+        for key in [key for key in self.state if key.startswith("plan:")]:
+            self.state[key]["needs"] = {day: slots for day, slots in self.state[key]["needs"].items() if day not in days}
+            if not self.state[key]["needs"]:
+                del self.state[key]
+
+    def _forget(self, today):
+        oldest = (today - timedelta(days=MEMORY_DAYS)).isoformat()
+        for key in list(self.state):
+            what, _, rest = key.partition(":")
+            day = rest if what in ("need", "duty", "account", "overtime") else plain(self.state[key]["end"])[:10] if what in ("wish", "absent") else oldest
+            if day < oldest:
+                del self.state[key]
+
+    def _plan(self, days, locks, version, change_cost=0):
+        """Solve these days and bring the draft before the manager."""
+        shifts = self._engine()
+        problem = _Planner(self, shifts, days, change_cost).problem(locks)
+        roster = shifts.solve(problem, self.config.time_limit)
+        task = f"roster-{days[0]}-{plain(self.now)[:16]}-v{version}"
+        ids = []
+        for duty in roster.duties:
+            start, end = plain(duty.shift.start), plain(duty.shift.end)
+            key = f"s-{duty.shift.day:%Y%m%d}-{duty.person}-{self.store.hours.local(duty.shift.start):%H%M}"
+            self._keep(key, {"staff": duty.person, "role": duty.role, "start": start, "end": end, "state": "draft", "version": 0})
+            ids.append(key)
+            yield out("shift.propose", shift=key, staff=duty.person, role=duty.role, start=start, end=end, kind="draft",
+                      breaks=self._breaks(duty.shift.start, duty.shift.end), reason=roster.status)  # fmt: skip
+        self.state[f"plan:{task}"] = {"needs": {day: self.state.get(f"need:{day}", {}) for day in days}, "shifts": ids, "version": version}
+        cost = self._account(days)
+        slots = [{"role": slot.role, "from": plain(slot.start), "to": plain(slot.end), "need": slot.need, "staff": slot.staff,
+                  "under_h": slot.under_h, "over_h": slot.over_h} for slot in roster.slots]  # fmt: skip
+        under, over = (sum(slot[name] for slot in slots) for name in ("under_h", "over_h"))
+        figures = {"wage_cost": round(cost), "under_h": under, "over_h": over, "cost": roster.cost, "bound": roster.bound}
+        title = self.say(f"Approve the roster {days[0]} to {days[-1]}", f"审批班表 {days[0]} 至 {days[-1]}")
+        yield out("task.create", task=task, kind="approve_roster", title=title, priority=2, role="manager", ref=None,
+                  due=self.store.hours.midnight(date.fromisoformat(days[0])),
+                  values={"status": roster.status, "time_limit_s": self.config.time_limit, "days": days, "shifts": ids, "slots": slots,
+                          **{name: value for name, value in figures.items() if value is not None}})  # fmt: skip
+        yield self._report(days, roster, figures)
+
+    def _report(self, days, roster, figures):
+        hours = self.store.hours
+        units = {"under_h": "h", "over_h": "h"}
+        need = sum(slot.need * slot.hours for slot in roster.slots)
+        notes = [f"{slot.role} {hours.local(slot.start):%m-%d %H:%M}-{hours.local(slot.end):%H:%M}: {-slot.under_h or slot.over_h:+.2f} h"
+                 for slot in roster.slots if slot.under_h or slot.over_h]  # fmt: skip
+        span = {"from": hours.midnight(date.fromisoformat(days[0])), "to": hours.midnight(date.fromisoformat(days[-1]) + timedelta(days=1))}
+        parts = [{"name": name, "value": value, "unit": units.get(name, "minor")} for name, value in figures.items() if value is not None]
+        score = 100 * (1 - figures["under_h"] / need) if need else None
+        return out("score.report", span, scheme="roster", subject_kind="store", subject=self.store.id, score=score, parts=parts,
+                   labels={"status": roster.status}, notes=notes or None)  # fmt: skip
+
+    def _publish(self, plan):
+        duties = self._duties()
+        by_person = defaultdict(list)
+        for key in plan["shifts"]:
+            row = duties.get(key)
+            if row is None or row["state"] != "draft":
+                continue
+            row.update(state="published", version=plan["version"])
+            by_person[row["staff"]].append(row)
+            yield self._fixed_out(key, row)
+        if plan.get("repair"):
+            self.kpi.add("roster_changes", sum(map(len, by_person.values())))
+        for staff, rows in sorted(by_person.items()):
+            local = self.store.hours.local
+            when = "; ".join(f"{local(parse_time(r['start'])):%m-%d %H:%M}-{local(parse_time(r['end'])):%H:%M}" for r in rows)
+            yield out("message.send", message=f"roster-{staff}-{rows[0]['day']}-v{plan['version']}", channel="work_chat", to=staff,
+                      purpose="staff", text=self.say(f"Your shifts: {when}", f"您的班次：{when}"))  # fmt: skip
+
+    def _fixed_out(self, key, row, *, withdrawn=None):
+        return out("shift.fixed", shift=key, staff=row["staff"], role=row["role"], start=row["start"], end=row["end"],
+                   breaks=self._breaks(parse_time(row["start"]), parse_time(row["end"])), version=row["version"], withdrawn=withdrawn)  # fmt: skip
+
+    def _drop(self, staff, start, end, *, told=False):
+        """Take an absent person out of published shifts and plan these days' gaps anew, all other cells as they are."""
+        days = set()
+        for key, row in self._duties().items():
+            overlaps = parse_time(row["start"]) < end and parse_time(row["end"]) > start
+            if row["staff"] == staff and row["state"] == "published" and overlaps and parse_time(row["end"]) > self.now:
+                row.update(state="withdrawn", version=row["version"] + 1)
+                days.add(row["day"])
+                self.kpi.add("roster_changes")
+                if not told:
+                    yield self._fixed_out(key, row, withdrawn=True)
+        if days:
+            yield from self._plan(sorted(days), [], 2, CHANGE_COST)
+            for plan in self._plans():
+                plan["repair"] = plan.get("repair", False) or set(plan["needs"]) == days
+
+    def _breaks(self, start, end):
+        """The unpaid break, in the middle of a shift of six hours or more."""
+        pause = timedelta(minutes=self.config.break_minutes)
+        if not pause or end - start < timedelta(minutes=LONG_SHIFT_MIN):
+            return None
+        begin = start + (end - start - pause) / 2
+        return [{"start": plain(begin), "end": plain(begin + pause)}]
+
+    def _engine(self):
+        from storeloom.workers.optimise import shifts
+
+        return shifts
+
+    def _account(self, days):
+        """Bring the figures of these days up to their duties; the wages of the days in minor units."""
+        planner = _Planner(self, self._engine(), days, 0)
+        total = 0.0
+        for day in days:
+            fresh, old = planner.figures(day), self.state.get(f"account:{day}", [0.0] * 5)
+            self.state[f"account:{day}"] = fresh
+            need, covered, wage, wishes, kept = (new - before for new, before in zip(fresh, old, strict=True))
+            self.kpi.share("coverage", covered, need)
+            self.kpi.add("wage_cost", wage)
+            self.kpi.share("wishes_kept", kept, wishes)
+            total += fresh[2]
+        for monday in sorted({date.fromisoformat(day) - timedelta(days=date.fromisoformat(day).weekday()) for day in days}):
+            minutes, premium = planner.overtime(monday)
+            old = self.state.get(f"overtime:{monday}", [0, 0.0])
+            self.state[f"overtime:{monday}"] = [minutes, premium]
+            self.kpi.add("overtime", (minutes - old[0]) / 60)
+            self.kpi.add("wage_cost", premium - old[1])
+            total += premium
+        return total
+
+
+class _Planner:
+    """Makes the engine's problem out of the tables, the needs and the duties known."""
+
+    def __init__(self, solution, shifts, days, change_cost):
+        self.solution, self.engine, self.change_cost = solution, shifts, change_cost
+        self.config, self.hours = solution.config, solution.store.hours
+        self.days = [date.fromisoformat(day) for day in days]
+        self.staff = {row["staff"]: row for row in solution.tables.staff.rows()}
+        self.rows = {key: row for key, row in solution._duties().items() if row["state"] != "withdrawn" and row["staff"]}
+        self.standing = [self._duty(row) for row in self.rows.values()]
+        self.required = defaultdict(list)
+        self.skills = defaultdict(dict)
+        for row in solution.tables.skills.rows():
+            if row.get("staff"):
+                self.skills[row["staff"]][row["skill"]] = row
+            elif row.get("role"):
+                self.required[row["role"]].append(row)
+        self.absences = [solution.state[key] for key in solution.state if key.startswith("absent:")]
+
+    def problem(self, locks):
+        config, engine = self.config, self.engine
+        needs = [need for day in self.days for need in self._needs(day)]
+        roles = sorted({need.role for need in needs if need.heads > 0})
+        shifts = [self._shift(day, template) for day in self.days for template in config.templates]
+        forbidden = {(lock["staff"], lock.get("date")) for lock in locks if lock.get("off")}
+        locked = [self._duty(lock) for lock in locks if lock.get("start") and not lock.get("off") and lock.get("staff") in self.staff]
+        candidates = [
+            engine.Duty(who, role, shift)
+            for shift in shifts
+            for who in sorted(self.staff)
+            if (who, shift.day.isoformat()) not in forbidden and self._available(who, shift)
+            for role in roles
+            if self._able(who, role, shift.day)
+        ]
+        rules = engine.Rules(round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost,
+                             config.over_cost, config.wish_cost, change_cost=self.change_cost)  # fmt: skip
+        people = {who: self._person(who) for who in {duty.person for duty in [*candidates, *locked]}}
+        return engine.Problem(people, needs, candidates, self.standing, locked, self._wishes(self.days), rules)
+
+    def figures(self, day_text):
+        """Of a day: hours needed, hours covered, wages, wishes, wishes kept."""
+        day = date.fromisoformat(day_text)
+        duties = [duty for duty in self.standing if duty.shift.day == day and self._paid_here(duty)]
+        slots = [slot for slot in self.engine.coverage(self._needs(day), duties) if slot.need]
+        need = sum(slot.need * slot.hours for slot in slots)
+        factor = 1 + (self.engine.HOLIDAY_EXTRA if self._holiday(day) else 0)
+        wage = sum(self._pay(duty.person) * duty.shift.paid_min / 60 * factor for duty in duties)
+        wishes = self._wishes([day])
+        own = [[duty.shift for duty in duties if duty.person == wish.person] for wish in wishes]
+        kept = sum((all if wish.off else any)(wish.kept(shift) for shift in shifts) for wish, shifts in zip(wishes, own, strict=True))
+        return [need, need - sum(slot.under_h for slot in slots), wage, len(wishes), kept]
+
+    def overtime(self, monday):
+        """Of a week: overtime minutes of all people, and what they and seventh days add to the wages."""
+        own = defaultdict(list)
+        for duty in self.standing:
+            if duty.shift.week == monday.isocalendar()[:2] and self._paid_here(duty):
+                own[duty.person].append(duty.shift)
+        over = {who: max(0, sum(shift.paid_min for shift in shifts) - round(self.config.max_week * 60)) for who, shifts in own.items()}
+        premium = sum(self._pay(who) * minutes / 60 * self.engine.OVERTIME_EXTRA for who, minutes in over.items())
+        full = [(who, max(shifts, key=lambda shift: shift.day)) for who, shifts in own.items() if len({shift.day for shift in shifts}) == 7]
+        premium += sum(self._pay(who) * shift.paid_min / 60 * self.engine.REST_DAY_EXTRA for who, shift in full)
+        return sum(over.values()), premium
+
+    def _paid_here(self, duty):
+        return any(row["staff"] == duty.person and parse_time(row["start"]) == duty.shift.start and row["state"] in ("draft", "published")
+                   for row in self.rows.values())  # fmt: skip
+
+    def _pay(self, who):
+        return self.staff.get(who, {}).get("hourly_pay", 0)
+
+    def _needs(self, day):
+        slots = self.solution.state.get(f"need:{day}", {})
+        return [self.engine.Need(key.partition("|")[0], parse_time(key.partition("|")[2]), parse_time(to), heads)
+                for key, (to, heads) in sorted(slots.items())]  # fmt: skip
+
+    def _shift(self, day, template):
+        start, end = (self.hours.at(day, clock) for clock in template.split("-"))
+        return self._between(start, end if end > start else self.hours.at(day + timedelta(days=1), template.split("-")[1]))
+
+    def _between(self, start, end):
+        length = round((end - start).total_seconds() / 60)
+        day = self.hours.store_day(start)
+        unpaid = self.config.break_minutes if length >= LONG_SHIFT_MIN else 0
+        return self.engine.Shift(day, start, end, length - unpaid, self._holiday(day))
+
+    def _duty(self, row):
+        return self.engine.Duty(row["staff"], row.get("role") or "", self._between(parse_time(row["start"]), parse_time(row["end"])))
+
+    def _holiday(self, day):
+        noon = self.hours.at(day, "12:00")
+        return any(parse_time(start) <= noon < parse_time(end) for start, end in self.solution.state.get("holidays", {}).values())
+
+    def _person(self, who):
+        first, config = self.days[0], self.config
+        weeks = defaultdict(int)
+        for duty in self.standing:
+            if duty.person == who and (duty.shift.day.year, duty.shift.day.month) == (first.year, first.month):
+                weeks[duty.shift.week] += duty.shift.paid_min
+        planned = {day.isocalendar()[:2] for day in self.days}
+        spent = sum(max(0, minutes - config.max_week * 60) for week, minutes in weeks.items() if week not in planned)
+        since = first - timedelta(days=28)
+        weekends = sum(d.person == who and since <= d.shift.day < first and d.shift.day.isoweekday() >= 6 for d in self.standing)
+        return self.engine.Person(who, self._pay(who), max(0, round(config.max_overtime_month * 60 - spent)), weekends)
+
+    def _wishes(self, days):
+        rows = [self.solution.state[key] for key in sorted(self.solution.state) if key.startswith("wish:")]
+        return [self.engine.Wish(row["staff"], parse_time(row["start"]), parse_time(row["end"]), row["off"])
+                for row in rows if self.hours.store_day(parse_time(row["start"])) in days and row["staff"] in self.staff]  # fmt: skip
+
+    def _available(self, who, shift):
+        """Employed, of age for the hour, within the availability of that weekday, and not absent."""
+        row, day = self.staff[who], shift.day.isoformat()
+        if str(row.get("hired") or "")[:10] > day or (row.get("left") and str(row["left"])[:10] <= day):
+            return False
+        if row.get("minor") and shift.end > self.hours.at(shift.day, CURFEW):
+            return False
+        if any(a["staff"] == who and parse_time(a["start"]) < shift.end and parse_time(a["end"]) > shift.start for a in self.absences):
+            return False
+        times = row.get("availability")
+        return not times or any(self._within(shift, time) for time in times)
+
+    def _within(self, shift, time):
+        if time["weekday"] != shift.day.isoweekday():
+            return False
+        start, end = (self.hours.at(shift.day, time.get(key, default)) for key, default in (("from", "00:00"), ("to", "24:00")))
+        return start <= shift.start and shift.end <= (end if end > start else end + timedelta(days=1))
+
+    def _able(self, who, role, day):
+        """All skills that the role must have, and either the role itself or every skill that it names; papers valid on the day."""
+        roles, own = self.staff[who].get("roles"), self.skills[who]
+        rows = self.required[role]
+        must = [row for row in rows if row.get("mandatory", True)]
+        if not all(_holds(own.get(row["skill"]), row.get("level", 1), day) for row in must):
+            return False
+        if roles is None:
+            named = any(role in skills for skills in self.skills.values())
+            return bool(rows) or not named or _holds(own.get(role), 1, day)
+        return role in roles or (bool(rows) and all(_holds(own.get(row["skill"]), row.get("level", 1), day) for row in rows))
+
+
+def _holds(skill, level, day):
+    """Whether a person's skill reaches a level and its paper is valid on the day."""
+    if skill is None or skill.get("level", level) < level:
+        return False
+    start, end = (str(skill.get(key) or "")[:10] for key in ("valid_from", "valid_to"))
+    return (not start or start <= day.isoformat()) and (not end or day.isoformat() <= end)

@@ -1,0 +1,392 @@
+"""Electronic shelf-label price sync: brings each price change to the shelf so that no shopper pays more than the label says.
+
+A label shows the highest price of the coming `rise_lead_s`, so a rise is there before the till has it and a drop exactly when the till
+has it. What counts is the price of one piece for everyone: member, basket and lot prices (a lot has its own sticker) stay off the label.
+It neither sets prices nor prints: a label that cannot be reached becomes a person's task. A gateway that reports itself offline is sent
+nothing until it is back, and the sends that it cannot have taken do not count as tries.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Literal
+
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
+from storeloom.core.kernel.events import parse_time, rfc3339
+
+RISE, PROMOTION_ENDED, DROP, OTHER = range(4)
+SHELF_KINDS = {"base": "base", "match": "base", "promotion": "promotion", "markdown": "markdown"}
+MINUTE = timedelta(seconds=60)
+
+
+class EslPriceSync(Solution):
+    number = 125
+    zh, en = "电子价签价格联动", "Electronic shelf-label price sync"
+    purpose_zh = "把每次调价按顺序送到电子价签：涨价先上签、降价先入收银，顾客付款绝不高于价签，并证明已送达。"
+    formats = ("supermarket", "convenience", "specialty")
+    produces = ("label.update", "alert.raise", "task.create", "score.report")
+    adapters = ("esl_gateway",)
+    reads = ("products", "prices", "promotions", "planogram")
+    kpis = {
+        "label_parity": kpi("%", "Labels that show the right content", "价签正确率"),
+        "ack_time_p95": kpi("s", "Time to acknowledgement, 95th percentile", "确认时长（95 分位）"),
+        "labels_given_up": kpi("count", "Labels given up", "放弃的价签"),
+        "updates_sent": kpi("count", "Updates sent", "下发更新数"),
+    }
+    kinds = {
+        "label_not_updated": ("Label not updated", "价签未更新"),
+        "label_parity": ("Labels differ from prices", "价签与价格不一致"),
+        "check_label": ("Check a label", "检查价签"),
+    }
+    load = "light"
+
+    class Config(SolutionConfig):
+        rise_lead_s: int = setting(
+            300,
+            "Lead of a price rise",
+            "涨价提前上签",
+            unit="s",
+            ge=0,
+            le=86400,
+            help_en="How long before its effective time a price rise is on the label.",
+            help_zh="涨价在生效前多久显示在价签上。",
+        )
+        ack_timeout_s: int = setting(
+            60,
+            "First wait for an acknowledgement",
+            "首次等待确认",
+            unit="s",
+            ge=5,
+            le=3600,
+            help_en="Doubles with each try.",
+            help_zh="每重发一次加倍。",
+        )
+        max_tries: int = setting(
+            4, "Tries", "最多发送次数", ge=1, le=10, help_en="Sends before a person is asked.", help_zh="发送多少次后转人工。"
+        )
+        rate_per_min: int = setting(
+            300,
+            "Most updates a minute",
+            "每分钟最多更新",
+            unit="labels/min",
+            ge=10,
+            le=10000,
+            help_en="Most updates handed to one gateway in any 60 seconds.",
+            help_zh="任意 60 秒内交给一个网关的最多更新数。",
+        )
+        unit_basis_g: Literal[100, 500, 1000] = setting(
+            1000,
+            "Basis of the unit price",
+            "单位价格基准",
+            unit="g",
+            help_en="The unit price is given per this weight; millilitres count as grams.",
+            help_zh="单位价格按此重量标示，毫升按克计。",
+        )
+        reconcile_at: str = setting(
+            "close",
+            "Daily comparison",
+            "每日核对时间",
+            effect="reload",
+            widget="time",
+            pattern=r"^(open|close|([01]\d|2[0-3]):[0-5]\d)$",
+            help_en="When wanted and shown content are compared: open, close or HH:MM in store time.",
+            help_zh="核对应显与实显内容的时间：open、close 或店铺时间 HH:MM。",
+        )
+        parity_alert_pct: float = setting(
+            99.5,
+            "Parity under which an alert is raised",
+            "正确率告警线",
+            unit="%",
+            ge=90,
+            le=100,
+            help_en="Share of right labels among all labels.",
+            help_zh="正确价签占全部价签的比例。",
+        )
+
+    def start(self):
+        return self._follow()
+
+    @on("price.set")
+    def price_set(self, event):
+        from storeloom.workers.pricing.shelf import with_news
+
+        kind, scope = SHELF_KINDS.get(event["kind"]), event.get("scope") or {}
+        undecided = "proposed" in (event.get("state"), event.get("status")) or event.get("status") == "rejected"
+        if kind is None or undecided or event.get("lot") or scope.keys() & {"lot", "basket", "member_tier"}:
+            return []
+        news = {
+            "gtin": event["gtin"],
+            "kind": kind,
+            "scope": {part: scope[part] for part in ("zone", "cabinet") if scope.get(part)},
+            "from": rfc3339(parse_time(event.get("from") or event.time)),
+            "to": event.get("to"),
+            "price": event["price"],
+            "struck": event.get("struck"),
+            "set": rfc3339(event.time),
+        }
+        key = self.workers.gs1.item_key(event["gtin"])
+        self.state[f"news:{key}"] = with_news(self.state.get(f"news:{key}", []), news, self.now)
+        return self._follow({key})
+
+    @on("label.ack")
+    def acknowledged(self, event):
+        name = f"label:{event['label']}"
+        entry = self.state.get(name)
+        if entry is None or event.time < parse_time(entry["acked"]):
+            return
+        entry["acked"] = rfc3339(event.time)
+        wanted = entry["wanted"]
+        current = wanted is not None and entry["tries"] > 0 and event.get("version", wanted["version"]) == wanted["version"]
+        if event["state"] != "shown":
+            if current and not entry["given_up"]:
+                yield from self._give_up(event["label"], entry, event.get("code") or event["state"])
+        elif current:
+            self.timers.cancel("ack", event["label"])
+            self._dequeue(event["label"], entry)
+            self.kpi.sample("ack_time_p95", (event.time - parse_time(entry["since"])).total_seconds(), "p95")
+            if entry["given_up"]:
+                yield self._alert(event["label"], entry, "cleared", self.say("Label right again", "价签已恢复"))
+            entry |= {"shown": _shown(wanted), "wanted": None, "tries": 0, "given_up": False}
+        elif event.get("version", entry["shown"]["version"]) != entry["shown"]["version"]:
+            entry["shown"] = {**entry["shown"], "version": event["version"]}
+            yield from self._follow({self.workers.gs1.item_key(entry["gtin"])})
+
+    @on("device.status?")
+    def gateway_changed(self, event):
+        down = f"down:{event['device']}"
+        if event["device"] not in {gateway.id for gateway in self.devices.get("esl_gateway", ())}:
+            return []
+        if event["state"] in ("offline", "fault"):
+            self.state[down] = True
+            return []
+        return self._hand_over(event["device"]) if self.state.pop(down, False) else []
+
+    @on_table("products", "prices", "promotions")
+    def prices_changed(self, table):
+        return self._follow()
+
+    @on_table("planogram")
+    def places_changed(self, table):
+        places = {row["label"] for row in self._places()}
+        for name in [name for name in self.state if name.startswith("label:") and name[6:] not in places]:
+            self.timers.cancel("ack", name[6:])
+            self._dequeue(name[6:], self.state[name])
+            del self.state[name]
+        return self._follow()
+
+    @timer("turn")
+    def price_turns(self, due):
+        return self._follow({due.key})
+
+    @timer("free")
+    def gateway_free(self, due):
+        return self._hand_over(due.key)
+
+    @timer("ack")
+    def not_acknowledged(self, due):
+        entry = self.state[f"label:{due.key}"]
+        if f"down:{entry['gateway']}" in self.state:
+            entry["tries"] -= 1
+        elif entry["tries"] >= self.config.max_tries:
+            yield from self._give_up(due.key, entry, self.say("no answer", "无应答"))
+            return
+        self._queue(due.key, entry)
+        yield from self._hand_over(entry["gateway"])
+
+    @every("1d", at="config.reconcile_at")
+    def reconcile(self, due):
+        yield from self._follow()
+        labels = [self.state[name] for name in self.state if name.startswith("label:")]
+        if not labels:
+            return
+        right = sum(entry["wanted"] is None for entry in labels)
+        given_up = sum(entry["given_up"] for entry in labels)
+        parity = 100 * right / len(labels)
+        self.kpi.share("label_parity", right, len(labels))
+        parts = [{"name": "right", "value": right}, {"name": "labels", "value": len(labels)}, {"name": "given_up", "value": given_up}]
+        window = {"from": due.time - timedelta(days=1), "to": due.time}
+        yield out("score.report", window, scheme="label_parity", subject_kind="store", subject=self.store.id, score=parity, parts=parts)
+        low = parity < self.config.parity_alert_pct
+        if low or self.state.get("parity_low"):
+            yield out(
+                "alert.raise",
+                alert="label-parity",
+                kind="label_parity",
+                severity="warn",
+                state="open" if low else "cleared",
+                subject=self.store.id,
+                value=parity,
+                limit=self.config.parity_alert_pct,
+                unit="%",
+                text=self.say(
+                    f"{len(labels) - right} of {len(labels)} labels differ", f"{len(labels)} 个价签中 {len(labels) - right} 个不一致"
+                ),
+            )
+        self.state["parity_low"] = low
+
+    def _places(self):
+        return list({row["label"]: row for row in reversed(self.tables.planogram.rows()) if row.get("label")}.values())[::-1]
+
+    def _follow(self, keys=None):
+        """Bring the labels of these products (of all, without keys) to the content wanted now."""
+        from storeloom.workers.pricing.shelf import ShelfPrices, overlaid
+
+        item_key, lead = self.workers.gs1.item_key, timedelta(seconds=self.config.rise_lead_s)
+        places = [row for row in self._places() if keys is None or item_key(row["gtin"]) in keys]
+        items = {item_key(row["gtin"]) for row in places}
+        table = [row for row in self.tables.prices.all_rows() if item_key(row["gtin"]) in items]
+        news = [row for item in sorted(items) for row in self.state.get(f"news:{item}", [])]
+        goods = [row for item in sorted(items) if (row := self.tables.products.get(item))]
+        promotions, zone = self.tables.promotions.all_rows(), self.store.hours.zone
+        listed = ShelfPrices(table, promotions, goods, zone)
+        prices = ShelfPrices(overlaid(table, news), promotions, goods, zone)
+        touched = set()
+        for row in places:
+            place = {"zone": row.get("zone"), "fixture": row.get("fixture")}
+            name = f"label:{row['label']}"
+            if name not in self.state:
+                shown = _shown(self._content(row, listed.at(row["gtin"], self.now, **place)))
+                gateway = self._gateway(place["zone"])
+                self.state[name] = {"gtin": row["gtin"], "gateway": gateway, "shown": shown, **_IDLE}
+            wanted = self._content(row, prices.highest(row["gtin"], self.now, lead, **place))
+            if wanted is not None and self._want(row["label"], self.state[name], wanted):
+                touched.add(self.state[name]["gateway"])
+        for item in items:
+            turns = [at for turn in prices.turns(item) for at in (turn - lead, turn) if at > self.now]
+            if turns:
+                self.timers.set("turn", item, min(turns))
+        for gateway in sorted(touched):
+            yield from self._hand_over(gateway)
+
+    def _content(self, row, price):
+        """What the label of a place should show, with its hash as version; None without a price."""
+        from storeloom.workers.pricing.shelf import net_grams, unit_price
+
+        if price is None:
+            return None
+        product = self.tables.products.get(row["gtin"]) or {}
+        grams = 1000 if price.per == "kg" else net_grams(product)
+        fields = {
+            "name": product.get("name", row["gtin"]),
+            "price": price.price,
+            "struck": price.struck,
+            "promo": price.promo,
+            "unit_price": unit_price(price.price, grams, self.config.unit_basis_g) if grams else None,
+            "unit_basis_g": self.config.unit_basis_g if grams else None,
+        }
+        fields = {key: value for key, value in fields.items() if value is not None}
+        content = {
+            "gtin": row["gtin"],
+            "template": "standard" if price.kind == "base" and not price.promo else "promotion",
+            "fields": fields,
+        }
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        return {**content, "version": digest[:16]}
+
+    def _want(self, label, entry, content):
+        """Note the content wanted of a label, in place of what waits; whether there is something to send."""
+        waiting = entry["wanted"]
+        if content["version"] == (waiting or entry["shown"])["version"]:
+            return False
+        self.timers.cancel("ack", label)
+        self._dequeue(label, entry)
+        visible = [entry["shown"]]
+        if entry["tries"]:
+            visible.append(_shown(waiting))
+        elif content["version"] == entry["shown"]["version"]:
+            entry |= _IDLE | {"acked": entry["acked"]}
+            return False
+        entry |= {"wanted": content, "tries": 0, "since": None, "rank": _rank(visible, _shown(content))}
+        self._queue(label, entry)
+        return True
+
+    def _queue(self, label, entry):
+        self.state.setdefault(f"queue:{entry['gateway']}", []).append([entry["rank"], label])
+
+    def _dequeue(self, label, entry):
+        name = f"queue:{entry['gateway']}"
+        if name in self.state:
+            self.state[name] = [item for item in self.state[name] if item[1] != label]
+
+    def _hand_over(self, gateway):
+        """Send what waits for a gateway, as far as its rate allows."""
+        if f"down:{gateway}" in self.state:
+            return
+        waiting = sorted(self.state.get(f"queue:{gateway}", []), key=lambda item: item[0])
+        sent = [item for item in self.state.get(f"sent:{gateway}", []) if parse_time(item[0]) > self.now - MINUTE]
+        room = max(0, self.config.rate_per_min - sum(count for _, count in sent))
+        batch, rest = waiting[:room], waiting[room:]
+        if batch:
+            sent.append([rfc3339(self.now), len(batch)])
+        self.state[f"queue:{gateway}"], self.state[f"sent:{gateway}"] = rest, sent
+        if rest:
+            self.timers.set("free", gateway, parse_time(sent[0][0]) + MINUTE)
+        for _, label in batch:
+            yield self._send(label, self.state[f"label:{label}"])
+
+    def _send(self, label, entry):
+        wait = self.config.ack_timeout_s * 2 ** entry["tries"]
+        entry["tries"] += 1
+        entry["since"] = entry["since"] or rfc3339(self.now)
+        self.timers.set("ack", label, self.now + timedelta(seconds=wait))
+        self.kpi.add("updates_sent")
+        return out("label.update", entry["wanted"], label=label)
+
+    def _give_up(self, label, entry, reason):
+        self.timers.cancel("ack", label)
+        self._dequeue(label, entry)
+        entry["given_up"] = True
+        self.kpi.add("labels_given_up")
+        place = next((row for row in self._places() if row["label"] == label), {})
+        spot = place.get("slot") or place.get("fixture", "")
+        name, price = entry["wanted"]["fields"]["name"], entry["wanted"]["fields"]["price"]
+        text = self.say(f"Label {label} at {spot} not updated ({reason}): {name}", f"{spot} 的价签 {label} 未更新（{reason}）：{name}")
+        yield self._alert(label, entry, "open", text, place)
+        yield out(
+            "task.create",
+            task=f"label-{label}-{entry['wanted']['version']}",
+            kind="check_label",
+            title=text,
+            priority=2,
+            zone=place.get("zone"),
+            fixture=place.get("fixture"),
+            items=[{"gtin": entry["gtin"], "to": spot, "note": label}],
+            values={"label": label, "slot": spot, "price": price},
+        )
+
+    def _alert(self, label, entry, state, text, place=None):
+        under = entry["shown"]["price"] is not None and entry["shown"]["price"] < entry["wanted"]["fields"]["price"]
+        return out(
+            "alert.raise",
+            alert=f"label-{label}",
+            kind="label_not_updated",
+            severity="high" if under else "warn",
+            state=state,
+            subject=label,
+            zone=(place or {}).get("zone"),
+            text=text,
+        )
+
+    def _gateway(self, zone):
+        """The gateway of a zone, else the first one."""
+        gateways = self.devices.get("esl_gateway", ())
+        return next((gateway.id for gateway in gateways if gateway.zone == zone), gateways[0].id if gateways else "")
+
+
+_IDLE = {"wanted": None, "tries": 0, "since": None, "rank": OTHER, "given_up": False, "acked": "1970-01-01T00:00:00Z"}
+
+
+def _shown(content):
+    if content is None:
+        return {"version": "", "price": None, "promo": None}
+    return {"version": content["version"], "price": content["fields"]["price"], "promo": content["fields"].get("promo")}
+
+
+def _rank(visible, wanted):
+    """Place in the queue by what the label may show now."""
+    prices = [shown["price"] for shown in visible if shown["price"] is not None]
+    if prices and wanted["price"] > min(prices):
+        return RISE
+    if wanted["promo"] is None and any(shown["promo"] for shown in visible):
+        return PROMOTION_ENDED
+    return DROP if prices and wanted["price"] < max(prices) else OTHER

@@ -1,0 +1,134 @@
+"""Builders that the tests share: a vendor's package made on the spot, bundles and stores as files."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storeloom.core.kernel import index
+from storeloom.core.kernel.registry import ROOT, Package, Registry, read_catalogue
+
+REPO = ROOT
+DATA = REPO.parent / "shared" / "data"
+
+SOLUTION = '''
+"""{purpose}"""
+
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
+
+
+class Toy(Solution):
+    zh, en = "玩具", "Toy"
+    purpose_zh = "测试用"
+    formats = ("supermarket",)
+    produces = ({produces})
+    adapters = ({adapters})
+    reads = ("assets",)
+    kpis = {{"seen": kpi("count", "Seen", "次数")}}
+    kinds = {{"hot": ("Hot", "过热")}}
+
+    class Config(SolutionConfig):
+        limit_c: float = setting(5.0, "Limit", "上限", unit="°C", ge=-30, le=15)
+        slow: int = setting(1, "Slow", "慢", effect="restart")
+        mode: str = setting("a", "Mode", "模式", pattern="^[ab]$")
+
+{handlers}
+'''
+
+
+class ToyPackage:
+    """A vendor's package in a folder, installed for this test: on sys.path, with its entry point."""
+
+    def __init__(self, folder: Path, name: str = "toyshop") -> None:
+        self.name = name
+        self.site = folder
+        self.root = folder / name
+        self._lines: list[str] = []
+        (self.root / "solutions").mkdir(parents=True)
+        for init in (self.root, self.root / "solutions"):
+            (init / "__init__.py").write_text('"""A vendor."""\n', encoding="utf-8")
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text(f"[storeloom.plugins]\n{name} = {name}\n", encoding="utf-8")
+
+    def add(
+        self,
+        solution: str,
+        handlers: str,
+        *,
+        produces: str = '"alert.raise",',
+        adapters: str = "",
+        purpose: str = "A toy.",
+        tail: str = "",
+        source: str | None = None,
+    ) -> None:
+        """Add a solution; `handlers` are its methods, `source` replaces the whole module."""
+        text = source or SOLUTION.format(
+            purpose=purpose, produces=produces, adapters=adapters, handlers=textwrap.indent(textwrap.dedent(handlers), "    ")
+        )
+        (self.root / "solutions" / f"{solution}.py").write_text(text + textwrap.dedent(tail), encoding="utf-8")
+        self._lines.append(f'{solution} = "solutions/{solution}.py"')
+        listing = "[scenario.energy.solutions]\n" + "\n".join(self._lines) + "\n"
+        (self.root / "plugins.toml").write_text(listing, encoding="utf-8")
+
+    def forget(self) -> None:
+        """Let the modules be imported anew."""
+        for name in [name for name in sys.modules if name.split(".")[0] == self.name]:
+            del sys.modules[name]
+
+    @property
+    def package(self) -> Package:
+        return Package(self.name, self.root)
+
+    def registry(self) -> Registry:
+        """Index the package, and the registry over it and the built-in plugins."""
+        _, findings = index.write(self.package)
+        assert not findings, [finding.render() for finding in findings]
+        return Registry(read_catalogue([Package("storeloom", ROOT), self.package]))
+
+
+@pytest.fixture
+def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ToyPackage]:
+    """An empty vendor's package that the kernel finds."""
+    made = ToyPackage(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(made.site))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield made
+    made.forget()
+
+
+@pytest.fixture
+def another_package(tmp_path: Path) -> type[ToyPackage]:
+    """The builder itself, for tests that need a second package."""
+    return ToyPackage
+
+
+STORE = """
+[store]
+store = "s1"
+format = "supermarket"
+zone = "Asia/Shanghai"
+language = "en"
+hours = {{ open = "08:00", close = "22:00" }}
+edge = {{ cores = 4, memory_mb = 4096 }}
+[store.devices]
+{devices}
+"""
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a bundle file: its solutions as TOML, its devices by kind."""
+
+    def write(solutions: str, *, devices: Mapping[str, str] | None = None, name: str = "bundle.toml", **more: Any) -> Path:
+        lines = "\n".join(f'{device} = {{ kind = "{kind}" }}' for device, kind in (devices or {"probe-1": "sensor"}).items())
+        path = tmp_path / name
+        path.write_text('document = "bundle/1"\n' + textwrap.dedent(solutions) + STORE.format(devices=lines), encoding="utf-8")
+        return path
+
+    return write

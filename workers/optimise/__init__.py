@@ -1,0 +1,1 @@
+"""Decisions by calculation: rosters, routes, assignments, queues."""
