@@ -28,17 +28,22 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
-    """The generated files of a package (path to text), and what keeps a plugin from being indexed."""
+    """The generated files of a package (path to text), and what keeps a plugin from being indexed; such a one keeps its old entry."""
     listing = _read_toml(package)
     files: dict[Path, str] = {}
     findings: list[Finding] = []
     index: dict[str, Any] = {"version": 1, "solutions": {}, "adapters": {}}
     scenarios = _scenarios(package, listing)
+    before = _before(package)
     for group, section, plugin_id, settings in listed(listing):
         try:
             facts, schema = _plugin(package, group, section, plugin_id, settings["path"], scenarios)
         except PluginFault as fault:
             findings += fault.findings
+            old = before.get(group, {}).get(plugin_id)
+            if old and (package.root / old["schema"]).is_file():
+                index[group][plugin_id] = old
+                files[package.root / old["schema"]] = (package.root / old["schema"]).read_text(encoding="utf-8")
             continue
         text = dump(schema)
         facts["schema_sha256"] = hashlib.sha256(text.encode()).hexdigest()
@@ -51,12 +56,20 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
     return files, findings
 
 
+def _before(package: Package) -> dict[str, Any]:
+    """The index as it is on disk, empty where there is none."""
+    if not package.index.is_file():
+        return {}
+    before: dict[str, Any] = json.loads(package.index.read_text(encoding="utf-8"))
+    return before
+
+
 def write(package: Package) -> tuple[list[Path], list[Finding]]:
-    """Write the generated files that differ; nothing is written while there are findings."""
+    """Write the generated files that differ. A plugin with a finding keeps its old entry; a broken contract keeps all as it was."""
     files, findings = build(package)
-    findings += breaks(package, files)
-    if findings:
-        return [], findings
+    broken = breaks(package, files)
+    if broken:
+        return [], findings + broken
     changed = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +77,7 @@ def write(package: Package) -> tuple[list[Path], list[Finding]]:
     for path in _orphans(package, files):
         path.unlink()
         changed.append(path)
-    return changed, []
+    return changed, findings
 
 
 def check(package: Package) -> list[Finding]:
@@ -187,9 +200,7 @@ def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFau
 
 def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
     """Config contracts on disk that the new ones break (a key gone, a type or range narrower, a new required key) under the same major."""
-    if not package.index.is_file():
-        return []
-    old_index = json.loads(package.index.read_text(encoding="utf-8"))
+    old_index = _before(package)
     new_index = json.loads(files[package.index])
     findings = []
     for group in ("solutions", "adapters"):

@@ -311,7 +311,9 @@ class Registry:
         try:
             return getattr(plugin.hook, name)(**arguments)
         except Exception as error:
-            raise PluginFault(broken(solution_id, plugin.entry.file, error)) from error
+            found = broken(solution_id, plugin.entry.file, error)
+            args = {"id": solution_id, "reason": f"{name} raised {found.args['reason']}", "remedy": "Mend that line of the hook."}
+            raise PluginFault(Finding("SL-PLG-03", args, file=found.file, line=found.line)) from error
 
 
 def import_plugin(plugin_id: str, package: Package, path: str) -> ModuleType:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from math import exp
 from statistics import NormalDist
 
-from .chance import Chance, share
-from .facts import Row, gtin13
-from .formats import Shape
-from .words import BRANDS, CATEGORIES, Category
+from storeloom.core.virtual.chance import Chance, share
+from storeloom.core.virtual.facts import Row, gtin13
+from storeloom.core.virtual.formats import Shape
+from storeloom.core.virtual.words import BRANDS, CATEGORIES, Category
 
 
 def category_of(key: str) -> Category | None:

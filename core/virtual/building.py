@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
 
-from .chance import share
-from .facts import DAY, HOUR, MINUTE, Row, iso
-from .weather import Weather, weather_on
-from .world import World
+from storeloom.core.virtual.chance import share
+from storeloom.core.virtual.facts import DAY, HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.weather import Weather, weather_on
+from storeloom.core.virtual.world import World
 
 METER_S = 15 * MINUTE
 DEFROST_EVERY = 6 * HOUR

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from math import floor
 
-from .facts import HOUR, MINUTE, Row, iso
-from .stock import Item, Stock
-from .tables_goods import list_price
-from .tables_place import centre
-from .trade import SLICE, Shopper
-from .world import World
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.stock import Item, Stock
+from storeloom.core.virtual.tables_goods import list_price
+from storeloom.core.virtual.tables_place import centre
+from storeloom.core.virtual.trade import SLICE, Shopper
+from storeloom.core.virtual.world import World
 
 BUCKET = 5 * MINUTE
 WIDTH, HEIGHT = 1280, 720

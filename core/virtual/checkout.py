@@ -7,16 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .demand import Prices
-from .facts import MINUTE, Row, iso
-from .receipts import COUPON, make_lines, pay, tax_of
-from .staffing import Staffing
-from .stock import Stock
-from .till_events import TillEvents
-from .world import World
+from storeloom.core.virtual.demand import Prices
+from storeloom.core.virtual.facts import MINUTE, Row, iso
+from storeloom.core.virtual.receipts import COUPON, make_lines, pay, tax_of
+from storeloom.core.virtual.staffing import Staffing
+from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.till_events import TillEvents
+from storeloom.core.virtual.world import World
 
 if TYPE_CHECKING:
-    from .trade import Shopper, Trade
+    from storeloom.core.virtual.trade import Shopper, Trade
 
 PATIENCE = 12 * MINUTE
 SELF_MOST_LINES = 15

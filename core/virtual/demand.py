@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import accumulate
 
-from .assortment import appeal, category_of, category_share
-from .calendar_cn import eve_of_holiday, holiday_on, is_day_off
-from .chance import Chance, share
-from .facts import Row
-from .stock import Item, Stock
-from .tables_goods import list_price
-from .weather import weather_on
-from .words import AFFINITIES
-from .world import World
+from storeloom.core.virtual.assortment import appeal, category_of, category_share
+from storeloom.core.virtual.calendar_cn import eve_of_holiday, holiday_on, is_day_off
+from storeloom.core.virtual.chance import Chance, share
+from storeloom.core.virtual.facts import Row
+from storeloom.core.virtual.stock import Item, Stock
+from storeloom.core.virtual.tables_goods import list_price
+from storeloom.core.virtual.weather import weather_on
+from storeloom.core.virtual.words import AFFINITIES
+from storeloom.core.virtual.world import World
 
 
 class Prices:

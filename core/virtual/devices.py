@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from .chance import Chance
-from .facts import MINUTE, Fact, Row, at_local, iso, moment
-from .people_answers import PeopleAnswers
-from .supply import ARRIVAL, delivery_day
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import MINUTE, Fact, Row, at_local, iso, moment
+from storeloom.core.virtual.people_answers import PeopleAnswers
+from storeloom.core.virtual.supply import ARRIVAL, delivery_day
 
 if TYPE_CHECKING:
-    from .stock import Item
-    from .store import VirtualStore
+    from storeloom.core.virtual.stock import Item
+    from storeloom.core.virtual.store import VirtualStore
 
 Answer = Callable[[Mapping[str, Any], float, Chance], list[Fact]]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .facts import Row
+from storeloom.core.virtual.facts import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .chance import share
-from .facts import DAY, HOUR, MINUTE, Row, iso
-from .stock import Stock
-from .world import World
+from storeloom.core.virtual.chance import share
+from storeloom.core.virtual.facts import DAY, HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.world import World
 
 SERVICES = frozenset({"messaging", "online_store", "delivery", "payment", "edi", "terminal", "weather", "calendar", "market_feed"})
 HEARTBEAT_S = 30 * MINUTE

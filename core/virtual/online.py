@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .checkout import Checkout
-from .demand import Demand
-from .facts import HOUR, MINUTE, Row, iso
-from .receipts import make_lines, tax_of
-from .staffing import Staffing
-from .stock import Stock
-from .world import World
+from storeloom.core.virtual.checkout import Checkout
+from storeloom.core.virtual.demand import Demand
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.receipts import make_lines, tax_of
+from storeloom.core.virtual.staffing import Staffing
+from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.world import World
 
 FEE = 500
 FREE_FROM = 4900

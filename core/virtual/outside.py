@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from .assortment import neat_price
-from .calendar_cn import HOLIDAYS, WORKDAYS
-from .chance import share
-from .facts import HOUR, MINUTE, Row, at_local, iso
-from .tables_goods import list_price
-from .trade import Shopper
-from .world import World
+from storeloom.core.virtual.assortment import neat_price
+from storeloom.core.virtual.calendar_cn import HOLIDAYS, WORKDAYS
+from storeloom.core.virtual.chance import share
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, at_local, iso
+from storeloom.core.virtual.tables_goods import list_price
+from storeloom.core.virtual.trade import Shopper
+from storeloom.core.virtual.world import World
 
 AHEAD_DAYS = 60
 WATCHED_PRICES = 40

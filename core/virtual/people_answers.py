@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .chance import Chance
-from .facts import MINUTE, Fact, Row, iso, moment
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import MINUTE, Fact, Row, iso, moment
 
 if TYPE_CHECKING:
-    from .store import VirtualStore
+    from storeloom.core.virtual.store import VirtualStore
 
 REFILL_WORDS = ("refill", "restock", "replenish", "gap", "fill")
 

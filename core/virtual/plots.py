@@ -44,7 +44,13 @@ def hourly(name: str, title: str, x_label: str, y_label: str, hours: Sequence[st
     except ImportError:
         what = {"en": "The report with plots", "zh": "带图表的报告"}
         raise InputFault(Finding("SL-INP-03", {"what": what, "extra": "report"})) from None
-    look = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": POINTS, "font.family": "sans-serif", "text.color": INK}
+    look: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": POINTS,
+        "font.family": "sans-serif",
+        "text.color": INK,
+    }
     target = io.StringIO()
     with _LOCK, rc_context(look), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the measuring font lacks Chinese glyphs; the page's fonts have them

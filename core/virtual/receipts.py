@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .chance import Chance
-from .demand import Prices
-from .facts import Row
-from .stock import Item
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.demand import Prices
+from storeloom.core.virtual.facts import Row
+from storeloom.core.virtual.stock import Item
 
 METHODS = (("qr", 0.74), ("wallet", 0.07), ("cash", 0.08), ("card", 0.07), ("stored_value", 0.04))
 PROVIDERS = {"qr": ("alipay", "wechat"), "wallet": ("huawei", "apple"), "card": ("unionpay", "unionpay")}

@@ -76,6 +76,13 @@ class Report:
     def _figure(self, value: float | None, unit: str) -> str:
         return escape(figure_text(value, unit, self.lang, self.result.currency))
 
+    def _figures(self, one: SolutionResult, entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Title and value of each figure that the solution declares."""
+        return [(escape(self._said(kpi)), self._figure(one.figures.get(key), kpi["unit"])) for key, kpi in entry["kpis"].items()]
+
+    def _more(self, shown: int, total: int) -> str:
+        return f'<p class="soft">{self.word("more", n=total - shown, total=total)}</p>' if total > shown else ""
+
     def _head(self) -> str:
         result = self.result
         period = self.days[0] if len(self.days) == 1 else f"{self.days[0]} – {self.days[-1]}"
@@ -89,7 +96,8 @@ class Report:
             (self.word("speed"), speed),
         )
         facts = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells)
-        return f'<header class="card"><p class="kicker">{self.word("report")}</p><h1>{escape(result.name)}</h1><dl class="facts">{facts}</dl></header>\n'
+        title = f'<p class="kicker">{self.word("report")}</p><h1>{escape(result.name)}</h1>'
+        return f'<header class="card">{title}<dl class="facts">{facts}</dl></header>\n'
 
     def _summary(self) -> str:
         names = ("solution", "figures", "actions", "other")
@@ -97,7 +105,7 @@ class Report:
         rows = []
         for number, (name, one) in enumerate(self.result.solutions.items(), 1):
             entry = self._entry(one)
-            figures = [f"{escape(self._said(kpi))} <b>{self._figure(one.figures.get(key), kpi['unit'])}</b>" for key, kpi in entry["kpis"].items()]
+            figures = [f"{title} <b>{value}</b>" for title, value in self._figures(one, entry)]
             alerts = len(opened(self.outputs[name]))
             actions, data = self._sent(one)
             rows.append(
@@ -124,12 +132,9 @@ class Report:
     def _section(self, number: int, name: str, one: SolutionResult) -> str:
         entry = self._entry(one)
         purpose = entry["purpose_zh" if self.lang == "zh" else "purpose_en"]
-        rows = "".join(
-            f'<tr><td>{escape(self._said(kpi))}</td><td class="n"><b>{self._figure(one.figures.get(key), kpi["unit"])}</b></td></tr>'
-            for key, kpi in entry["kpis"].items()
-        )
+        rows = "".join(f'<tr><td>{title}</td><td class="n"><b>{value}</b></td></tr>' for title, value in self._figures(one, entry))
         figures = f"<div><h3>{self.word('figures')}</h3><table><tbody>{rows}</tbody></table></div>"
-        failures = [finding for finding in self.result.failures if name in (finding.path.split(".")[-1], finding.args.get("instance"))]
+        failures = [finding for finding in self.result.failures if finding.args.get("instance") == name]
         return (
             f'<section class="card" id="s{number}"><h2>{escape(self._said(entry))}</h2>'
             f'<p class="kicker"><code>{escape(name)}</code> · {one.handled:,} {self.word("events")}</p><p>{escape(purpose)}</p>'
@@ -149,8 +154,8 @@ class Report:
         return f"<figure style='margin:0'>{self._plot(ident, 'timeline', rows)}</figure>"
 
     def _plot(self, ident: str, title: str, rows: Sequence[Series]) -> str:
-        words = (word(key, self.lang) for key in (title, "hour", "per_hour"))
-        return hourly(ident, *words, self.hours, rows)
+        names = [word(key, self.lang) for key in (title, "hour", "per_hour")]
+        return hourly(ident, names[0], names[1], names[2], self.hours, rows)
 
     def _by_day(self, one: SolutionResult, entry: Mapping[str, Any]) -> str:
         if len(self.days) < 2 or not one.by_day:
@@ -172,9 +177,8 @@ class Report:
         shown = events[:MOST_MESSAGES]
         rows = "".join(self._message(event, entry) for event in shown)
         head = "".join(f"<th>{self.word(key)}</th>" for key in ("time", "kind", "text", "about", "level"))
-        more = f'<p class="soft">{self.word("more", n=len(events) - len(shown), total=len(events))}</p>' if len(events) > len(shown) else ""
-        table = f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        return f'<h3>{self.word("messages")}</h3><div class="scroll">{table}</div>{more}'
+        table = f'<table class="stack brief"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        return f'<h3>{self.word("messages")}</h3><div class="scroll">{table}</div>{self._more(len(shown), len(events))}'
 
     def _message(self, event: Event, entry: Mapping[str, Any]) -> str:
         at = store_time(event.time, self.result.zone)
@@ -188,7 +192,7 @@ class Report:
             text, level = event["text"], self.word("cleared" if cleared else event["severity"])
             strong = not cleared and event["severity"] in ("high", "critical")
         look = ' class="mark"' if strong else ""
-        cells = f'<td class="when">{when}</td><td>{escape(kind)}</td><td>{escape(text)}</td><td>{escape(about)}</td>'
+        cells = f'<td class="when">{when}</td><td class="kind">{escape(kind)}</td><td>{escape(text)}</td><td>{escape(about)}</td>'
         return f'<tr>{cells}<td data-name="{self.word("level")}"><span{look}>{level}</span></td></tr>'
 
     def _whole(self) -> str:
@@ -218,7 +222,8 @@ class Report:
             for one in scores
         )
         table = f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        return f'<section class="card"><h2>{self.word("truth")}</h2><p class="soft">{self.word("truth_note")}</p><div class="scroll">{table}</div></section>\n'
+        note = f'<p class="soft">{self.word("truth_note")}</p>'
+        return f'<section class="card"><h2>{self.word("truth")}</h2>{note}<div class="scroll">{table}</div></section>\n'
 
     def _failures(self, failures: Sequence[Finding]) -> str:
         if not failures:
@@ -227,5 +232,5 @@ class Report:
         items = "".join(
             f"<li><b>{escape(f.text(self.lang))}</b> {escape(f.fix(self.lang))} <code>{escape(f.code)}</code></li>" for f in shown
         )
-        more = f'<p class="soft">{self.word("more", n=len(failures) - len(shown), total=len(failures))}</p>' if failures[MOST_MESSAGES:] else ""
+        more = self._more(len(shown), len(failures))
         return f'<section class="card"><h2 class="mark">{self.word("failures")}</h2><ul>{items}</ul>{more}</section>\n'

@@ -15,7 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "solution": ("Solution", "方案"),
     "figures": ("Figures", "指标"),
     "actions": ("Actions", "动作"),
-    "other": ("Findings passed on", "输出的数据"),
+    "other": ("Data passed on", "输出的数据"),
     "alerts": ("Alerts", "告警"),
     "failures": ("Failures", "故障"),
     "events": ("events taken in", "个输入事件"),
@@ -58,8 +58,10 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 STYLE = """
-:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1c2430;--soft:#566070;--line:#d5dae1;--bar:#2563a8;--mark:#b3400e;--good:#17693b}
-@media (prefers-color-scheme:dark){:root{--page:#12161c;--card:#1b212a;--ink:#e8ecf1;--soft:#a8b2c0;--line:#39424f;--bar:#6aa9ec;--mark:#f0935f;--good:#6fcf97}}
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1c2430;--soft:#566070;--line:#d5dae1;
+ --bar:#2563a8;--mark:#b3400e;--good:#17693b}
+@media (prefers-color-scheme:dark){:root{--page:#12161c;--card:#1b212a;--ink:#e8ecf1;--soft:#a8b2c0;--line:#39424f;
+ --bar:#6aa9ec;--mark:#f0935f;--good:#6fcf97}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif}
 main{max-width:1120px;margin:0 auto;padding:24px 16px 48px}
@@ -85,6 +87,7 @@ svg{width:100%;height:auto;display:block;max-width:640px}
  main{padding:16px 10px 32px}.card{padding:14px}.two{grid-template-columns:minmax(0,1fr)}
  .stack thead{display:none}.stack tr{display:block;padding:10px 0;border-bottom:1px solid var(--line)}
  .stack tr:last-child{border-bottom:0}.stack td{display:block;border:0;padding:2px 0;text-align:left}
+ .brief td.when,.brief td.kind{display:inline-block;margin-right:8px;font-weight:600}
  .stack td[data-name]::before{content:attr(data-name) ": ";color:var(--soft);font-size:.85rem}.stack td:empty{display:none}
 }
 @media print{body{background:#fff}.card{break-inside:avoid}}

@@ -32,7 +32,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One comparison. `compare` takes an instance's outputs and the whole result, and gives answer and truth, None where it says nothing."""
+    """One comparison. `compare` takes an instance's outputs and the result, and gives answer and truth, None where it has none."""
 
     en: str
     zh: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from .chance import Chance
-from .facts import HOUR, MINUTE, Row, iso
-from .world import World
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.world import World
 
 
 @dataclass(frozen=True, slots=True)

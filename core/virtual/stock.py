@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-from .assortment import daily_rates
-from .facts import HOUR, MINUTE, Row, iso
-from .world import World
+from storeloom.core.virtual.assortment import daily_rates
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.world import World
 
 CASE_GRAMS = 5000
 FRESH_DAYS = 21

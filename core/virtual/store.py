@@ -6,24 +6,24 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from .building import Building
-from .cameras import Cameras
-from .checkout import Checkout
-from .demand import Demand, Prices
-from .devices import Devices
-from .facts import Fact, Row, Tables, at_local
-from .formats import default_devices_of, default_profile
-from .machines import Machines
-from .online import Online
-from .outside import Outside
-from .staffing import Staffing
-from .stock import Stock
-from .supply import Supply
-from .tables import build_tables
-from .trade import Trade
-from .truth import Truth
-from .weather import Weather
-from .world import World
+from storeloom.core.virtual.building import Building
+from storeloom.core.virtual.cameras import Cameras
+from storeloom.core.virtual.checkout import Checkout
+from storeloom.core.virtual.demand import Demand, Prices
+from storeloom.core.virtual.devices import Devices
+from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
+from storeloom.core.virtual.formats import default_devices_of, default_profile
+from storeloom.core.virtual.machines import Machines
+from storeloom.core.virtual.online import Online
+from storeloom.core.virtual.outside import Outside
+from storeloom.core.virtual.staffing import Staffing
+from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.supply import Supply
+from storeloom.core.virtual.tables import build_tables
+from storeloom.core.virtual.trade import Trade
+from storeloom.core.virtual.truth import Truth
+from storeloom.core.virtual.weather import Weather
+from storeloom.core.virtual.world import World
 
 
 class VirtualStore:

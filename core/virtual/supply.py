@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 
-from .assortment import supplier_for
-from .chance import Chance
-from .facts import HOUR, MINUTE, Fact, Row, at_local, iso, moment
-from .stock import Item, Stock
-from .world import World
+from storeloom.core.virtual.assortment import supplier_for
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import HOUR, MINUTE, Fact, Row, at_local, iso, moment
+from storeloom.core.virtual.stock import Item, Stock
+from storeloom.core.virtual.world import World
 
 SMOOTHING = 0.15
 ARRIVAL = "06:10"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .assortment import daily_rates, make_products
-from .facts import Row, Tables
-from .formats import shape_of
-from .tables_goods import (
+from storeloom.core.virtual.assortment import daily_rates, make_products
+from storeloom.core.virtual.facts import Row, Tables
+from storeloom.core.virtual.formats import shape_of
+from storeloom.core.virtual.tables_goods import (
     make_coupons,
     make_lead_times,
     make_planogram,
@@ -16,14 +16,14 @@ from .tables_goods import (
     make_recipes,
     make_suppliers,
 )
-from .tables_people import (
+from storeloom.core.virtual.tables_people import (
     make_checklists,
     make_courses,
     make_members,
     make_skills,
     make_staff,
 )
-from .tables_place import (
+from storeloom.core.virtual.tables_place import (
     make_assets,
     make_documents,
     make_fixtures,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from math import ceil
 
-from .assortment import category_of, neat_price, supplier_for
-from .chance import Chance
-from .facts import Row
-from .tables_place import CONTRACTOR, SLOTS_PER_FIXTURE, sales_zones
+from storeloom.core.virtual.assortment import category_of, neat_price, supplier_for
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import Row
+from storeloom.core.virtual.tables_place import CONTRACTOR, SLOTS_PER_FIXTURE, sales_zones
 
 TABLES_FROM = "2024-12-31T16:00:00Z"
 FIRST_PROMOTION = date(2025, 1, 6)

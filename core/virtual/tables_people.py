@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .chance import Chance
-from .facts import Row
-from .formats import Shape
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import Row
+from storeloom.core.virtual.formats import Shape
 
 _FAMILY = "王李张刘陈杨黄赵吴周徐孙马朱胡林郭何高罗郑梁谢宋唐许韩冯邓曹彭曾"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰涛明超秀霞平刚桂英华玉兰飞桃红梅建国建华志远晓雨思源"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from .assortment import category_of, supplier_for
-from .chance import Chance
-from .facts import Row
-from .formats import Shape
+from storeloom.core.virtual.assortment import category_of, supplier_for
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import Row
+from storeloom.core.virtual.formats import Shape
 
 COLUMNS = 4
 SLOTS_PER_FIXTURE = 40

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .demand import Prices
-from .facts import HOUR, MINUTE, Row, gtin13, iso
-from .receipts import gross, reversed_receipt
-from .staffing import Shift, Staffing
-from .stock import Item, Stock
-from .tables_people import DISHONEST
-from .world import World
+from storeloom.core.virtual.demand import Prices
+from storeloom.core.virtual.facts import HOUR, MINUTE, Row, gtin13, iso
+from storeloom.core.virtual.receipts import gross, reversed_receipt
+from storeloom.core.virtual.staffing import Shift, Staffing
+from storeloom.core.virtual.stock import Item, Stock
+from storeloom.core.virtual.tables_people import DISHONEST
+from storeloom.core.virtual.world import World
 
 if TYPE_CHECKING:
-    from .checkout import Checkout
-    from .trade import Shopper
+    from storeloom.core.virtual.checkout import Checkout
+    from storeloom.core.virtual.trade import Shopper
 
 RETURN_SHARE = 0.008
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .demand import Demand
-from .facts import MINUTE, Row, iso
-from .stock import Stock
-from .weather import Weather
-from .world import World
+from storeloom.core.virtual.demand import Demand
+from storeloom.core.virtual.facts import MINUTE, Row, iso
+from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.weather import Weather
+from storeloom.core.virtual.world import World
 
 if TYPE_CHECKING:
-    from .checkout import Checkout
+    from storeloom.core.virtual.checkout import Checkout
 
 SLICE = 15 * MINUTE
 LAST_ENTRY = 20 * MINUTE

@@ -103,8 +103,9 @@ class Trial:
         self, plan: Plan, registry: Registry, tables: Tables, start: datetime, *, name: str = "", log: StoreLog | None = None
     ) -> None:
         self.plan = plan
-        words = {key: str(plan.store[key]) for key in ("zone", "currency")}
-        self.result = TrialResult(name, start, start, str(plan.store.get("name", plan.store["store"])), **words)
+        store = plan.store
+        place = str(store.get("name", store["store"]))
+        self.result = TrialResult(name, start, start, place, str(store["zone"]), str(store.get("currency", "")))
         self._quarters: Counter[tuple[str, int]] = Counter()
         self._answers: list[tuple[datetime, int, Fact]] = []
         self._count = 0

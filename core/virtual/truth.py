@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .facts import Row
+from storeloom.core.virtual.facts import Row
 
 
 @dataclass(slots=True)

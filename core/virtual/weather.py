@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import cos, pi
 
-from .chance import share
-from .facts import HOUR, iso
-from .world import World
+from storeloom.core.virtual.chance import share
+from storeloom.core.virtual.facts import HOUR, iso
+from storeloom.core.virtual.world import World
 
 STEP_H = 3
 AHEAD_H = 48

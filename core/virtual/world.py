@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .chance import Chance
-from .facts import Fact, Row, Tables, at_local, moment
-from .formats import default_devices_of, shape_of
-from .truth import Truth
+from storeloom.core.virtual.chance import Chance
+from storeloom.core.virtual.facts import Fact, Row, Tables, at_local, moment
+from storeloom.core.virtual.formats import default_devices_of, shape_of
+from storeloom.core.virtual.truth import Truth
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Due = Callable[[float], None]

@@ -6,7 +6,7 @@ as fast as it is taken, and ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from storeloom.core.kernel.adapter import Adapter
@@ -33,6 +33,8 @@ class VideoFile(Adapter):
         InputFault names a file that is missing, empty or no footage at once, and one that is cut off after its last good picture.
         """
         start = self._start()
+        if not self.config.path:
+            raise _refused("config.path", {"en": "no path is set", "zh": "未设置路径"}, "Set path to a video file.")
         try:
             from storeloom.workers.vision.errors import FootageError
             from storeloom.workers.vision.files import frames
@@ -46,8 +48,8 @@ class VideoFile(Adapter):
                 data = {"camera": self.device, "seq": frame.seq // every, "width": width, "height": height, "pixels": frame.image}
                 yield Fact(start + timedelta(seconds=seconds), "camera.frame", self.device, data)
         except FootageError as error:
-            args = {"file": error.path, "reason": {"en": error.what.rstrip("."), "zh": error.what.rstrip(".")}, "remedy": error.remedy}
-            raise InputFault(Finding("SL-INP-01", args, file=error.path)) from error
+            reason = error.what.rstrip(".")
+            raise _refused(error.path, {"en": reason, "zh": f"录像读取失败（{reason}）"}, error.remedy) from error
 
     def _start(self) -> datetime:
         try:
@@ -56,3 +58,7 @@ class VideoFile(Adapter):
             allowed = {"en": "a time with its zone such as 2026-03-02T10:00:00Z", "zh": "带时区的时间，如 2026-03-02T10:00:00Z"}
             args = {"got": show(self.config.start), "allowed": allowed, "remedy_en": "", "remedy_zh": ""}
             raise InputFault(Finding("SL-CFG-03", args, path="config.start")) from error
+
+
+def _refused(file: str, reason: Mapping[str, str], remedy: str) -> InputFault:
+    return InputFault(Finding("SL-INP-01", {"file": file, "reason": reason, "remedy": remedy}, file=file))

@@ -1,8 +1,8 @@
 """The layout of the Complete Journey data set (84.51 degrees; R package completejourney): a US grocer's receipts over 2017.
 
 What its columns are taken to mean. `sales_value` is what the store received for the line, the maker's share of a coupon included, so it
-is the line's amount. `retail_disc` (loyalty card) and `coupon_match_disc` (the store's doubling of a coupon) are the store's own price cuts:
-discount = both, price = (sales_value + both) / quantity, rounded half up to the minor unit; amount and discount stay exact.
+is the line's amount. `retail_disc` (loyalty card) and `coupon_match_disc` (the store's doubling of a coupon) are the store's own price
+cuts: discount = both, price = (sales_value + both) / quantity, rounded half up to the minor unit; amount and discount stay exact.
 `coupon_disc` is the maker's coupon handed over at the till: a `coupon` tender, at most the receipt's total (a sample may lack the lines
 that the coupon was for). How the rest was paid is not in the data; the config says what stands there. Timestamps are instants; the weeks
 (Monday to Sunday) hold in America/New_York. Tills are not in the data: the till is `store-<store_id>`.
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, missing, moment, refuse, slices
+from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, missing, moment, needs_rows, refuse, slices
 from storeloom.workers.gs1.numbers import check_digit
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def read_lines(sources: Sequence[Source], wish: Wish) -> pl.DataFrame:
         missing(source, LINES)
         parts.append(_part(Sheet(source, LINES), wish).with_columns(pl.lit(number).alias("file")))
     lines = pl.concat(parts)
+    needs_rows([source.path for source in sources], len(lines))
     again = lines.filter(~pl.struct("receipt", "product").is_first_distinct()).head(1)
     for row in again.iter_rows(named=True):
         en = f"product {row['product']} stands twice in basket {row['receipt']}"

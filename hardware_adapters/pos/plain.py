@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from storeloom.core.kernel.events import Fact, rfc3339
-from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, decimals, missing, moment, slices
+from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, decimals, missing, moment, needs_rows, slices
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,6 +80,7 @@ def plain_facts(sources: Sequence[Source], terms: Terms, device: str) -> Iterato
 
     sheets = [Sheet(source, {terms.name(field) for field in (*NEEDED, *OF_LINE, *OF_RECEIPT)}) for source in sources]
     lines = pl.concat([_lines(sheet, terms, number) for number, sheet in enumerate(sheets)], how="diagonal")
+    needs_rows([source.path for source in sources], len(lines))
     _check_receipts(lines, sheets, terms)
     lines = lines.with_columns(pl.col("at").min().over("receipt").alias("began"), pl.col("at").max().over("receipt"))
     lines = lines.sort("at", "receipt", "file", "row")

@@ -7,8 +7,8 @@ without passing through binary fractions where the file holds text.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet")
 MONEY = r"^([+-]?)(\d+)(?:\.(\d+))?$"
 NO_DECIMALS = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"]
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
 )
 THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
@@ -95,8 +95,12 @@ def _source(path: Path, separator: str) -> Source:
     with _told(path):
         if path.suffix.lower() == ".parquet":
             return Source(path, tuple(pl.read_parquet_schema(path)), False)
-        head = pl.read_csv(path, infer_schema=False, n_rows=0, separator=separator)
-    return Source(path, tuple(head.columns), True, separator)
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            names = tuple(next(csv.reader(file, delimiter=separator), ()))
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise refuse(path, f"it has two columns '{twice}'", f"列“{twice}”重复", "Rename or delete one of them.", 1)
+    return Source(path, names, True, separator)
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def _told(path: Path, source: Source | None = None) -> Iterator[None]:
 
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         line = _ragged_line(source) if source is not None and source.text else None
         remedy = "Export or copy the file again; it is cut off, damaged or not of its kind."
@@ -114,8 +118,8 @@ def _told(path: Path, source: Source | None = None) -> Iterator[None]:
 
 
 def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
-    """The records of a CSV after its header, each with the line on which it starts."""
-    with source.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    """The records of a CSV after its header, each with the line on which it starts; ends at one that cannot be told apart."""
+    with source.path.open(encoding="utf-8-sig", errors="replace", newline="") as file, suppress(csv.Error):
         reader = csv.reader(file, delimiter=source.separator)
         next(reader, None)
         start = reader.line_num + 1
@@ -203,7 +207,7 @@ class Sheet:
         return value
 
     def times(self, column: str, zone: ZoneInfo) -> pl.Series:
-        """A column of instants in microseconds of the epoch; a time that names no zone is the zone's own (its earlier one when told twice)."""
+        """A column of instants in microseconds of the epoch; a time that names no zone is the zone's own, the earlier of two."""
         import polars as pl
 
         series = self.frame[column]
@@ -241,6 +245,12 @@ class Sheet:
         self.refuse_where(value.abs() > limit, column, en, zh, "Mend that line, or raise the limit in the adapter's config.")
 
 
+def needs_rows(paths: Sequence[Path], rows: int) -> None:
+    """InputFault where files that should hold receipt lines hold none."""
+    if not rows:
+        raise refuse(paths[0], "it holds no receipt line", "没有任何小票行", "Export it again; only the header is there.")
+
+
 def missing(source: Source, columns: Iterable[str]) -> None:
     """InputFault where a file lacks some of these columns: which, and which it has."""
     lacking = [name for name in columns if name not in source.columns]
@@ -268,7 +278,7 @@ def _minor_number(series: pl.Series, digits: int) -> pl.Series:
     import polars as pl
 
     if series.dtype.is_integer():
-        return series.cast(pl.Int64) * 10**digits
+        return series.cast(pl.Int64) * pl.Series([10**digits])
     scaled = series.cast(pl.Float64, strict=False) * float(10**digits)
     whole = scaled.round()
     frame = pl.DataFrame({"scaled": scaled, "whole": whole.cast(pl.Int64, strict=False)})

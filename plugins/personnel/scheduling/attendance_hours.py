@@ -1,4 +1,4 @@
-"""Attendance and working-hours control: pairs punches with the roster, counts lateness, breaks and overtime by law, warns before the month's cap.
+"""Attendance and working-hours control: pairs punches with shifts, counts lateness, breaks and overtime, warns before the monthly cap.
 
 A person's days are worked out anew from punches, shifts and calendar with every fact, so a punch that a terminal delivers late, a changed
 shift or a holiday announced afterwards corrects that day and its report. A day without fixed shift is a rest day, unless the calendar
@@ -63,7 +63,8 @@ class AttendanceHours(Solution):
         rates: Rates = setting(Rates, "Overtime pay factors", "加班工资倍数",
             help_en="Paid hours for an hour of overtime, by kind of day.", help_zh="按日期类型，每小时加班折算的计薪小时。")  # fmt: skip
         terminals: list[str] = setting(list, "Time clocks", "考勤机", widget="device",
-            help_en="Punches at other terminals are refused; empty: any terminal.", help_zh="其他终端的打卡不予采纳；留空表示不限。")  # fmt: skip
+            help_en="Punches at other terminals are refused; empty: any terminal.",
+            help_zh="其他终端的打卡不予采纳；留空表示不限。")  # fmt: skip
         missing_punch_after: int = setting(4, "Report a missing punch after", "缺卡上报延时", unit="h", ge=1, le=16,
             help_en="Counted from the end of the shift.", help_zh="自班次结束起计。")  # fmt: skip
         buddy_gap: int = setting(10, "Gap of paired punches", "成对打卡间隔", unit="s", ge=2, le=60,

@@ -1,4 +1,4 @@
-"""Smart shift scheduling: makes the legal, fair and cheapest roster that covers the forecast need by role, and keeps wishes where they cost little.
+"""Smart shift scheduling: the legal, fair and cheapest roster for the forecast need by role; wishes are kept where they cost little.
 
 Each night at 23:00 store time the days ahead that have a need and no roster are planned (`workers/optimise/shifts.py`). The draft goes to
 the manager as one task; approved, it is published; rejected with `values.locked` (shift ids to keep, or {staff, start, end, role} to
@@ -21,7 +21,7 @@ from storeloom.core.kernel.events import parse_time, plain
 MEMORY_DAYS = 35
 LONG_SHIFT_MIN = 360
 CURFEW = "22:00"
-CHANGE_COST = 300
+CHANGE_COST, WEEKEND_COST = 300, 200
 Template = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 
 
@@ -94,7 +94,7 @@ class SmartScheduling(Solution):
     @on("shift.fixed?")
     def fixed(self, event):
         row = {key: event.get(key) for key in ("staff", "start", "end", "role")}
-        known = self._duties().get(event["shift"])
+        known = self.duties().get(event["shift"])
         if event.get("withdrawn") and known and known["state"] == "published":
             self.state[f"absent:{event['shift']}"] = row
             yield from self._drop(row["staff"], parse_time(row["start"]), parse_time(row["end"]), told=True)
@@ -105,8 +105,7 @@ class SmartScheduling(Solution):
     def plan_ahead(self, due):
         today = self.store.hours.store_day(due.time)
         self._forget(today)
-        roster = self._duties()
-        settled = {row["day"] for row in roster.values() if row["state"] == "published"}
+        settled = self.state.setdefault("published", {})
         drafted = {day: slots for plan in self._plans() for day, slots in plan["needs"].items()}
         days = []
         for ahead in range(1, self.config.publish_days + 1):
@@ -115,14 +114,13 @@ class SmartScheduling(Solution):
             if any(heads > 0 for _, heads in slots.values()) and day not in settled and drafted.get(day) != slots:
                 days.append(day)
         if days:
-            self._clear_drafts(days)
             yield from self._plan(days, [], 1)
 
     @on("task.done?")
     def answered(self, event):
         plan = self.state.get(f"plan:{event['task']}")
         values = event.get("values") or {}
-        if plan is None or event["state"] not in ("approved", "rejected", "done", "failed"):
+        if plan is None or event["state"] not in ("approved", "rejected", "done"):
             return
         verdict = values.get("approve", event["state"] in ("approved", "done"))
         del self.state[f"plan:{event['task']}"]
@@ -131,11 +129,11 @@ class SmartScheduling(Solution):
         else:
             locks = values.get("locked") or values.get("locked_cells") or []
             kept = {lock for lock in locks if isinstance(lock, str)}
-            forced = [row for key, row in self._duties().items() if key in kept and row["state"] == "draft"]
-            self._clear_drafts(plan["needs"])
-            yield from self._plan(list(plan["needs"]), forced + [lock for lock in locks if isinstance(lock, dict)], plan["version"] + 1)
+            forced = [row for key, row in self.duties().items() if key in kept and row["state"] == "draft"]
+            forced += [lock for lock in locks if isinstance(lock, dict)]
+            yield from self._plan(list(plan["needs"]), forced, plan["version"] + 1, repair=plan["repair"])
 
-    def _duties(self):
+    def duties(self):
         """All duties known, by shift id."""
         return {key: row for day in self.state if day.startswith("duty:") for key, row in self.state[day].items()}
 
@@ -157,17 +155,22 @@ class SmartScheduling(Solution):
 
     def _forget(self, today):
         oldest = (today - timedelta(days=MEMORY_DAYS)).isoformat()
+        published = self.state.setdefault("published", {})
+        self.state["published"] = {day: True for day in published if day >= oldest}
         for key in list(self.state):
-            what, _, rest = key.partition(":")
-            day = rest if what in ("need", "duty", "account", "overtime") else plain(self.state[key]["end"])[:10] if what in ("wish", "absent") else oldest
-            if day < oldest:
+            what, _, day = key.partition(":")
+            if what in ("wish", "absent"):
+                day = self.state[key]["end"][:10]
+            elif what == "plan":
+                day = max(self.state[key]["needs"])
+            if what in ("need", "duty", "account", "overtime", "wish", "absent", "plan") and day < oldest:
                 del self.state[key]
 
-    def _plan(self, days, locks, version, change_cost=0):
-        """Solve these days and bring the draft before the manager."""
-        shifts = self._engine()
-        problem = _Planner(self, shifts, days, change_cost).problem(locks)
-        roster = shifts.solve(problem, self.config.time_limit)
+    def _plan(self, days, locks, version, *, repair=False):
+        """Solve these days and bring the draft before the manager; `repair` fills gaps of a published roster."""
+        self._clear_drafts(days)
+        planner = _Planner(self, days)
+        roster = planner.engine.solve(planner.problem(locks, CHANGE_COST if repair else 0), self.config.time_limit)
         task = f"roster-{days[0]}-{plain(self.now)[:16]}-v{version}"
         ids = []
         for duty in roster.duties:
@@ -177,14 +180,15 @@ class SmartScheduling(Solution):
             ids.append(key)
             yield out("shift.propose", shift=key, staff=duty.person, role=duty.role, start=start, end=end, kind="draft",
                       breaks=self._breaks(duty.shift.start, duty.shift.end), reason=roster.status)  # fmt: skip
-        self.state[f"plan:{task}"] = {"needs": {day: self.state.get(f"need:{day}", {}) for day in days}, "shifts": ids, "version": version}
+        self.state[f"plan:{task}"] = {"needs": {day: self.state.get(f"need:{day}", {}) for day in days}, "shifts": ids, "version": version,
+                                      "repair": repair}  # fmt: skip
         cost = self._account(days)
         slots = [{"role": slot.role, "from": plain(slot.start), "to": plain(slot.end), "need": slot.need, "staff": slot.staff,
                   "under_h": slot.under_h, "over_h": slot.over_h} for slot in roster.slots]  # fmt: skip
         under, over = (sum(slot[name] for slot in slots) for name in ("under_h", "over_h"))
         figures = {"wage_cost": round(cost), "under_h": under, "over_h": over, "cost": roster.cost, "bound": roster.bound}
         title = self.say(f"Approve the roster {days[0]} to {days[-1]}", f"审批班表 {days[0]} 至 {days[-1]}")
-        yield out("task.create", task=task, kind="approve_roster", title=title, priority=2, role="manager", ref=None,
+        yield out("task.create", task=task, kind="approve_roster", title=title, priority=2, role="manager",
                   due=self.store.hours.midnight(date.fromisoformat(days[0])),
                   values={"status": roster.status, "time_limit_s": self.config.time_limit, "days": days, "shifts": ids, "slots": slots,
                           **{name: value for name, value in figures.items() if value is not None}})  # fmt: skip
@@ -203,16 +207,17 @@ class SmartScheduling(Solution):
                    labels={"status": roster.status}, notes=notes or None)  # fmt: skip
 
     def _publish(self, plan):
-        duties = self._duties()
+        duties = self.duties()
+        self.state.setdefault("published", {}).update(dict.fromkeys(plan["needs"], True))
         by_person = defaultdict(list)
         for key in plan["shifts"]:
             row = duties.get(key)
             if row is None or row["state"] != "draft":
                 continue
-            row.update(state="published", version=plan["version"])
+            row.update(state="published", version=row["version"] + 1)
             by_person[row["staff"]].append(row)
             yield self._fixed_out(key, row)
-        if plan.get("repair"):
+        if plan["repair"]:
             self.kpi.add("roster_changes", sum(map(len, by_person.values())))
         for staff, rows in sorted(by_person.items()):
             local = self.store.hours.local
@@ -222,12 +227,13 @@ class SmartScheduling(Solution):
 
     def _fixed_out(self, key, row, *, withdrawn=None):
         return out("shift.fixed", shift=key, staff=row["staff"], role=row["role"], start=row["start"], end=row["end"],
-                   breaks=self._breaks(parse_time(row["start"]), parse_time(row["end"])), version=row["version"], withdrawn=withdrawn)  # fmt: skip
+                   breaks=self._breaks(parse_time(row["start"]), parse_time(row["end"])), version=row["version"],
+                   withdrawn=withdrawn)  # fmt: skip
 
     def _drop(self, staff, start, end, *, told=False):
         """Take an absent person out of published shifts and plan these days' gaps anew, all other cells as they are."""
         days = set()
-        for key, row in self._duties().items():
+        for key, row in self.duties().items():
             overlaps = parse_time(row["start"]) < end and parse_time(row["end"]) > start
             if row["staff"] == staff and row["state"] == "published" and overlaps and parse_time(row["end"]) > self.now:
                 row.update(state="withdrawn", version=row["version"] + 1)
@@ -236,9 +242,7 @@ class SmartScheduling(Solution):
                 if not told:
                     yield self._fixed_out(key, row, withdrawn=True)
         if days:
-            yield from self._plan(sorted(days), [], 2, CHANGE_COST)
-            for plan in self._plans():
-                plan["repair"] = plan.get("repair", False) or set(plan["needs"]) == days
+            yield from self._plan(sorted(days), [], 1, repair=True)
 
     def _breaks(self, start, end):
         """The unpaid break, in the middle of a shift of six hours or more."""
@@ -248,14 +252,9 @@ class SmartScheduling(Solution):
         begin = start + (end - start - pause) / 2
         return [{"start": plain(begin), "end": plain(begin + pause)}]
 
-    def _engine(self):
-        from storeloom.workers.optimise import shifts
-
-        return shifts
-
     def _account(self, days):
         """Bring the figures of these days up to their duties; the wages of the days in minor units."""
-        planner = _Planner(self, self._engine(), days, 0)
+        planner = _Planner(self, days)
         total = 0.0
         for day in days:
             fresh, old = planner.figures(day), self.state.get(f"account:{day}", [0.0] * 5)
@@ -278,25 +277,23 @@ class SmartScheduling(Solution):
 class _Planner:
     """Makes the engine's problem out of the tables, the needs and the duties known."""
 
-    def __init__(self, solution, shifts, days, change_cost):
-        self.solution, self.engine, self.change_cost = solution, shifts, change_cost
-        self.config, self.hours = solution.config, solution.store.hours
+    def __init__(self, solution, days):
+        from storeloom.workers.optimise import eligibility, roster_pay, shifts
+
+        self.engine, self.pay_rules, self.eligible = shifts, roster_pay, eligibility
+        self.config, self.hours, self.state = solution.config, solution.store.hours, solution.state
         self.days = [date.fromisoformat(day) for day in days]
         self.staff = {row["staff"]: row for row in solution.tables.staff.rows()}
-        self.rows = {key: row for key, row in solution._duties().items() if row["state"] != "withdrawn" and row["staff"]}
-        self.standing = [self._duty(row) for row in self.rows.values()]
-        self.required = defaultdict(list)
-        self.skills = defaultdict(dict)
-        for row in solution.tables.skills.rows():
-            if row.get("staff"):
-                self.skills[row["staff"]][row["skill"]] = row
-            elif row.get("role"):
-                self.required[row["role"]].append(row)
-        self.absences = [solution.state[key] for key in solution.state if key.startswith("absent:")]
+        self.pay = {who: row.get("hourly_pay", 0) for who, row in self.staff.items()}
+        self.skills = eligibility.Skills(solution.tables.skills.rows())
+        rows = [row for row in solution.duties().values() if row["state"] != "withdrawn"]
+        self.standing = [self._duty(row) for row in rows]
+        self.planned = [duty for duty, row in zip(self.standing, rows, strict=True) if row["state"] in ("draft", "published")]
+        self.absences = [self.state[key] for key in self.state if key.startswith("absent:")]
 
-    def problem(self, locks):
+    def problem(self, locks, change_cost):
         config, engine = self.config, self.engine
-        needs = [need for day in self.days for need in self._needs(day)]
+        needs = [need for day in self.days for need in self.needs(day)]
         roles = sorted({need.role for need in needs if need.heads > 0})
         shifts = [self._shift(day, template) for day in self.days for template in config.templates]
         forbidden = {(lock["staff"], lock.get("date")) for lock in locks if lock.get("off")}
@@ -307,118 +304,72 @@ class _Planner:
             for who in sorted(self.staff)
             if (who, shift.day.isoformat()) not in forbidden and self._available(who, shift)
             for role in roles
-            if self._able(who, role, shift.day)
+            if self.skills.may_work(self.staff[who], role, shift.day)
         ]
         rules = engine.Rules(round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost,
-                             config.over_cost, config.wish_cost, change_cost=self.change_cost)  # fmt: skip
-        people = {who: self._person(who) for who in {duty.person for duty in [*candidates, *locked]}}
+                             config.over_cost, config.wish_cost, WEEKEND_COST, change_cost)  # fmt: skip
+        people = {who: self._person(who) for who in sorted({duty.person for duty in [*candidates, *locked]})}
         return engine.Problem(people, needs, candidates, self.standing, locked, self._wishes(self.days), rules)
 
     def figures(self, day_text):
         """Of a day: hours needed, hours covered, wages, wishes, wishes kept."""
         day = date.fromisoformat(day_text)
-        duties = [duty for duty in self.standing if duty.shift.day == day and self._paid_here(duty)]
-        slots = [slot for slot in self.engine.coverage(self._needs(day), duties) if slot.need]
+        duties = [duty for duty in self.planned if duty.shift.day == day]
+        slots = [slot for slot in self.engine.coverage(self.needs(day), duties) if slot.need]
         need = sum(slot.need * slot.hours for slot in slots)
-        factor = 1 + (self.engine.HOLIDAY_EXTRA if self._holiday(day) else 0)
-        wage = sum(self._pay(duty.person) * duty.shift.paid_min / 60 * factor for duty in duties)
         wishes = self._wishes([day])
         own = [[duty.shift for duty in duties if duty.person == wish.person] for wish in wishes]
         kept = sum((all if wish.off else any)(wish.kept(shift) for shift in shifts) for wish, shifts in zip(wishes, own, strict=True))
-        return [need, need - sum(slot.under_h for slot in slots), wage, len(wishes), kept]
+        return [need, need - sum(slot.under_h for slot in slots), self.pay_rules.wages(duties, self.pay), len(wishes), kept]
 
     def overtime(self, monday):
         """Of a week: overtime minutes of all people, and what they and seventh days add to the wages."""
-        own = defaultdict(list)
-        for duty in self.standing:
-            if duty.shift.week == monday.isocalendar()[:2] and self._paid_here(duty):
-                own[duty.person].append(duty.shift)
-        over = {who: max(0, sum(shift.paid_min for shift in shifts) - round(self.config.max_week * 60)) for who, shifts in own.items()}
-        premium = sum(self._pay(who) * minutes / 60 * self.engine.OVERTIME_EXTRA for who, minutes in over.items())
-        full = [(who, max(shifts, key=lambda shift: shift.day)) for who, shifts in own.items() if len({shift.day for shift in shifts}) == 7]
-        premium += sum(self._pay(who) * shift.paid_min / 60 * self.engine.REST_DAY_EXTRA for who, shift in full)
-        return sum(over.values()), premium
+        duties = [duty for duty in self.planned if duty.shift.week == monday.isocalendar()[:2]]
+        return self.pay_rules.week_overtime(duties, self.pay, round(self.config.max_week * 60))
 
-    def _paid_here(self, duty):
-        return any(row["staff"] == duty.person and parse_time(row["start"]) == duty.shift.start and row["state"] in ("draft", "published")
-                   for row in self.rows.values())  # fmt: skip
-
-    def _pay(self, who):
-        return self.staff.get(who, {}).get("hourly_pay", 0)
-
-    def _needs(self, day):
-        slots = self.solution.state.get(f"need:{day}", {})
+    def needs(self, day):
+        slots = self.state.get(f"need:{day}", {})
         return [self.engine.Need(key.partition("|")[0], parse_time(key.partition("|")[2]), parse_time(to), heads)
                 for key, (to, heads) in sorted(slots.items())]  # fmt: skip
 
     def _shift(self, day, template):
-        start, end = (self.hours.at(day, clock) for clock in template.split("-"))
-        return self._between(start, end if end > start else self.hours.at(day + timedelta(days=1), template.split("-")[1]))
+        first, last = template.split("-")
+        start, end = self.hours.at(day, first), self.hours.at(day, last)
+        return self._between(start, end if end > start else self.hours.at(day + timedelta(days=1), last))
 
     def _between(self, start, end):
         length = round((end - start).total_seconds() / 60)
         day = self.hours.store_day(start)
-        unpaid = self.config.break_minutes if length >= LONG_SHIFT_MIN else 0
-        return self.engine.Shift(day, start, end, length - unpaid, self._holiday(day))
+        noon = self.hours.at(day, "12:00")
+        holiday = any(parse_time(a) <= noon < parse_time(b) for a, b in self.state.get("holidays", {}).values())
+        return self.engine.Shift(day, start, end, length - (self.config.break_minutes if length >= LONG_SHIFT_MIN else 0), holiday)
 
     def _duty(self, row):
         return self.engine.Duty(row["staff"], row.get("role") or "", self._between(parse_time(row["start"]), parse_time(row["end"])))
 
-    def _holiday(self, day):
-        noon = self.hours.at(day, "12:00")
-        return any(parse_time(start) <= noon < parse_time(end) for start, end in self.solution.state.get("holidays", {}).values())
-
     def _person(self, who):
-        first, config = self.days[0], self.config
-        weeks = defaultdict(int)
-        for duty in self.standing:
-            if duty.person == who and (duty.shift.day.year, duty.shift.day.month) == (first.year, first.month):
-                weeks[duty.shift.week] += duty.shift.paid_min
+        first, own = self.days[0], [duty for duty in self.standing if duty.person == who]
         planned = {day.isocalendar()[:2] for day in self.days}
-        spent = sum(max(0, minutes - config.max_week * 60) for week, minutes in weeks.items() if week not in planned)
-        since = first - timedelta(days=28)
-        weekends = sum(d.person == who and since <= d.shift.day < first and d.shift.day.isoweekday() >= 6 for d in self.standing)
-        return self.engine.Person(who, self._pay(who), max(0, round(config.max_overtime_month * 60 - spent)), weekends)
+        month = [duty for duty in own if duty.shift.day.isoformat()[:7] == first.isoformat()[:7]]
+        weeks = {duty.shift.week for duty in month} - planned
+        normal = round(self.config.max_week * 60)
+        spent = sum(self.pay_rules.week_overtime([d for d in month if d.shift.week == week], self.pay, normal)[0] for week in weeks)
+        weekends = sum(timedelta(0) < first - duty.shift.day <= timedelta(days=28) and duty.shift.day.isoweekday() >= 6 for duty in own)
+        return self.engine.Person(who, self.pay[who], max(0, round(self.config.max_overtime_month * 60) - spent), weekends)
 
     def _wishes(self, days):
-        rows = [self.solution.state[key] for key in sorted(self.solution.state) if key.startswith("wish:")]
+        rows = [self.state[key] for key in sorted(self.state) if key.startswith("wish:")]
         return [self.engine.Wish(row["staff"], parse_time(row["start"]), parse_time(row["end"]), row["off"])
                 for row in rows if self.hours.store_day(parse_time(row["start"])) in days and row["staff"] in self.staff]  # fmt: skip
 
     def _available(self, who, shift):
         """Employed, of age for the hour, within the availability of that weekday, and not absent."""
-        row, day = self.staff[who], shift.day.isoformat()
-        if str(row.get("hired") or "")[:10] > day or (row.get("left") and str(row["left"])[:10] <= day):
-            return False
+        row = self.staff[who]
         if row.get("minor") and shift.end > self.hours.at(shift.day, CURFEW):
             return False
         if any(a["staff"] == who and parse_time(a["start"]) < shift.end and parse_time(a["end"]) > shift.start for a in self.absences):
             return False
-        times = row.get("availability")
-        return not times or any(self._within(shift, time) for time in times)
-
-    def _within(self, shift, time):
-        if time["weekday"] != shift.day.isoweekday():
-            return False
-        start, end = (self.hours.at(shift.day, time.get(key, default)) for key, default in (("from", "00:00"), ("to", "24:00")))
-        return start <= shift.start and shift.end <= (end if end > start else end + timedelta(days=1))
-
-    def _able(self, who, role, day):
-        """All skills that the role must have, and either the role itself or every skill that it names; papers valid on the day."""
-        roles, own = self.staff[who].get("roles"), self.skills[who]
-        rows = self.required[role]
-        must = [row for row in rows if row.get("mandatory", True)]
-        if not all(_holds(own.get(row["skill"]), row.get("level", 1), day) for row in must):
-            return False
-        if roles is None:
-            named = any(role in skills for skills in self.skills.values())
-            return bool(rows) or not named or _holds(own.get(role), 1, day)
-        return role in roles or (bool(rows) and all(_holds(own.get(row["skill"]), row.get("level", 1), day) for row in rows))
-
-
-def _holds(skill, level, day):
-    """Whether a person's skill reaches a level and its paper is valid on the day."""
-    if skill is None or skill.get("level", level) < level:
-        return False
-    start, end = (str(skill.get(key) or "")[:10] for key in ("valid_from", "valid_to"))
-    return (not start or start <= day.isoformat()) and (not end or day.isoformat() <= end)
+        local = self.hours.local
+        return self.eligible.is_employed(row, shift.day) and self.eligible.is_available(
+            row.get("availability"), local(shift.start), local(shift.end)
+        )

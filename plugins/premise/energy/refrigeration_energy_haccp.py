@@ -50,8 +50,9 @@ class RefrigerationEnergyHaccp(Solution):
     }
 
     class Config(SolutionConfig):
-        limits: dict[str, float] = setting(lambda: {"chilled": 5, "produce": 10, "frozen": -15}, "Critical product temperature", "商品关键温度",
-            unit="°C", help_en="By product class; `chilled` serves cabinets whose class is not named.",
+        limits: dict[str, float] = setting({"chilled": 5, "produce": 10, "frozen": -15},
+            "Critical product temperature", "商品关键温度", unit="°C",
+            help_en="By product class; `chilled` serves cabinets whose class is not named.",
             help_zh="按商品类别；未注明类别的柜子按 chilled。")  # fmt: skip
         tau_min: float = setting(30, "Thermal time constant", "热时间常数", unit="min", ge=5, le=240,
             help_en="How slowly the product follows the air.", help_zh="商品温度跟随空气的快慢。")  # fmt: skip
@@ -63,9 +64,11 @@ class RefrigerationEnergyHaccp(Solution):
             help_en="While closed and well below the limit; 0 leaves it.", help_zh="打烊且远低于限值时生效；0 表示不升温。")  # fmt: skip
         frost_dt_k: float = setting(10, "Frost difference", "结霜温差", unit="K", ge=4, le=25,
             help_en="Air minus evaporator difference that starts a defrost.", help_zh="空气与蒸发器温差达到此值即除霜。")  # fmt: skip
-        max_defrost_h: int = setting(24, "Longest time without defrost", "最长除霜间隔", unit="h", ge=4, le=96)
-        dew_range_c: list[float] = setting(lambda: [7, 15], "Dew points of 0 % and 100 % door heating", "门加热 0% 与 100% 的露点", unit="°C",
-            min_length=2, max_length=2)  # fmt: skip
+        max_defrost_h: int = setting(24, "Longest time without defrost", "最长除霜间隔", unit="h", ge=4, le=96,
+            help_en="A defrost starts after it even without frost.", help_zh="到时即使无霜也除霜一次。")  # fmt: skip
+        dew_range_c: list[float] = setting([7, 15], "Dew points of 0 % and 100 % door heating", "门加热 0% 与 100% 的露点",
+            unit="°C", min_length=2, max_length=2,
+            help_en="Between them the heaters run in proportion.", help_zh="两者之间按比例加热。")  # fmt: skip
 
     @on("sensor.reading")
     def reading(self, event):
@@ -113,12 +116,10 @@ class RefrigerationEnergyHaccp(Solution):
     def _air(self, asset, event):
         cabinet, at, air = self._cabinet(asset), event.time, event["value"]
         last = parse_time(cabinet["last"]) if cabinet["last"] else None
-        if last and at <= last and event["sensor"] in cabinet["probes"] and at <= parse_time(cabinet["probes"][event["sensor"]]["at"]):
-            return
-        limit = self._limit(asset)
-        probe = cabinet["probes"].get(event["sensor"])
-        product = air
-        if probe:
+        limit, product = self._limit(asset), air
+        if probe := cabinet["probes"].get(event["sensor"]):
+            if at <= parse_time(probe["at"]):
+                return
             product = follow(probe["product"], air, (at - parse_time(probe["at"])).total_seconds(), self.config.tau_min * 60)
         under_before = all(one["air"] <= limit for one in cabinet["probes"].values())
         cabinet["probes"][event["sensor"]] = {"product": product, "air": air, "at": plain(at)}
@@ -167,9 +168,9 @@ class RefrigerationEnergyHaccp(Solution):
             task = f"{kind.partition('_')[0]}-{asset}-{self.now:%Y%m%dT%H%M%S}"
             cabinet["tasks"].append(task)
             yield self._alert(asset, "stop_sale", "critical", "open", names, **facts)
-            yield out("task.create", task=task, kind=kind, title=self.say(f"{self.kinds[kind][0]}: {asset}", f"{self.kinds[kind][1]}：{asset}"),
-                priority=1, asset=asset, zone=self._row(asset).get("zone"), items=goods, evidence="count",
-                values={"minutes_over": round(minutes, 1), "product_c": round(warmest, 2)})  # fmt: skip
+            title = self.say(f"{self.kinds[kind][0]}: {asset}", f"{self.kinds[kind][1]}：{asset}")
+            yield out("task.create", task=task, kind=kind, title=title, priority=1, asset=asset, zone=self._row(asset).get("zone"),
+                items=goods, evidence="count", values={"minutes_over": round(minutes, 1), "product_c": round(warmest, 2)})  # fmt: skip
         elif minutes >= self.config.use_first_min and cabinet["stage"] < 1:
             cabinet["stage"] = 1
             yield self._alert(asset, "inspect_goods" if frozen else "use_first", "high", "open", names, **facts)
@@ -365,7 +366,4 @@ def storeloom_config_problems(config, store):
     if config["dew_range_c"][0] >= config["dew_range_c"][1]:
         problems.append(Problem("dew_range_c", "The first dew point is not below the second", "第一个露点不低于第二个",
             "Write the dew point of 0 % first.", "请先写 0% 的露点。"))  # fmt: skip
-    if config["use_first_min"] >= config["discard_min"]:
-        problems.append(Problem("use_first_min", "Goods would be discarded before they must be used first", "报废早于优先使用",
-            "Set it below discard_min.", "请设为小于 discard_min。"))  # fmt: skip
     return problems

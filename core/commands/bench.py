@@ -1,0 +1,31 @@
+"""`bench`: measurements as JSON or as a table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from storeloom.core.commands.catalogue import print_json
+from storeloom.core.kernel.errors import Finding, MisuseFault
+
+AREAS = ("catalogue", "compose", "runtime")
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure an area, or all; 1 when a goal is missed."""
+    from storeloom.core.bench.harness import machine
+
+    if arguments.area not in (*AREAS, "all"):
+        reason = f"no bench area '{arguments.area}'; known: {', '.join(AREAS)}, all"
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "bench"}))
+    areas = AREAS if arguments.area == "all" else (arguments.area,)
+    results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure()]
+    if arguments.json:
+        print_json({"machine": machine(), "results": [result.as_dict() for result in results]})
+    else:
+        for result in results:
+            mark = "ok  " if result.met else "MISS"
+            print(
+                f"{mark} {result.name}: {result.value:.4g} {result.unit} (goal {result.goal}; against {result.against}; {result.runs} runs)"
+            )
+    return 0 if all(result.met for result in results) else 1

@@ -1,0 +1,270 @@
+"""Promotion engine: prices any basket of any channel by one set of rules, with budgets and fair apportioning, where rules lay buried in tills.
+
+A till's total, or a draft order, is answered with one `basket.priced`; the same version gets the same answer, word for word. The rules are
+those that stood when the basket's first scan came, even where the table is replaced before the total. Budgets are held at the total, spent by
+the sale (or by the order that is no draft any more), and free again when the hold runs out or the receipt is voided. A receipt that is
+returned from is answered line by line with what was paid after all discounts; a refund above that raises an alert. Receipts are remembered
+for 30 days, unpaid baskets for one.
+
+The answer time is the age of a request when it is handled: above `latency_ms` an alert is raised, and since the engine is overloaded, the
+answer is the simpler one that `degrade` names. Coupons count when scanned at the till or named by the order; whether a copy is genuine and
+unused is for the coupon account to say. Spent budgets and the day's figures of each rule leave as `promo.result`.
+"""
+
+from datetime import date, timedelta
+from typing import Literal
+
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
+from storeloom.workers import pricing
+from storeloom.workers.pricing import budgets
+
+REMEMBER_SOLD_D, REMEMBER_OPEN_D = 30, 1
+ORDER_CHANNELS = {"mini_app": "mini_program"}  # the name of an order's channel in channel_scope
+
+
+class MarketingPlatform(Solution):
+    number = 12
+    zh, en = "营销中台", "Marketing middle platform (promotion engine)"
+    purpose_zh = "把埋在ERP和收银系统里的促销规则集中为一个服务，各渠道同一购物篮同一价格，高并发下守住预算并公平分摊优惠。"
+    formats = ("supermarket", "mall", "specialty", "convenience")
+    produces = ("basket.priced", "promo.result", "alert.raise")
+    adapters = ("pos", "online_store?")
+    reads = ("promotions", "products", "prices", "coupons", "members")
+    kpis = {
+        "answer_time_p95": kpi("ms", "Answer time, 95th percentile", "响应时间（95分位）"),
+        "baskets_priced": kpi("count", "Baskets priced", "计价购物篮数"),
+        "discount_rate": kpi("%", "Discount as a share of sales before it", "优惠占折前销售比例"),
+        "budget_used": kpi("%", "Promotion budget spent", "促销预算使用率"),
+    }
+    kinds = {
+        "slow_answer": ("Baskets wait too long for their price", "购物篮计价响应过慢"),
+        "budget_spent": ("A promotion's budget is spent", "促销预算已用完"),
+        "over_refund": ("More was refunded than paid", "退款高于实付分摊价"),
+    }
+
+    class Config(SolutionConfig):
+        latency_ms: int = setting(
+            150, "Longest answer time", "最长响应时间", unit="ms", ge=20, le=2000,
+            help_en="Above it an alert is raised and the answer is degraded.", help_zh="超过时告警，并按降级方式计价。",
+        )  # fmt: skip
+        hold_s: int = setting(
+            300, "Time that a priced basket keeps its budget", "已计价购物篮保留预算的时间", unit="s", ge=30, le=3600,
+            help_en="Then the budget is free for others; the answer stands.", help_zh="到期后预算释放，已给出的价格不变。",
+        )  # fmt: skip
+        rounding: Literal["half_up", "down", "bankers"] = setting(
+            "half_up", "Rounding of percentage discounts", "百分比优惠的取整方式",
+            help_en="To the minor unit of the currency.", help_zh="取整到货币最小单位。",
+        )  # fmt: skip
+        max_discount_pct: int = setting(
+            70, "Most that a basket may lose in all", "整单最高优惠比例", unit="%", ge=0, le=100,
+            help_en="Of its amount before discounts; what comes last is cut.", help_zh="占折前金额；超出部分从最后的优惠扣减。",
+        )  # fmt: skip
+        group_policy: Literal["best_saving", "priority"] = setting(
+            "best_saving", "Which rule of an exclusive group applies", "互斥组内选用规则",
+            help_en="The one that saves most, or the first by priority.", help_zh="优惠最大者，或优先级最高者。",
+        )  # fmt: skip
+        channel_scope: list[str] = setting(
+            lambda: ["till", "self_checkout", "mini_program", "delivery"], "Channels answered", "计价的渠道",
+            help_en="Channels of tills and orders, or an order's kind; others get no answer.", help_zh="收银或订单渠道，或订单类型；其他渠道不应答。",
+        )  # fmt: skip
+        degrade: Literal["none", "item_rules", "last_known"] = setting(
+            "item_rules", "What still applies when overloaded", "过载时仍生效的规则",
+            help_en="No rule, single-item rules only, or what the basket's last answer gave each unchanged line.",
+            help_zh="不优惠、仅单品规则，或沿用该购物篮上次的各行优惠。",
+        )  # fmt: skip
+
+    def start(self):
+        self.keep_rules("promotions")
+
+    @on_table("promotions")
+    def keep_rules(self, table):
+        """A new version of the rules; the one before serves the baskets that began under it."""
+        old = self.state.get("rules", 0)
+        self.state["rules"] = old + 1
+        self.state[f"rules:{old + 1}"] = [self._to_its_last_day(row) for row in self.tables.promotions.all_rows()]
+        self.timers.set("drop_rules", str(old), self.now + timedelta(days=REMEMBER_OPEN_D))
+
+    @timer("drop_rules")
+    def drop_rules(self, due):
+        self.state.pop(f"rules:{due.key}", None)
+
+    def _to_its_last_day(self, row):
+        """A `to` that is a day holds until that day ends."""
+        to = str(row.get("to") or "")
+        if len(to) != len("2026-03-02"):
+            return row
+        return {**row, "to": self.store.hours.midnight(date.fromisoformat(to) + timedelta(days=1)).isoformat()}
+
+    # Questions
+
+    @on("pos.scan")
+    def scan(self, event):
+        device = next((device for device in self.devices.get("pos", ()) if device.id == event["till"]), None)
+        channel = event.get("channel") or (device.settings.get("channel") if device else None) or "till"
+        if channel not in self.config.channel_scope:
+            return
+        receipt, kind = event["receipt"], event["kind"]
+        basket = self._basket(receipt, event)
+        if kind == "coupon" and event.get("code"):
+            basket["coupons"] = [*basket["coupons"], event["code"]]
+        elif kind == "total" and event.get("original"):
+            yield from self._answer_return(receipt, event["original"], event.get("basket", ()))
+        elif kind == "total" and event.get("basket"):
+            yield from self._answer(receipt, basket, event["basket"], event, event["till"])
+
+    @on("order.placed?")
+    def order(self, event):
+        if {event["channel"], ORDER_CHANNELS.get(event["channel"]), event.get("kind")}.isdisjoint(self.config.channel_scope):
+            return
+        if event.get("draft"):
+            yield from self._answer(event["order"], self._basket(event["order"], event), event["lines"], event, event["channel"])
+        else:
+            yield from self._sold(event["order"])
+
+    def _basket(self, name, event):
+        """An open basket; its first scan fixes the rules and their time."""
+        basket = self.state.get(f"basket:{name}")
+        if basket is None:
+            basket = {"rules": self.state["rules"], "first": event.time.isoformat(), "member": None, "coupons": [], "answers": {},
+                      "last": 0, "took": {}, "back": {}, "sold": False}  # fmt: skip
+            self.state[f"basket:{name}"] = basket
+            self.timers.set("forget", name, self.now + timedelta(days=REMEMBER_OPEN_D))
+        basket["member"] = event.get("member", basket["member"])
+        return basket
+
+    @timer("forget")
+    def forget(self, due):
+        del self.state[f"basket:{due.key}"]
+
+    def _answer(self, name, basket, lines, event, asked_by):
+        waited_ms = (self.now - event.time) / timedelta(milliseconds=1)
+        self.kpi.sample("answer_time_p95", waited_ms, "p95")
+        slow = waited_ms > self.config.latency_ms
+        yield from self._latency(slow, waited_ms, asked_by)
+        coupons = list(dict.fromkeys([*basket["coupons"], *event.get("coupons", ())]))
+        asked = {"lines": list(lines), "coupons": coupons, "member": basket["member"]}
+        last = basket["answers"].get(str(basket["last"]))
+        unchanged = last is not None and last["asked"] == asked
+        version = event.get("version", basket["last"] + (not unchanged))
+        known = basket["answers"].get(str(version))
+        if known is None:
+            data, took = self._price(name, basket, asked, slow)
+            known = basket["answers"][str(version)] = {"asked": asked, "data": {**data, "basket": name, "version": version}}
+            if version > basket["last"]:
+                self._measure(data, last)
+                self._hold(name, basket, took)
+                basket["last"] = version
+        yield out("basket.priced", known["data"])
+
+    def _latency(self, slow, waited_ms, asked_by):
+        if slow != self.state.get("slow", False):
+            self.state["slow"] = slow
+            text = self.say(f"A basket waited {waited_ms:.0f} ms", f"购物篮计价等待{waited_ms:.0f}毫秒")
+            yield out("alert.raise", alert="marketing-latency", kind="slow_answer", severity="warn", state="open" if slow else "cleared",
+                      subject=asked_by, text=text, value=waited_ms, limit=self.config.latency_ms, unit="ms")  # fmt: skip
+
+    def _measure(self, data, last):
+        """A new version takes the place of the basket's last one in the figures."""
+        self.kpi.add("baskets_priced")
+        before = last["data"] if last else {"savings": 0, "total": 0}
+        saved, total = data["savings"] - before["savings"], data["total"] - before["total"]
+        self.kpi.share("discount_rate", saved, saved + total)
+
+    # Prices
+
+    def _price(self, name, basket, asked, slow):
+        """The answer's data, and what each rule took of its budget, by promotion and coupon template."""
+        rules = self.state.get(f"rules:{basket['rules']}") or self.state[f"rules:{self.state['rules']}"]
+        coupons = {code: row for code in asked["coupons"] if (row := self._coupon(code))}
+        if not slow:
+            return self._priced(name, basket, asked, rules, coupons)
+        if self.config.degrade == "item_rules":
+            zone = self.store.hours.zone
+            ready = [rule for row in rules if (rule := pricing.promotion_rule(row, zone))]
+            return self._priced(name, basket, asked, [rule for rule in ready if rule.is_item_rule and not rule.stack], {})
+        data, _ = self._priced(name, basket, asked, (), {})
+        last = basket["answers"].get(str(basket["last"]))
+        if self.config.degrade == "last_known" and last:
+            return self._as_last_known(data, last["data"]), basket["took"]
+        return data, {}
+
+    def _priced(self, name, basket, asked, rules, coupons):
+        hours = self.store.hours
+        gtins = dict.fromkeys(line["gtin"] for line in asked["lines"])
+        products = pricing.index_products(product for gtin in gtins if (product := self.tables.products.get(gtin)))
+        prices = [{**row, "to": None} for gtin in gtins for row in self.tables.prices.rows(gtin=gtin)]
+        account = {code: row["template"] for code, row in coupons.items()}
+        funded = [(row["promo"], row["promo"], row) for row in self.tables.promotions.all_rows()]
+        funded += [(code, account[code], row) for code, row in coupons.items()]
+        rest = {rule: budgets.rest(self._ledger(owner), row["budget"], name) for rule, owner, row in funded if row.get("budget") is not None}
+        priced = pricing.price_basket(
+            asked["lines"], promotions=rules, coupons=coupons.values(), prices=pricing.PriceBook(prices, products=products, zone=hours.zone),
+            products=products, member=self._member(asked["member"]), at=parse_time(basket["first"]), rounding=self.config.rounding,
+            max_discount_pct=self.config.max_discount_pct, group_policy=self.config.group_policy, budgets=rest, zone=hours.zone,
+        )  # fmt: skip
+        qty = {line.line: line.qty for line in priced.lines}
+        took = {}
+        for rule in priced.applied:
+            part = took.setdefault(account.get(rule.id, rule.id), {"amount": 0, "units": 0})
+            part["amount"] += rule.saving
+            part["units"] += sum(qty[line] for line in rule.lines)
+        return priced.as_data(name, 0), took
+
+    def _as_last_known(self, data, last):
+        """Lines that the last answer had just so keep their discount."""
+        known = {(line["line"], line["gtin"], line["qty"], line["price"]): line for line in last["lines"]}
+        lines = [known.get((line["line"], line["gtin"], line["qty"], line["price"]), line) for line in data["lines"]]
+        return {**data, "lines": lines, "total": sum(line["amount"] for line in lines), "savings": sum(line["discount"] for line in lines)}
+
+    def _coupon(self, code):
+        """The coupon that a code stands for: a template, a copy `template:...`, or a GS1 coupon number under a template's base."""
+        digits = code.removeprefix("(255)")
+        row = self.tables.coupons.get(code) or self.tables.coupons.get(code.partition(":")[0])
+        row = row or next((row for row in self.tables.coupons.rows() if digits.startswith(row.get("gcn_base") or "-")), None)
+        return row and {**row, "coupon": code, "from": None, "to": None}
+
+    def _member(self, member):
+        row = self.tables.members.get(member) if member else None
+        return None if member is None or (row and row.get("left")) else row or {"member": member}
+
+    # Budgets
+
+    def _ledger(self, owner):
+        return self.state.setdefault(f"budget:{owner}", budgets.new_ledger())
+
+    def _hold(self, name, basket, took):
+        for owner in {*basket["took"], *took}:
+            budgets.hold(self._ledger(owner), name, took.get(owner, {"amount": 0})["amount"])
+        basket["took"] = took
+        self.timers.set("release", name, self.now + timedelta(seconds=self.config.hold_s))
+
+    @timer("release")
+    def release(self, due):
+        for owner in self.state[f"basket:{due.key}"]["took"]:
+            budgets.hold(self._ledger(owner), due.key, 0)
+
+    @on("pos.sale")
+    def sale(self, event):
+        if event["kind"] == "sale":
+            yield from self._sold(event["receipt"])
+        elif event["kind"] == "void":
+            self._voided(event["receipt"])
+        elif event["kind"] == "return" and event.get("original"):
+            yield from self._check_return(event)
+
+    def _sold(self, name):
+        basket = self.state.get(f"basket:{name}")
+        if basket is None or basket["sold"]:
+            return
+        basket["sold"] = True
+        self.timers.cancel("release", name)
+        self.timers.set("forget", name, self.now + timedelta(days=REMEMBER_SOLD_D))
+        for owner, part in basket["took"].items():
+            budgets.spend(self._ledger(owner), name, part["amount"])
+            day = self.state.setdefault("day", {}).setdefault(owner, {"amount": 0, "units": 0, "baskets": 0})
+            day |= {"amount": day["amount"] + part["amount"], "units": day["units"] + part["units"], "baskets": day["baskets"] + 1}
+            yield from self._spent(owner, part["amount"])
+
+    def _voided(self, name):
+        if name in (due := self.state.get(f"basket:{name}", {})) or due and not due["sold"]:
+            self.timers.cancel("release", name)

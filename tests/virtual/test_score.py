@@ -1,0 +1,101 @@
+"""Answers beside the truth, worked by hand."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from storeloom.core.kernel.events import Event
+from storeloom.core.virtual.score import score
+from storeloom.core.virtual.trial import SolutionResult, TrialResult
+
+START = datetime(2026, 3, 1, 16, tzinfo=UTC)  # midnight in Shanghai
+
+
+def result(truth: dict[str, Any], *outputs: tuple[str, float, dict[str, Any]]) -> TrialResult:
+    """One instance `one` that put out streams at hours of store time."""
+    trial = TrialResult("t", START, START + timedelta(days=1), zone="Asia/Shanghai", truth=truth)
+    trial.solutions["one"] = SolutionResult("one", 0, Counter(), {}, {})
+    trial.outputs = [Event(stream, START + timedelta(hours=hour), data, source="one") for stream, hour, data in outputs]
+    return trial
+
+
+def pairs(trial: TrialResult) -> list[tuple[str, float, float]]:
+    return [(one.name["en"], one.answer, one.truth) for one in score(trial)]
+
+
+def count(inward: int, **more: Any) -> dict[str, Any]:
+    return {"line": "door", "class": "person", "in": inward, "out": 0, **more}
+
+
+def test_entries_are_compared_with_arrivals_and_passers_are_none() -> None:
+    truth = {"arrivals": {"2026-03-02T10": 7, "2026-03-02T11": 5}}
+    trial = result(truth, ("vision.count", 11, count(6)), ("vision.count", 12, count(4)), ("vision.count", 12, count(90, passers=90)))
+    assert pairs(trial) == [("Shoppers counted in", 10, 12)]
+
+
+def alert(kind: str, **more: Any) -> dict[str, Any]:
+    return {"alert": "a", "kind": kind, "severity": "high", "state": "open", "text": "warm", **more}
+
+
+EXCURSIONS = {
+    "excursions": [
+        {"asset": "chiller-1", "from": "2026-03-02T02:00:00Z", "to": "2026-03-02T03:00:00Z"},
+        {"asset": "chiller-2", "from": "2026-03-02T02:00:00Z", "to": "2026-03-02T03:00:00Z"},
+    ]
+}
+
+
+def test_an_excursion_is_found_by_an_alert_on_its_cabinet_in_time() -> None:
+    assert pairs(result(EXCURSIONS, ("alert.raise", 11.5, alert("cold_excursion", asset="chiller-1")))) == [
+        ("Cold-cabinet faults alerted", 1, 2)
+    ]
+
+
+def test_an_alert_hours_after_an_excursion_or_before_it_does_not_find_it() -> None:
+    late = ("alert.raise", 13.1, alert("cold_excursion", asset="chiller-1"))
+    early = ("alert.raise", 9.9, alert("cold_excursion", asset="chiller-2"))
+    assert pairs(result(EXCURSIONS, late, early)) == [("Cold-cabinet faults alerted", 0, 2)]
+
+
+def test_who_claims_nothing_about_cold_is_not_judged_by_it() -> None:
+    assert pairs(result(EXCURSIONS, ("alert.raise", 11, alert("open_punch", asset="chiller-1")))) == []
+
+
+def test_gaps_are_found_while_they_last_and_open_ones_to_the_end() -> None:
+    gaps = [
+        {"gtin": "A", "from": "2026-03-02T02:00:00Z", "to": "2026-03-02T03:00:00Z"},
+        {"gtin": "B", "from": "2026-03-02T02:00:00Z", "to": None},
+        {"gtin": "C", "from": "2026-03-02T02:00:00Z", "to": None},
+    ]
+    states = [
+        ("shelf.state", hour, {"gtin": gtin, "state": state})
+        for hour, gtin, state in ((10.2, "A", "out"), (20, "B", "out"), (20, "C", "low"))
+    ]
+    assert pairs(result({"gaps": gaps}, *states)) == [("Empty shelves seen", 2, 3)]
+
+
+def test_a_till_case_is_pointed_out_by_its_receipt() -> None:
+    cases = [{"receipt": r, "cashier": "c1", "at": "2026-03-02T02:00:00Z", "kind": "cash_void"} for r in ("R1", "R2")]
+    said = ("alert.raise", 11, alert("cash_void", till="till-1", ref={"receipt": "R2"}))
+    assert pairs(result({"cases": cases}, said)) == [("Till fraud cases pointed out", 1, 2)]
+
+
+def test_the_last_forecast_issued_before_the_day_counts() -> None:
+    def forecast(mean: float, issued: str, key: str = "A", begin: str = "2026-03-01T16:00:00Z", end: str = "2026-03-02T16:00:00Z") -> Any:
+        data = {"level": "item", "key": key, "unit": "each", "from": begin, "to": end, "mean": mean, "issued": issued}
+        return ("forecast.demand", 0, data)
+
+    truth = {"demand": {"2026-03-02": {"A": {"wanted": 9.0}}}}
+    trial = result(
+        truth,
+        forecast(4, "2026-02-28T14:00:00Z"),
+        forecast(8, "2026-03-01T14:00:00Z"),
+        forecast(99, "2026-03-02T02:00:00Z"),  # known too late
+        forecast(3, "2026-03-01T14:00:00Z", key="B"),  # nobody wanted it
+        forecast(70, "2026-03-01T14:00:00Z", begin="2026-03-08T16:00:00Z", end="2026-03-09T16:00:00Z"),  # beyond the trial
+    )
+    assert pairs(trial) == [("Units expected by the forecast", 11, 9)]
+
+
+def test_real_input_has_no_truth_to_be_judged_by() -> None:
+    assert score(result({}, ("vision.count", 11, count(6)))) == []
