@@ -134,24 +134,26 @@ class Report:
         purpose = entry["purpose_zh" if self.lang == "zh" else "purpose_en"]
         rows = "".join(f'<tr><td>{title}</td><td class="n"><b>{value}</b></td></tr>' for title, value in self._figures(one, entry))
         figures = f"<div><h3>{self.word('figures')}</h3><table><tbody>{rows}</tbody></table></div>"
+        plot = self.timeline(f"p{number}", name) or f'<p class="soft">{self.word("none")}</p>'
         failures = [finding for finding in self.result.failures if finding.args.get("instance") == name]
         return (
             f'<section class="card" id="s{number}"><h2>{escape(self._said(entry))}</h2>'
             f'<p class="kicker"><code>{escape(name)}</code> · {one.handled:,} {self.word("events")}</p><p>{escape(purpose)}</p>'
-            f'<div class="two">{figures}{self._timeline(f"p{number}", name)}</div>'
+            f'<div class="two">{figures}<div>{plot}</div></div>'
             f"{self._by_day(one, entry)}{self._messages(name, entry)}{self._failures(failures) if failures else ''}</section>\n"
         )
 
-    def _timeline(self, ident: str, name: str) -> str:
+    def timeline(self, ident: str, name: str) -> str:
+        """The plot of an instance's outputs by hour of store time, empty where there are none; `ident` is unique on the page."""
         counts = by_hour(self.outputs[name], self.result.zone)
         if not counts:
-            return f'<p class="soft">{self.word("none")}</p>'
+            return ""
         order = sorted(counts, key=lambda stream: (stream != "alert.raise", not schemas.streams()[stream], -counts[stream].total()))
         rows = [Series(f"{self._stream(s)} ({counts[s].total():,})", counts[s], s == "alert.raise") for s in order[:MOST_ROWS]]
         if order[MOST_ROWS:]:
             rest = sum((counts[stream] for stream in order[MOST_ROWS:]), Counter[str]())
             rows[-1:] = [rows[-1], Series(f"{word('more_series', self.lang)} ({rest.total():,})", rest)]
-        return f"<figure style='margin:0'>{self._plot(ident, 'timeline', rows)}</figure>"
+        return self._plot(ident, "timeline", rows)
 
     def _plot(self, ident: str, title: str, rows: Sequence[Series]) -> str:
         names = [word(key, self.lang) for key in (title, "hour", "per_hour")]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".parquet")
 MONEY = r"^([+-]?)(\d+)(?:\.(\d+))?$"
+LATEST = 7_258_118_400_000_000
+"""2200-01-01 in microseconds of the epoch; a time past it, or before 1970, is a damaged cell."""
 NO_DECIMALS = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
 )
@@ -165,7 +167,7 @@ class Sheet:
         """Raise for the first row at which `bad` holds; the reason starts with the column and what stands there."""
         at = bad.fill_null(False).arg_max()
         if at is not None and bool(bad[at]):
-            got = show(self.frame[column][at])
+            got = show(self.frame[column].to_physical()[at])  # Python cannot hold every time that a damaged file does
             self.refuse_at(int(self.rows[at]), f"column '{column}' has {got}; {en}", f"列“{column}”的值为 {got}；{zh}", remedy)
 
     def text(self, column: str, *, required: bool = True) -> pl.Series:
@@ -219,6 +221,7 @@ class Sheet:
         else:
             known = {text: _instant(text, zone) for text in series.cast(pl.String).unique().to_list()}
             instants = pl.Series(column, [known[text] for text in series.cast(pl.String).to_list()], dtype=pl.Int64)
+        instants = instants.set(~instants.is_between(0, LATEST), None)
         wanted = f"a time such as 2026-03-02 18:05:00 that exists in {zone.key} is needed"
         wanted_zh = f"应为 {zone.key} 中存在的时间，如 2026-03-02 18:05:00"
         self.refuse_where(instants.is_null(), column, wanted, wanted_zh, "Mend that line.")
@@ -234,6 +237,7 @@ class Sheet:
             days = series.str.head(10).str.to_date("%Y-%m-%d", strict=False)
         else:
             days = series.cast(pl.Date, strict=False)
+        days = days.set(~days.dt.year().is_between(1970, 2199), None)
         self.refuse_where(days.is_null(), column, "a day such as 2026-03-02 is needed", "应为日期，如 2026-03-02", "Mend that line.")
         return days
 
@@ -290,13 +294,11 @@ def _instant(text: str, zone: ZoneInfo) -> int | None:
     """Microseconds of the epoch of ISO 8601 text; None when it is none, or a time that the zone's clocks skip."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        utc = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+        skipped = time.tzinfo is None and utc.astimezone(zone).replace(tzinfo=None) != time
+    except (ValueError, OverflowError):
         return None
-    if len(text) <= 10:
-        return None
-    local = time if time.tzinfo else time.replace(tzinfo=zone)
-    utc = local.astimezone(UTC)
-    if time.tzinfo is None and utc.astimezone(zone).replace(tzinfo=None) != time:
+    if skipped or len(text) <= 10:
         return None
     since = utc - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -144,7 +144,8 @@ def _follow(plain: Array, known: NDArray[np.bool_], first_day: int) -> _Fit:
         errors[day] = error
     scored = errors[known][WEEK:] if known.sum() > 2 * WEEK else errors[known]
     best = int(np.argmin((scored**2).sum(axis=0)))
-    return _Fit((float(gains[best, 0]), float(gains[best, 1])), float(level[best]), season[best], scored[-RESIDUAL_DAYS:, best])
+    latest = scored[-RESIDUAL_DAYS:, best]
+    return _Fit((float(gains[best, 0]), float(gains[best, 1])), float(level[best]), season[best], latest - latest.mean())
 
 
 def _start(plain: Array, known: NDArray[np.bool_], first_day: int) -> tuple[float, Array]:

@@ -16,7 +16,7 @@ def new_ledger() -> Ledger:
 
 def rest(ledger: Mapping[str, Any], budget: int, basket: str) -> int:
     """What a basket may take of a budget: all that is neither spent nor held by other baskets, at least 0."""
-    others = sum(amount for name, amount in ledger["held"].items() if name != basket)
+    others: int = sum(amount for name, amount in ledger["held"].items() if name != basket)
     return max(0, budget - int(ledger["spent"]) - others)
 
 

@@ -1,22 +1,24 @@
-"""Promotion engine: prices any basket of any channel by one set of rules, with budgets and fair apportioning, where rules lay buried in tills.
+"""Promotion engine: prices any basket of any channel by one set of rules, with budgets and fair apportioning; rules leave the tills.
 
 A till's total, or a draft order, is answered with one `basket.priced`; the same version gets the same answer, word for word. The rules are
-those that stood when the basket's first scan came, even where the table is replaced before the total. Budgets are held at the total, spent by
-the sale (or by the order that is no draft any more), and free again when the hold runs out or the receipt is voided. A receipt that is
-returned from is answered line by line with what was paid after all discounts; a refund above that raises an alert. Receipts are remembered
-for 30 days, unpaid baskets for one.
+those that stood when the basket's first scan came, even where the table is replaced before the total. Budgets are held at the total, spent
+by the sale (or by the order that is no draft any more), free again when the hold runs out or the receipt is voided. A return is answered
+with negative lines at what was paid after all discounts; a refund above that raises an alert. Paid baskets are remembered for 30 days,
+others for one.
 
 The answer time is the age of a request when it is handled: above `latency_ms` an alert is raised, and since the engine is overloaded, the
 answer is the simpler one that `degrade` names. Coupons count when scanned at the till or named by the order; whether a copy is genuine and
 unused is for the coupon account to say. Spent budgets and the day's figures of each rule leave as `promo.result`.
 """
 
+import math
 from datetime import date, timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
+from storeloom.core.kernel.events import parse_time
 from storeloom.workers import pricing
-from storeloom.workers.pricing import budgets
+from storeloom.workers.pricing import answers, budgets
 
 REMEMBER_SOLD_D, REMEMBER_OPEN_D = 30, 1
 ORDER_CHANNELS = {"mini_app": "mini_program"}  # the name of an order's channel in channel_scope
@@ -65,7 +67,8 @@ class MarketingPlatform(Solution):
         )  # fmt: skip
         channel_scope: list[str] = setting(
             lambda: ["till", "self_checkout", "mini_program", "delivery"], "Channels answered", "计价的渠道",
-            help_en="Channels of tills and orders, or an order's kind; others get no answer.", help_zh="收银或订单渠道，或订单类型；其他渠道不应答。",
+            help_en="Channels of tills and orders, or an order's kind; others get no answer.",
+            help_zh="收银或订单渠道，或订单类型；其他渠道不应答。",
         )  # fmt: skip
         degrade: Literal["none", "item_rules", "last_known"] = setting(
             "item_rules", "What still applies when overloaded", "过载时仍生效的规则",
@@ -126,7 +129,7 @@ class MarketingPlatform(Solution):
         basket = self.state.get(f"basket:{name}")
         if basket is None:
             basket = {"rules": self.state["rules"], "first": event.time.isoformat(), "member": None, "coupons": [], "answers": {},
-                      "last": 0, "took": {}, "back": {}, "sold": False}  # fmt: skip
+                      "last": 0, "took": {}, "back": {}, "versions": {}, "sold": False}  # fmt: skip
             self.state[f"basket:{name}"] = basket
             self.timers.set("forget", name, self.now + timedelta(days=REMEMBER_OPEN_D))
         basket["member"] = event.get("member", basket["member"])
@@ -185,7 +188,7 @@ class MarketingPlatform(Solution):
         data, _ = self._priced(name, basket, asked, (), {})
         last = basket["answers"].get(str(basket["last"]))
         if self.config.degrade == "last_known" and last:
-            return self._as_last_known(data, last["data"]), basket["took"]
+            return answers.keep_discounts(data, last["data"]), basket["took"]
         return data, {}
 
     def _priced(self, name, basket, asked, rules, coupons):
@@ -194,13 +197,14 @@ class MarketingPlatform(Solution):
         products = pricing.index_products(product for gtin in gtins if (product := self.tables.products.get(gtin)))
         prices = [{**row, "to": None} for gtin in gtins for row in self.tables.prices.rows(gtin=gtin)]
         account = {code: row["template"] for code, row in coupons.items()}
-        funded = [(row["promo"], row["promo"], row) for row in self.tables.promotions.all_rows()]
-        funded += [(code, account[code], row) for code, row in coupons.items()]
-        rest = {rule: budgets.rest(self._ledger(owner), row["budget"], name) for rule, owner, row in funded if row.get("budget") is not None}
+        owners = {**{row["promo"]: row["promo"] for row in self.tables.promotions.all_rows()}, **account}
+        funded = self._funded()
+        rest = {rule: budgets.rest(self._ledger(owner), funded[owner], name) for rule, owner in owners.items() if owner in funded}
+        book = pricing.PriceBook(prices, products=products, zone=hours.zone)
         priced = pricing.price_basket(
-            asked["lines"], promotions=rules, coupons=coupons.values(), prices=pricing.PriceBook(prices, products=products, zone=hours.zone),
-            products=products, member=self._member(asked["member"]), at=parse_time(basket["first"]), rounding=self.config.rounding,
-            max_discount_pct=self.config.max_discount_pct, group_policy=self.config.group_policy, budgets=rest, zone=hours.zone,
+            asked["lines"], promotions=rules, coupons=coupons.values(), prices=book, products=products, zone=hours.zone, budgets=rest,
+            member=self._member(asked["member"]), at=parse_time(basket["first"]), rounding=self.config.rounding,
+            max_discount_pct=self.config.max_discount_pct, group_policy=self.config.group_policy,
         )  # fmt: skip
         qty = {line.line: line.qty for line in priced.lines}
         took = {}
@@ -209,12 +213,6 @@ class MarketingPlatform(Solution):
             part["amount"] += rule.saving
             part["units"] += sum(qty[line] for line in rule.lines)
         return priced.as_data(name, 0), took
-
-    def _as_last_known(self, data, last):
-        """Lines that the last answer had just so keep their discount."""
-        known = {(line["line"], line["gtin"], line["qty"], line["price"]): line for line in last["lines"]}
-        lines = [known.get((line["line"], line["gtin"], line["qty"], line["price"]), line) for line in data["lines"]]
-        return {**data, "lines": lines, "total": sum(line["amount"] for line in lines), "savings": sum(line["discount"] for line in lines)}
 
     def _coupon(self, code):
         """The coupon that a code stands for: a template, a copy `template:...`, or a GS1 coupon number under a template's base."""
@@ -240,8 +238,7 @@ class MarketingPlatform(Solution):
 
     @timer("release")
     def release(self, due):
-        for owner in self.state[f"basket:{due.key}"]["took"]:
-            budgets.hold(self._ledger(owner), due.key, 0)
+        self._free(due.key, self.state[f"basket:{due.key}"])
 
     @on("pos.sale")
     def sale(self, event):
@@ -264,7 +261,80 @@ class MarketingPlatform(Solution):
             day = self.state.setdefault("day", {}).setdefault(owner, {"amount": 0, "units": 0, "baskets": 0})
             day |= {"amount": day["amount"] + part["amount"], "units": day["units"] + part["units"], "baskets": day["baskets"] + 1}
             yield from self._spent(owner, part["amount"])
+        funded = self._funded()
+        if any(funded.values()):
+            self.kpi.set("budget_used", 100 * sum(self._ledger(owner)["spent"] for owner in funded) / sum(funded.values()))
+
+    def _spent(self, owner, amount):
+        budget, spent = self._funded().get(owner), self._ledger(owner)["spent"]
+        if budget is not None and spent - amount < budget <= spent:
+            yield out("alert.raise", alert=f"budget-{owner}", kind="budget_spent", severity="info", state="open", subject=owner,
+                      text=self.say(f"Budget of {owner} is spent", f"{owner}预算已用完"), value=spent, limit=budget)  # fmt: skip
+
+    def _funded(self):
+        """Budgets by promotion and coupon template."""
+        rows = [(row["promo"], row) for row in self.tables.promotions.all_rows()]
+        rows += [(row["template"], row) for row in self.tables.coupons.all_rows()]
+        return {owner: row["budget"] for owner, row in rows if row.get("budget") is not None}
 
     def _voided(self, name):
-        if name in (due := self.state.get(f"basket:{name}", {})) or due and not due["sold"]:
+        basket = self.state.get(f"basket:{name}")
+        if basket and not basket["sold"]:
             self.timers.cancel("release", name)
+            self._free(name, basket)
+
+    def _free(self, name, basket):
+        for owner in basket["took"]:
+            budgets.hold(self._ledger(owner), name, 0)
+
+    # Returns
+
+    @on("pos.exception?")
+    def exception(self, event):
+        if event["kind"] == "void_receipt" and event.get("receipt"):
+            self._voided(event["receipt"])
+        elif event["kind"] == "return" and event.get("gtin"):
+            original = event.get("original") or event.get("receipt", "")
+            yield from self._answer_return(event.get("receipt") or original, original, [event.data])
+
+    def _answer_return(self, receipt, original, asked):
+        """What the lines cost when they were bought, all discounts taken off, as a basket of negative lines."""
+        lines = self._owed(receipt, original, asked)
+        if lines:
+            versions = self.state[f"basket:{original}"]["versions"]
+            versions[receipt] = versions.get(receipt, 0) + 1
+            total, savings = (sum(line[name] for line in lines) for name in ("amount", "discount"))
+            yield out("basket.priced", basket=receipt, version=versions[receipt], lines=lines, total=total, savings=savings)
+
+    def _owed(self, receipt, original, asked):
+        basket = self.state.get(f"basket:{original}")
+        bought = basket["answers"].get(str(basket["last"])) if basket else None
+        return answers.returned_lines(bought["data"], basket["back"], receipt, asked) if bought else []
+
+    def _check_return(self, event):
+        """The till has paid out: say what it should have been, if it did not ask, and find what went beyond it."""
+        receipt, original = event["receipt"], event["original"]
+        basket = self.state.get(f"basket:{original}")
+        if basket is None:
+            return
+        if receipt not in basket["versions"]:
+            yield from self._answer_return(receipt, original, event["lines"])
+        owed = -sum(line["amount"] for line in self._owed(receipt, original, event["lines"]))
+        paid = -sum(line["amount"] for line in event["lines"])
+        if paid > owed:
+            yield out("alert.raise", alert=f"refund-{receipt}", kind="over_refund", severity="warn", state="open", subject=receipt,
+                      till=event["till"], value=paid, limit=owed, text=self.say("More was refunded than paid", "退款高于实付分摊价"))  # fmt: skip
+
+    # Figures
+
+    @every("1d", at="close")
+    def report(self, due):
+        """What each rule gave away since the last report."""
+        hours, funded = self.store.hours, self._funded()
+        since = self.state.get("reported") or hours.midnight(hours.store_day(due.time)).isoformat()
+        for owner, day in sorted(self.state.get("day", {}).items()):
+            spent_up = self._ledger(owner)["spent"] >= funded.get(owner, math.inf)
+            over = spent_up or not (self.tables.promotions.get(owner) or self.tables.coupons.get(owner))
+            yield out("promo.result", {"from": since, "to": due.time}, promo=owner, state="final" if over else "running",
+                      units=day["units"], cost=day["amount"], redeemed=day["baskets"], method="discounts of paid baskets")  # fmt: skip
+        self.state["day"], self.state["reported"] = {}, due.time.isoformat()

@@ -54,7 +54,7 @@ class EntranceTraffic(Solution):
 
     class Config(SolutionConfig):
         lines: list[CountingLine] = setting(
-            list,
+            [],
             "Counting lines",
             "计数线",
             effect="reload",
@@ -127,10 +127,9 @@ class EntranceTraffic(Solution):
     def sold(self, event):
         if event["kind"] != "sale" or event.get("channel") == "online":
             return
-        known = self.state.setdefault("receipts", [])
-        if event["receipt"] not in known:
-            known.append(event["receipt"])
-            self._hour(event.time)["receipts"] += 1
+        receipts = self._hour(event.time)["receipts"]
+        if event["receipt"] not in receipts:
+            receipts.append(event["receipt"])
 
     @every("1h")
     def hour(self, due):
@@ -157,12 +156,11 @@ class EntranceTraffic(Solution):
             )
             for part, value in ({"passers": passing} if line.kind == "passer" else count).items():
                 total[part] += value
-        yield self._hourly_score(total, hour["receipts"], start, due.time)
+        yield self._hourly_score(total, len(hour["receipts"]), start, due.time)
 
     @every("1d", at="close")
     def closing(self, due):
         day = self._day()
-        self.state["last_receipts"], self.state["receipts"] = [], self.state.get("receipts", [])
         missing, late = day["in"] - day["out"], sum(n for at, n in day["entries"] if parse_time(at) > due.time - HOUR)
         day["closed"] = rfc3339(due.time)
         still_inside = 0 < missing <= late
@@ -180,7 +178,6 @@ class EntranceTraffic(Solution):
             if self._day()["concluded"] != [self._day()["in"], self._day()["out"]]:
                 yield from self._conclude(judge=True)
             del self.state["day"]
-            self.state.pop("receipts", None)
 
     def _lines(self, camera):
         """The lines of a camera by name, those of the config or the default one across the middle."""
@@ -249,7 +246,7 @@ class EntranceTraffic(Solution):
     def _count(self, name, line, change, at):
         count = self._hour(at)["lines"].setdefault(name, dict(NOBODY))
         for part, amount in (("in", change.inward), ("out", change.outward), ("groups", change.groups), ("staff", change.staff)):
-            count[part] += amount
+            count[part] = max(0, count[part] + amount)
         if line.kind == "door":
             self._add_to_day(change.inward, change.outward, at)
 
@@ -264,7 +261,7 @@ class EntranceTraffic(Solution):
     def _hour(self, at: datetime):
         local = self.store.hours.local(at)
         start = at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-        return self.state.setdefault(f"hour:{rfc3339(start)}", {"lines": {}, "silent": {}, "receipts": 0})
+        return self.state.setdefault(f"hour:{rfc3339(start)}", {"lines": {}, "silent": {}, "receipts": []})
 
     def _day(self):
         return self.state.setdefault("day", {"in": 0, "out": 0, "entries": [], "closed": None, "concluded": None, "version": 0})

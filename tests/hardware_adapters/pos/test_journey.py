@@ -174,6 +174,15 @@ def test_a_bad_cell_is_told_with_its_row(receipts: Make, journey: Path, column: 
     assert "无法读入" in finding.text("zh")
 
 
+def test_a_time_beyond_all_calendars_is_told(receipts: Make, journey: Path) -> None:
+    file = journey / "transactions.parquet"
+    frame = pl.read_parquet(file)
+    far = pl.Series([9 * 10**17] * len(frame)).cast(frame["transaction_timestamp"].dtype)
+    frame.with_columns(far.alias("transaction_timestamp")).write_parquet(file)
+    with pytest.raises(InputFault, match="row 1: column 'transaction_timestamp' has 900000000000000000; a time such as"):
+        next(receipts(journey).facts())
+
+
 def test_a_missing_column_is_told_with_those_there_are(receipts: Make, journey: Path) -> None:
     file = journey / "transactions.parquet"
     pl.read_parquet(file).drop("retail_disc", "week").write_parquet(file)

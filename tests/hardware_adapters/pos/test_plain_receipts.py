@@ -130,6 +130,8 @@ def test_a_receipt_keeps_when_it_was_started(receipts: Make, tmp_path: Path) -> 
         (",1,452,", ",1,45.2,", 3, "column 'weight_g' has \"45.2\"; a whole number is needed"),
         ("2000040000008", "2.00004E+12", 3, "column 'gtin' has \"2.00004E+12\"; 1 to 14 digits are needed"),
         ("2026-03-02T17:00:00", "02/03/2026", 4, "column 'time' has \"02/03/2026\"; a time such as 2026-03-02 18:05:00 that exists"),
+        ("2026-03-02T17:00:00", "2926-03-02T17:00:00", 4, "column 'time' has \"2926-03-02T17:00:00\"; a time such as"),
+        ("2026-03-02T17:00:00", "0001-01-01T00:00:00", 4, "column 'time' has \"0001-01-01T00:00:00\"; a time such as"),
         ("2026-03-02T17:00:00", "", 4, "column 'time' has null; a value is needed"),
         ("cash", "barter", 4, "column 'method' has \"barter\"; one of cash, card, qr,"),
         ("r2,2026-03-02 18:05:00,2,", "r2,2026-03-02 18:05:00,1,", 3, "line 1 of receipt r2 stands twice"),

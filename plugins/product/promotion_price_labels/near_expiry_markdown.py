@@ -1,0 +1,370 @@
+"""Near-expiry markdown: each morning the discount that earns most on a lot close to its date, waste and lost full-price sales counted.
+
+Lots come from `inventory.snapshot` (also its `lot` and `expiry`, and lots flagged `recalled`) and from scanned GS1 codes; a code's lot is
+counted by the code's AI 30 or 37, by what was keyed in beside it, or by the item's stock while it is the only lot known. Sales that name no
+lot are taken from full-price lots, oldest first. A cut counts for its lot alone and is never taken back. The 28-day mean counts from the
+day of listing where that is later. It decides prices, it does not write off: what is left at withdrawal becomes a task.
+"""
+
+import math
+from datetime import date, timedelta
+
+from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
+from storeloom.core.kernel.events import rfc3339
+from storeloom.core.kernel.hooks import hookimpl
+
+HISTORY_DAYS = 28
+IN_STORE = ("shelf", "backroom", "store")
+
+
+class NearExpiryMarkdown(Solution):
+    number = 126
+    zh, en = "临期商品定价", "Near-expiry markdown"
+    purpose_zh = "为临近到期的每个批次选出收益最高的折扣（扣除报废与对正价的蚕食），并打印折扣签。"
+    formats = ("supermarket", "convenience")
+    produces = ("price.set", "print.job", "task.create", "insight.report")
+    adapters = ("printer",)
+    reads = ("products", "prices")
+    kpis = {
+        "waste_value": kpi("currency", "Value of units left over", "报损金额"),
+        "markdown_recovery": kpi("%", "Full value recovered by markdown", "折扣回收率"),
+        "lots_sold_out_before_expiry": kpi("%", "Lots sold out before expiry", "到期前售罄批次占比"),
+        "discount_depth": kpi("%", "Mean discount", "平均折扣幅度"),
+    }
+    kinds = {"withdraw_lot": ("Take a lot off the shelf", "批次下架")}
+    load = "optimise"
+
+    class Config(SolutionConfig):
+        ladder: list[int] = setting(
+            [0, 20, 30, 50, 70],
+            "Allowed discounts",
+            "允许的折扣",
+            unit="%",
+            min_length=1,
+            help_en="Each 0 to 95, rising.",
+            help_zh="每档 0 至 95，递增。",
+        )
+        max_days: float = setting(
+            3, "Looked at from", "开始考虑", unit="d", ge=0.5, le=60, help_en="Selling days left of a lot.", help_zh="批次剩余可售天数。"
+        )
+        elasticity: float = setting(
+            1.8,
+            "Elasticity",
+            "价格弹性",
+            ge=0,
+            le=6,
+            help_en="Demand grows with (1 - discount)^-elasticity.",
+            help_zh="需求按（1 − 折扣）的负弹性次方增长。",
+        )
+        cannibal_share: float = setting(
+            0.2,
+            "Cannibalised share",
+            "蚕食比例",
+            ge=0,
+            le=1,
+            help_en="Extra discounted units that would have been full-price sales.",
+            help_zh="因折扣多卖的件数中原本会按正价卖出的比例。",
+        )
+        disposal_cost: int = setting(
+            50, "Disposal", "报废成本", unit="minor", ge=0, le=100000, help_en="Cost of throwing one unit away.", help_zh="报废一件的成本。"
+        )
+        floor_pct: float = setting(
+            30, "Lowest price", "最低价", unit="% of cost", ge=0, le=150, help_en="Share of the item's cost.", help_zh="占商品成本的比例。"
+        )
+        withdraw_h: float = setting(
+            2, "Withdrawal", "提前下架", unit="h", ge=0, le=72, help_en="Hours before expiry.", help_zh="到期前多少小时下架。"
+        )
+        decide_at: str = setting(
+            "08:30",
+            "Daily decision",
+            "每日决策时间",
+            effect="reload",
+            widget="time",
+            pattern=r"^(open|close|([01]\d|2[0-3]):[0-5]\d)$",
+            help_en="Open, close or HH:MM in store time.",
+            help_zh="open、close 或店铺时间 HH:MM。",
+        )
+
+    @on("inventory.snapshot")
+    def counted(self, event):
+        place = event.get("location", "store")
+        if place not in IN_STORE or event.get("view", "physical") != "physical" or event.get("other_store"):
+            return
+        item = self._item(event["gtin"])
+        item["counted"] = max(item["counted"], rfc3339(event.time))
+        listed = event.get("lots")
+        if listed is None and event.get("lot"):
+            listed = [{"lot": event["lot"], "expiry": event.get("expiry"), "qty": event["on_hand"]}]
+        elif listed is None and len(item["lots"]) == 1 and event["on_hand"] > 0:
+            listed = [{"lot": lot, "qty": event["on_hand"]} for lot in item["lots"]]
+        elif listed is None:
+            listed = [] if event["on_hand"] <= 0 else [{"lot": lot, "qty": None} for lot in item["lots"]]
+        seen = {entry["lot"]: entry for entry in listed}
+        for lot in [*seen, *(lot for lot in item["lots"] if lot not in seen)]:
+            if event.get("lots") is None and event.get("lot") and lot not in seen:
+                continue
+            entry = seen.get(lot, {"qty": 0})
+            known = self._lot(item, event["gtin"], lot, entry.get("expiry"))
+            known["recalled"] = known["recalled"] or bool(entry.get("recalled")) or entry.get("state") == "recalled"
+            if entry["qty"] is not None:
+                kept = {} if place == "store" else {at: qty for at, qty in known["qty"].items() if at != "store"}
+                known["qty"] = {**kept, place: entry["qty"]}
+
+    @on("scanner.code?")
+    def scanned(self, event):
+        found = self._read(event)
+        if found is None:
+            return
+        gtin, lot, expiry, count = found
+        item = self._item(gtin)
+        known = self._lot(item, gtin, lot, expiry)
+        if count is not None and not known["qty"]:
+            known["qty"] = {"shelf": count}
+
+    @on("pos.sale")
+    def sold(self, event):
+        if event["kind"] != "sale":
+            return
+        for line in event["lines"]:
+            item = self._item(line["gtin"])
+            day = self.store.hours.store_day(event.time).isoformat()
+            units = line["weight_g"] / 1000 if line.get("weight_g") else line["qty"]
+            item["sales"][day] = item["sales"].get(day, 0) + units
+            lot = item["lots"].get(line.get("lot")) or self._oldest_at_full_price(item)
+            if lot and line.get("lot") in item["lots"] and lot["discount"]:
+                self.kpi.share("markdown_recovery", line["amount"], lot["price"] * units)
+            if lot and rfc3339(event.time) >= item["counted"]:
+                _take(lot["qty"], units)
+
+    @on("forecast.demand?")
+    def expected(self, event):
+        if event.get("level", "item") != "item" or event.get("basis", "base") == "promotion":
+            return
+        item = self._item(event["key"])
+        window = [rfc3339(self._time(event["from"])), rfc3339(self._time(event["to"]))]
+        now = rfc3339(self.now)
+        kept = [entry for entry in item["forecasts"] if entry[:2] != window and entry[1] > now]
+        item["forecasts"] = sorted([*kept, [*window, event["mean"]]])
+
+    @every("1d", at="config.decide_at")
+    def decide(self, due):
+        today = self.store.hours.store_day(due.time)
+        rows = []
+        for name in [name for name in self.state if name.startswith("item:")]:
+            item = self.state[name]
+            oldest = (today - timedelta(days=HISTORY_DAYS)).isoformat()
+            item["sales"] = {day: units for day, units in item["sales"].items() if day >= oldest}
+            item["lots"] = {lot: known for lot, known in item["lots"].items() if not known["withdrawn"] or known["expiry"] >= oldest}
+            lot = self._earliest(item, due.time)
+            if lot is not None:
+                row, outs = self._decide_lot(item, lot, due.time)
+                rows += row
+                yield from outs
+        if rows:
+            cut = sum(row["discount"] > row["before"] for row in rows)
+            figures = {"lots": {"value": len(rows), "unit": "count"}, "lots_cut": {"value": cut, "unit": "count"}}
+            window, kind = {"from": due.time - timedelta(days=1), "to": due.time}, "near_expiry_markdown"
+            yield out("insight.report", window, report=f"{kind}-{today}", kind=kind, version=1, figures=figures, rows=rows)
+
+    @timer("withdraw")
+    def withdraw(self, due):
+        key, _, lot = due.key.partition("|")
+        item = self.state[f"item:{key}"]
+        known = item["lots"].get(lot)
+        if known is None or known["withdrawn"]:
+            return
+        known["withdrawn"] = True
+        left = _left(known)
+        product = self.tables.products.get(item["gtin"]) or {}
+        if left is not None:
+            self.kpi.share("lots_sold_out_before_expiry", int(left <= 0), 1)
+            self.kpi.add("waste_value", round(max(0, left) * product.get("cost", 0)))
+        if left is None or left > 0:
+            name = product.get("name", item["gtin"])
+            yield out(
+                "task.create",
+                task=f"withdraw-{key}-{lot}",
+                kind="withdraw_lot",
+                title=self.say(f"Take lot {lot} of {name} off the shelf", f"{name} 批次 {lot} 下架"),
+                priority=2,
+                due=max(self._expiry(known), due.time),
+                items=[{"gtin": item["gtin"], "note": lot} | ({} if left is None else {"qty": left})],
+                values={"lot": lot, "expiry": known["expiry"]},
+            )
+
+    def _decide_lot(self, item, lot, now):
+        """Report row and outputs for an item's earliest lot; nothing where it is not near its date or has no price or count."""
+        from storeloom.workers.optimise import markdown
+
+        known, config = item["lots"][lot], self.config
+        end = self._expiry(known) - timedelta(hours=config.withdraw_h)
+        days, price, left = self._selling_days(now, end), self._full_price(item["gtin"]), _left(known)
+        if left is None or price is None or not 0 < days <= config.max_days:
+            return [], []
+        before = max(known["discount"], self._listed_discount(item["gtin"], lot, price))
+        product = self.tables.products.get(item["gtin"]) or {}
+        least = product.get("cost", 0) * config.floor_pct / 100
+        steps = markdown.allowed(config.ladder, price=price, present=before, least_price=least)
+        offered = markdown.Lot(left, price, self._daily_demand(item, now, end), days)
+        best = markdown.best_step(offered, markdown.Terms(config.elasticity, config.cannibal_share, config.disposal_cost), steps)
+        discount = best.discount if best else before
+        cut = (price * (100 - discount) + 50) // 100 if discount > before else None
+        row = {"gtin": item["gtin"], "lot": lot, "qty": left, "days": round(days, 2), "before": before, "discount": discount}
+        if best:
+            row |= {"expected_units": round(best.units, 3), "value": round(best.value)}
+        if cut is None:
+            return [row], []
+        known |= {"discount": discount, "price": price}
+        self.kpi.sample("discount_depth", discount)
+        return [row], self._cut(item, lot, cut, price, discount, now, end)
+
+    def _cut(self, item, lot, price, struck, discount, now, end):
+        known = item["lots"][lot]
+        expiry = date.fromisoformat(known["expiry"])
+        gtin = (self.tables.products.get(item["gtin"]) or item)["gtin"]
+        reason = self.say(f"{discount} % off until {expiry}", f"临期 {discount}% 折让，{expiry} 到期")
+        yield out(
+            "price.set",
+            {"from": now, "to": end},
+            gtin=gtin,
+            price=price,
+            kind="markdown",
+            struck=struck,
+            scope={"lot": lot},
+            lot=lot,
+            expiry=expiry,
+            reason=reason,
+            state="approved",
+        )
+        yield out(
+            "print.job",
+            printer=next((printer.id for printer in self.devices.get("printer", ())), ""),
+            job=f"markdown-{gtin}-{lot}-{discount}",
+            kind="label",
+            template="markdown",
+            copies=math.ceil(_left(known)),
+            fields={
+                "gtin": gtin,
+                "name": (self.tables.products.get(gtin) or {}).get("name", gtin),
+                "lot": lot,
+                "expiry": expiry,
+                "price": price,
+                "struck": struck,
+                "discount_pct": discount,
+                "symbology": "gs1_datamatrix",
+                "code": f"(01){gtin.zfill(14)}(17){expiry:%y%m%d}(10){lot}",
+            },
+        )
+
+    def _item(self, gtin):
+        key = f"item:{self.workers.gs1.item_key(gtin)}"
+        return self.state.setdefault(key, {"gtin": gtin, "lots": {}, "sales": {}, "forecasts": [], "counted": ""})
+
+    def _lot(self, item, gtin, lot, expiry):
+        """A lot of an item, made known where it is new; its withdrawal is set as soon as its date is known."""
+        fresh = {"expiry": None, "qty": {}, "discount": 0, "price": None, "recalled": False, "withdrawn": False}
+        known = item["lots"].setdefault(lot, fresh)
+        if expiry and str(expiry)[:10] != known["expiry"]:
+            known["expiry"] = str(expiry)[:10]
+            end = self._expiry(known) - timedelta(hours=self.config.withdraw_h)
+            self.timers.set("withdraw", f"{self.workers.gs1.item_key(gtin)}|{lot}", max(end, self.now))
+        return known
+
+    def _read(self, event):
+        """GTIN, lot, expiry and count of a scanned code; None where it names no lot with a date."""
+        today, values = self.store.hours.store_day(event.time), event.get("values") or {}
+        ai, gtin = event.get("ai") or {}, event.get("gtin")
+        if not ai:
+            try:
+                ai = self.workers.gs1.parse(event["code"], on=today).ai
+            except self.workers.gs1.CodeError:  # a misread label says nothing about stock
+                return None
+        dated, gtin = ai.get("17") or ai.get("7003"), gtin or ai.get("01") or ai.get("02")
+        if not (dated and gtin and ai.get("10")):
+            return None
+        expiry = self.workers.gs1.gs1_date(str(dated)[:6], today).isoformat()
+        keyed = next((values[name] for name in ("qty", "count") if name in values), ai.get("30") or ai.get("37"))
+        return gtin, ai["10"], expiry, None if keyed is None else float(keyed)
+
+    def _time(self, text):
+        from storeloom.core.kernel.events import parse_time
+
+        return parse_time(text)
+
+    def _expiry(self, known):
+        """A lot expires at the end of its day."""
+        return self.store.hours.midnight(date.fromisoformat(known["expiry"]) + timedelta(days=1))
+
+    def _earliest(self, item, now):
+        """The item's lot with the earliest date among those that may still be sold; one without a count keeps its place."""
+        sellable = [
+            (known["expiry"], lot)
+            for lot, known in item["lots"].items()
+            if known["expiry"] and not known["recalled"] and not known["withdrawn"] and _left(known) != 0 and self._expiry(known) > now
+        ]
+        return min(sellable)[1] if sellable else None
+
+    def _oldest_at_full_price(self, item):
+        lots = sorted((known["discount"] > 0, known["expiry"] or "", lot) for lot, known in item["lots"].items() if _left(known))
+        return item["lots"][lots[0][2]] if lots else None
+
+    def _selling_days(self, now, end):
+        """Open hours until `end` over the open hours of a usual day, the mean of this week's open days."""
+        hours, today = self.store.hours, self.store.hours.store_day(now)
+        spans = [span for ahead in range(7) if (span := hours.day(today + timedelta(days=ahead)))]
+        if not spans or end <= now:
+            return 0.0
+        usual_s = sum((closes - opens).total_seconds() for opens, closes in spans) / len(spans)
+        return hours.open_seconds(now, end) / usual_s
+
+    def _full_price(self, gtin):
+        pricing = self.workers.pricing
+        rows = [row for row in self.tables.prices.rows(gtin=gtin) if row.get("kind", "base") == "base"]
+        product = self.tables.products.get(gtin)
+        book = pricing.PriceBook(rows, products=pricing.index_products([product] if product else []), zone=self.store.hours.zone)
+        try:
+            return book.lookup(gtin, self.now).price
+        except pricing.UnpricedItem:
+            return None
+
+    def _listed_discount(self, gtin, lot, price):
+        """The discount (%) that the price table already gives this lot."""
+        listed = [row["price"] for row in self.tables.prices.rows(gtin=gtin) if (row.get("scope") or {}).get("lot") == lot]
+        return max(0.0, 100 - 100 * min(listed) / price) if listed and price else 0
+
+    def _daily_demand(self, item, now, end):
+        """Full-price demand a day: the forecasts that reach into the lot's time, else the mean of the last 28 days."""
+        ahead = [entry for entry in item["forecasts"] if entry[1] > rfc3339(now) and entry[0] < rfc3339(end)]
+        if ahead:
+            long = [(self._time(to) - self._time(start)).total_seconds() / 86400 for start, to, _ in ahead]
+            starts = {self.store.hours.store_day(self._time(entry[0])) for entry in ahead}
+            return sum(entry[2] for entry in ahead) / (len(starts) if max(long) <= 1 else sum(long))
+        today = self.store.hours.store_day(now)
+        product = self.tables.products.get(item["gtin"]) or {}
+        listed = product.get("listed_on")
+        known = (today - date.fromisoformat(listed)).days if listed else HISTORY_DAYS
+        past = sum(units for day, units in item["sales"].items() if day < today.isoformat())
+        return past / min(HISTORY_DAYS, max(1, known))
+
+
+@hookimpl
+def storeloom_config_problems(config, store):
+    """The ladder rises, from 0 to 95."""
+    ladder = config.get("ladder", [])
+    if ladder == sorted(set(ladder)) and all(0 <= step <= 95 for step in ladder):
+        return []
+    return [Problem("ladder", "The discounts do not rise within 0..95", "折扣须在 0 至 95 内递增", "List them rising.", "请按递增填写。")]
+
+
+def _left(known):
+    """Units left of a lot, None where it was never counted."""
+    return sum(known["qty"].values()) if known["qty"] else None
+
+
+def _take(qty, units):
+    """Take sold units from the shelf first."""
+    for place in ("shelf", "store", "backroom"):
+        taken = min(qty.get(place, 0), units)
+        if taken > 0:
+            qty[place] -= taken
+            units -= taken

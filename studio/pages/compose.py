@@ -1,0 +1,252 @@
+"""Compose: a bundle's solutions and their settings, with the kernel's findings beside what they are about."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from storeloom.core.kernel import schemas
+from storeloom.core.kernel.capacity import needed
+from storeloom.core.kernel.compose import Composition
+from storeloom.core.kernel.errors import Finding, worst
+from storeloom.core.kernel.lock import pack
+from storeloom.core.kernel.overlay import Row
+from storeloom.core.kernel.registry import Entry
+from storeloom.core.virtual.formats import NAMES
+from storeloom.studio.common import MARK, draft, faults_shown, heading_of, language, registry, replace_draft, say, show_findings, title_of
+from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
+from storeloom.studio.forms import config_form
+from storeloom.studio.graph import wiring_dot
+from storeloom.studio.toml_text import toml_text
+
+
+def page() -> None:
+    """The bundle in work, by tabs."""
+    with faults_shown():
+        _open()
+        composition = draft().compose(registry())
+        _head(composition)
+        names = ("solutions", "wiring", "origins", "save")
+        tabs = st.tabs([say(name) for name in names])
+        for tab, part in zip(tabs, (_solutions, _wiring, _origins, _save), strict=True):
+            with tab:
+                part(composition)
+
+
+def _open() -> None:
+    with st.expander(say("open"), icon=":material/folder_open:"):
+        left, right = st.columns(2)
+        with left:
+            path = st.text_input(say("open_file"), value=str(EXAMPLE), key="open_path")
+            if st.button(say("open_button"), key="open"):
+                replace_draft(open_draft(path))
+                st.rerun()
+        with right:
+            found = templates()
+            store_format = st.selectbox(say("format"), list(NAMES), format_func=say, key="new_format")
+            template = st.selectbox(say("template"), ["", *found], format_func=lambda name: name or say("empty"), key="new_template")
+            if st.button(say("begin_button"), key="begin"):
+                replace_draft(new_draft(say("new_name"), store_format, found.get(template)))
+                st.rerun()
+
+
+def _head(composition: Composition) -> None:
+    bundle = draft()
+    st.title(composition.sources.name)
+    store: Mapping[str, Any] = composition.sources.store.value if composition.sources.store else {}
+    line = say("no_store")
+    if store:
+        store_format = store["format"] if store.get("format") in NAMES else "none"
+        line = say("store_line", name=store.get("name", store.get("store")), format=say(store_format), n=len(store.get("devices", {})))
+    total, _ = needed(composition.instances)
+    st.caption(f"{line} · {say('needs', cores=f'{total.cores:.2f}', memory=f'{total.memory_mb:.0f}')} · `{bundle.path.name}`")
+    counts = {severity: sum(f.severity == severity for f in composition.findings) for severity in MARK}
+    (st.error if counts["error"] else st.success)(f"{'' if counts['error'] else say('fits') + ' '}{say('counts', **counts)}")
+    general = [finding for finding in composition.findings if not finding.path.startswith("solutions.")]
+    if general:
+        st.markdown(f"**{say('general')}**")
+        show_findings(general, fixable=True)
+
+
+def _about(name: str, composition: Composition) -> list[Finding]:
+    at = f"solutions.{name}"
+    return [f for f in composition.findings if f.path == at or f.path.startswith((f"{at}.", f"{at}["))]
+
+
+def _present(composition: Composition) -> dict[str, Entry | None]:
+    """The instances that stand in the bundle and are not switched off; None for a solution that is not installed."""
+    found = composition.sources.value.get("solutions", {})
+    known = registry().catalogue.solutions
+    return {name: known.get(body.get("solution", name)) for name, body in found.items() if body.get("enabled") is not False}
+
+
+def _title(name: str, entry: Entry | None) -> str:
+    if entry is None:
+        return name
+    return title_of(entry.facts) if name == entry.id else f"{title_of(entry.facts)} ({name})"
+
+
+def _solutions(composition: Composition) -> None:
+    present = _present(composition)
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        chosen = _choose(present, composition)
+        _add(present)
+    if chosen:
+        with right:
+            _one(chosen, present[chosen], composition)
+
+
+def _choose(present: Mapping[str, Entry | None], composition: Composition) -> str | None:
+    def label(name: str) -> str:
+        mark = worst([f for f in _about(name, composition) if f.severity != "info"])
+        return f"{MARK[mark]} {_title(name, present[name])}" if mark else _title(name, present[name])
+
+    names = list(present)
+    last = st.session_state.get("chosen")
+    index = names.index(last) if last in names else 0
+    chosen = st.radio(say("selected"), names, index=index, format_func=label, key=f"chosen/{draft().edition}") if names else None
+    st.session_state["chosen"] = chosen
+    return chosen
+
+
+def _add(present: Mapping[str, Entry | None]) -> None:
+    known = registry().catalogue.solutions
+    rest = [name for name, entry in known.items() if entry.enabled and name not in present]
+    if not rest:
+        return
+    new = st.selectbox(say("add"), rest, format_func=lambda name: title_of(known[name].facts), key=f"add/{draft().edition}")
+    if st.button(say("add_button"), key="add", icon=":material/add:"):
+        draft().add(new)
+        st.session_state["chosen"] = new
+        st.rerun()
+
+
+def _one(name: str, entry: Entry | None, composition: Composition) -> None:
+    """A solution's findings, its form, and under each setting what is about it."""
+    st.subheader(_title(name, entry))
+    if entry is not None:
+        st.caption(entry["purpose_zh" if language() == "zh" else "purpose_en"])
+    findings = _about(name, composition)
+    at = f"solutions.{name}.config."
+    keys = list(schemas.load(entry.schema_file).get("properties", {})) if entry else []
+    by_key: dict[str, list[Finding]] = {}
+    for finding in findings:
+        key = finding.path.removeprefix(at).split(".")[0].split("[")[0] if finding.path.startswith(at) else ""
+        by_key.setdefault(key if key in keys else "", []).append(finding)
+    show_findings(by_key.get("", ()), fixable=True)
+    if entry is not None:
+        _form(name, entry, composition, by_key)
+    if st.button(say("remove"), key=f"remove/{name}", icon=":material/delete:"):
+        draft().remove(name, composition)
+        st.rerun()
+
+
+def _form(name: str, entry: Entry, composition: Composition, by_key: Mapping[str, list[Finding]]) -> None:
+    config = composition.sources.value["solutions"][name].get("config", {})
+    rows: dict[str, list[Row]] = {}
+    for row in composition.sources.layered.explain("solutions", name, "config"):
+        if len(row.path) > 3:
+            rows.setdefault(str(row.path[3]), []).append(row)
+
+    def below(key: str) -> None:
+        show_findings(by_key.get(key, ()), fixable=True)
+        said = [row for row in rows.get(key, ()) if row.origin.layer != "default"]
+        if said:
+            before = [schemas.show(value) for _, value in said[0].overridden[-1:]]
+            st.caption(" · ".join([say("set_here", layer=_layer(said[0], composition)), *(say("below", value=text) for text in before)]))
+
+    said = config_form(schemas.load(entry.schema_file), config, f"form/{draft().edition}/{name}", below)
+    if draft().configure(name, said, composition):
+        st.rerun()
+
+
+def _layer(row: Row, composition: Composition) -> str:
+    own = composition.sources.layered.layers[-1].name
+    return say("this_bundle") if row.origin.layer == own else row.origin.layer
+
+
+def _wiring(composition: Composition) -> None:
+    known, present = registry().catalogue, _present(composition)
+    titles = {name: _title(name, entry) for name, entry in present.items()}
+    for edge in composition.edges:
+        kind = edge.source.removeprefix("device:")
+        if edge.source.startswith("device:"):
+            titles[edge.source] = title_of(known.adapter_kinds[kind]) if kind in known.adapter_kinds else kind
+    streams = {edge.stream: heading_of(schemas.load(schemas.stream_file(edge.stream)), edge.stream) for edge in composition.edges}
+    marks = {name: worst(_about(name, composition)) or "" for name in present}
+    st.caption(say("graph_legend"))
+    st.graphviz_chart(wiring_dot(composition.edges, titles, streams, marks), width="stretch")
+    with st.expander(say("edges")):
+        st.dataframe(
+            [
+                {
+                    say("from"): titles.get(edge.source, edge.source),
+                    say("stream"): f"{streams[edge.stream]} ({edge.stream})",
+                    say("to"): titles[edge.target],
+                    say("needed"): say("yes" if edge.needed else "no"),
+                }
+                for edge in composition.edges
+            ],
+            hide_index=True,
+        )
+
+
+def _origins(composition: Composition) -> None:
+    rows = composition.sources.layered.explain()
+    layers = Counter(_layer(row, composition) for row in rows)
+    chosen = st.selectbox(
+        say("layer"), ["", *layers], format_func=lambda one: f"{one} ({layers[one]})" if one else say("all"), key="origin_layer"
+    )
+    st.dataframe(
+        [
+            {
+                say("setting"): ".".join(map(str, row.path)),
+                say("value"): schemas.show(row.value),
+                say("layer"): _layer(row, composition),
+                say("place"): f"{Path(row.origin.path).name}:{row.origin.line}" if row.origin.path else "",
+                say("overridden"): "; ".join(f"{layer}{say('colon')}{schemas.show(value)}" for layer, value in row.overridden),
+            }
+            for row in rows
+            if not chosen or _layer(row, composition) == chosen
+        ],
+        hide_index=True,
+    )
+
+
+def _save(composition: Composition) -> None:
+    bundle = draft()
+    name = st.text_input(say("name"), value=composition.sources.name, key=f"name/{bundle.edition}")
+    if name and name != composition.sources.name:
+        bundle.data["name"] = name
+        st.rerun()
+    text = toml_text(bundle.data)
+    path = st.text_input(say("save_to"), value=str(bundle.path), key=f"path/{bundle.edition}")
+    st.caption(say("save_note"))
+    columns = st.columns(3)
+    if columns[0].button(say("save_button"), icon=":material/save:", key="save"):
+        Path(path).write_text(text, encoding="utf-8")
+        st.success(say("saved", path=path))
+    columns[1].download_button(say("download_toml"), text, file_name=bundle.path.name, mime="application/toml", icon=":material/download:")
+    if composition.plan is not None:
+        packed = pack(composition, registry().catalogue)
+        columns[2].download_button(
+            say("download_pack"),
+            packed,
+            file_name=f"{bundle.path.stem}.bundle.json",
+            mime="application/json",
+            icon=":material/inventory_2:",
+        )
+        digest = json.loads(packed)["digest"]
+        st.caption(f"`{digest}`")
+    else:
+        st.warning(say("pack_blocked"))
+    st.code(text, language="toml")
+
+
+page()

@@ -1,0 +1,109 @@
+"""Stock position of an item from snapshots, movements and announcements, as plain JSON: what is there, what is coming, what is promised.
+
+A snapshot of shelf and of backroom add up; one of the whole store replaces both. Movements count from the snapshot of the place on; older
+ones are in it. Quantities are in the item's unit, times RFC 3339.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+Book = dict[str, Any]
+PLACES = ("store", "shelf", "backroom")
+FORGOTTEN_AFTER = timedelta(days=60)
+
+
+def empty() -> Book:
+    """The book of an item that nothing is known of. `net` sums up all movements, for differences over time."""
+    return {"places": {}, "reserved": 0, "in_transit": 0, "net": 0, "coming": {}}
+
+
+def enter_snapshot(book: Book, data: Mapping[str, Any], at: datetime) -> bool:
+    """Enter an `inventory.snapshot` of this store; False when it says nothing new about the store's own stock."""
+    place = data.get("location", "store")
+    if place not in PLACES or data.get("view", "physical") != "physical":
+        return False
+    if any(datetime.fromisoformat(known["at"]) > at for name, known in book["places"].items() if name == place or "store" in (name, place)):
+        return False
+    if place == "store":
+        book["places"] = {}
+    else:
+        book["places"].pop("store", None)
+    book["places"][place] = {"at": at.isoformat(), "on_hand": data["on_hand"]}
+    book["reserved"], book["in_transit"] = data.get("reserved", 0), data.get("in_transit", 0)
+    return True
+
+
+def enter_movement(book: Book, data: Mapping[str, Any], at: datetime) -> None:
+    """Enter an `inventory.movement`; proposed ones and moves within the store change nothing, a receipt is no longer coming."""
+    if data.get("state", "booked") != "booked":
+        return
+    kind, qty = data["kind"], data["qty"]
+    if kind == "receive":
+        qty = data.get("accepted", qty)
+        _receive(book, qty, data.get("order"))
+    elif kind == "waste":
+        qty = -abs(qty)
+    if kind == "transfer" and {data.get("from"), data.get("to")} <= set(PLACES):
+        return
+    latest = max(book["places"], key=lambda name: book["places"][name]["at"], default=None)
+    since = datetime.fromisoformat(book["places"][latest]["at"]) if latest else None
+    if kind == "count":
+        if since is None or at >= since:
+            book["places"] = {"store": {"at": at.isoformat(), "on_hand": qty}}
+        return
+    book["net"] += qty
+    if latest is None:
+        book["places"]["store"] = {"at": at.isoformat(), "on_hand": qty}
+    elif since is not None and at >= since:
+        book["places"][latest]["on_hand"] += qty
+
+
+def expect(book: Book, key: str, qty: float, eta: str, order: str | None = None) -> None:
+    """An order or an announced shipment under its id; announcing takes the place of the order that it names, as far as it goes."""
+    book["coming"].pop(key, None)
+    if order and order in book["coming"]:
+        rest = book["coming"][order]["qty"] - qty
+        if rest > 0:
+            book["coming"][order]["qty"] = rest
+        else:
+            del book["coming"][order]
+    if qty > 0:
+        book["coming"][key] = {"qty": qty, "eta": eta, "order": order}
+
+
+def _receive(book: Book, qty: float, order: str | None) -> None:
+    """Take a receipt off what is coming: first what carries its order, then the earliest."""
+    waiting = sorted(book["coming"].items(), key=lambda item: (order not in (item[0], item[1]["order"]), item[1]["eta"], item[0]))
+    for key, entry in waiting:
+        taken = min(qty, entry["qty"])
+        qty -= taken
+        entry["qty"] -= taken
+        if entry["qty"] <= 0:
+            del book["coming"][key]
+        if qty <= 0:
+            return
+
+
+def on_hand(book: Book) -> float | None:
+    """Stock in the store, None where nothing is known of it."""
+    return sum(place["on_hand"] for place in book["places"].values()) if book["places"] else None
+
+
+def coming(book: Book, now: datetime, overdue_days: float, until: datetime | None = None) -> float:
+    """Units on their way, arriving by `until` where given, without what is late by `overdue_days` or more.
+
+    The snapshot's `in_transit` counts where no order and no announcement is known. Entries long overdue are dropped.
+    """
+    for key in [key for key, entry in book["coming"].items() if now - datetime.fromisoformat(entry["eta"]) > FORGOTTEN_AFTER]:
+        del book["coming"][key]
+    if not book["coming"]:
+        return float(book["in_transit"])
+    total = 0.0
+    for entry in book["coming"].values():
+        eta = datetime.fromisoformat(entry["eta"])
+        if now - eta < timedelta(days=max(overdue_days, 1e-6)) and (until is None or eta <= until):
+            total += entry["qty"]
+    return total

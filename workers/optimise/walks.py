@@ -1,0 +1,29 @@
+"""Walking distances between zones, over the neighbours that the table `zones` names (Dijkstra 1959)."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def distances(zones: Iterable[Mapping[str, Any]], start: str) -> dict[str, float]:
+    """Metres from a zone to every zone that can be reached; a way between neighbours serves both directions, its shorter entry counts."""
+    ways: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in zones:
+        for way in row.get("neighbours") or ():
+            here, there, metres = row["zone"], way["zone"], float(way.get("metres", 0))
+            for one, other in ((here, there), (there, here)):
+                ways[one][other] = min(metres, ways[one].get(other, metres))
+    reached: dict[str, float] = {}
+    edge = [(0.0, start)]
+    while edge:
+        metres, zone = heapq.heappop(edge)
+        if zone in reached:
+            continue
+        reached[zone] = metres
+        for other, step in ways[zone].items():
+            if other not in reached:
+                heapq.heappush(edge, (metres + step, other))
+    return reached
