@@ -7,7 +7,12 @@ import streamlit as st
 from storeloom.studio.common import language, say
 from storeloom.studio.words import LANGUAGES, word
 
-PAGES = Path(__file__).parent / "pages"
+VIEWS = Path(__file__).parent / "views"
+FILES = {
+    "catalogue": ("catalogue.py", ":material/grid_view:"),
+    "compose": ("compose.py", ":material/account_tree:"),
+    "try": ("trial.py", ":material/play_circle:"),
+}
 
 
 def main() -> None:
@@ -19,10 +24,9 @@ def main() -> None:
         st.radio(say("language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="lang", horizontal=True)
     lang = language()
     st.query_params["lang"] = lang
-    icons = {"catalogue": ":material/grid_view:", "compose": ":material/account_tree:", "try": ":material/play_circle:"}
     pages = [
-        st.Page(PAGES / f"{name}.py", title=word(name, lang), icon=icon, url_path=name, default=name == "catalogue")
-        for name, icon in icons.items()
+        st.Page(VIEWS / file, title=word(name, lang), icon=icon, url_path=name, default=name == "catalogue")
+        for name, (file, icon) in FILES.items()
     ]
     st.navigation(pages).run()
 

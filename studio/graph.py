@@ -7,6 +7,22 @@ from collections.abc import Iterable, Mapping
 from storeloom.core.kernel.wiring import Edge
 
 MOST_NAMED = 2
+MOST_KINDS = 4
+MANY = "device:*"
+
+
+def gathered(edges: Iterable[Edge]) -> list[Edge]:
+    """The edges, where a stream that very many kinds of device feed to one instance comes from one node for them all."""
+    edges = list(edges)
+    feeds: dict[tuple[str, str], int] = {}
+    for edge in edges:
+        if edge.source.startswith("device:"):
+            feeds[edge.stream, edge.target] = feeds.get((edge.stream, edge.target), 0) + 1
+    many = {key for key, count in feeds.items() if count > MOST_KINDS}
+    drawn = [
+        edge._replace(source=MANY) if edge.source.startswith("device:") and (edge.stream, edge.target) in many else edge for edge in edges
+    ]
+    return list(dict.fromkeys(drawn))
 
 
 def wiring_dot(edges: Iterable[Edge], titles: Mapping[str, str], streams: Mapping[str, str], marks: Mapping[str, str]) -> str:

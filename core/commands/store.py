@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     log = StoreLog(folder / "store.db", store=str(plan.store["store"]))
     recorded = bool(arguments.pos or arguments.video)
-    facts, given = real_input(plan, registry, arguments.pos, arguments.video)
+    plan, facts, given = real_input(plan, registry, arguments.pos, arguments.video)
     tables = {**read_tables(folder / "tables"), **given}
     adapters = device_adapters(plan, registry)
     outbox = Outbox(log, plan, {device: one.command for device, one in adapters.items()})

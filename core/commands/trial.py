@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.compose import Composition, compose
 from storeloom.core.kernel.errors import Finding, MisuseFault
-from storeloom.core.kernel.events import Fact
+from storeloom.core.kernel.events import Fact, plain
 from storeloom.core.kernel.hours import StoreHours
+from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.adapters import make_adapter
@@ -24,6 +27,7 @@ from storeloom.core.virtual.tables import default_tables
 from storeloom.core.virtual.trial import Progress, TrialResult, try_real, try_virtual
 
 FIRST_DAY = date(2026, 3, 2)
+EVERY_NTH = 2  # of a recording's pictures: five a second, at which a store's cameras are watched
 
 
 def trial(arguments: argparse.Namespace) -> int:
@@ -50,7 +54,7 @@ def trial(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, composition: Composition, plan: Plan, registry: Registry) -> TrialResult:
     name = composition.sources.name
     if arguments.pos or arguments.video:
-        facts, tables = real_input(plan, registry, arguments.pos, arguments.video)
+        plan, facts, tables = real_input(plan, registry, arguments.pos, arguments.video)
         with progress_bar(None, arguments) as progress:
             return try_real(plan, registry, facts, {**default_tables(str(plan.store["format"]), 1), **tables}, name=name, progress=progress)
     start = _day(arguments.start)
@@ -69,20 +73,29 @@ def _day(text: str | None) -> date:
         raise MisuseFault(Finding("SL-CLI-01", {"reason": f"--start '{text}' is no date like 2026-03-02", "command": "try"})) from None
 
 
-def real_input(plan: Plan, registry: Registry, pos: str | None, video: str | None) -> tuple[Iterable[Fact], dict[str, Any]]:
-    """Facts of recordings in order of arrival, and the tables that come with them. Footage alone starts at the first trial day's opening."""
+def real_input(plan: Plan, registry: Registry, pos: str | None, video: str | None) -> tuple[Plan, Iterable[Fact], dict[str, Any]]:
+    """The plan in the recordings' own store (zone, hours), their facts in order of arrival, and the tables that come with them.
+
+    Footage begins with the first receipt; by itself, at the opening of the first trial day.
+    """
     tables: dict[str, Any] = {}
-    streams: list[Iterator[Fact]] = []
+    streams: list[Iterable[Fact]] = []
+    start: datetime | None = None
     if pos:
-        receipts: Any = make_adapter(registry, "receipts_file", "pos-file", {"path": pos})
+        receipts = make_adapter(registry, "receipts_file", "pos-file", {"path": pos})
+        plan = replace(plan, store=merge_patch(dict(plan.store), receipts.profile()))
         tables = receipts.tables()
-        streams.append(receipts.facts())
+        facts = iter(receipts.facts())
+        first = next(facts, None)
+        if first is not None:
+            start = first.received
+            streams.append(itertools.chain([first], facts))
     if video:
         hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
-        opening = hours.next_open(hours.midnight(FIRST_DAY)) or datetime(2026, 3, 2, tzinfo=UTC)
+        start = start or hours.next_open(hours.midnight(FIRST_DAY)) or hours.midnight(FIRST_DAY)
         camera = next((d.id for one in plan.instances for d in one.devices.get("camera", ())), "camera-file")
-        streams.append(make_adapter(registry, "video_file", camera, {"path": video, "start": opening}).facts())
-    return heapq.merge(*streams, key=lambda fact: fact.received), tables
+        streams.append(make_adapter(registry, "video_file", camera, {"path": video, "start": plain(start), "every_nth": EVERY_NTH}).facts())
+    return plan, heapq.merge(*streams, key=lambda fact: fact.received), tables
 
 
 @contextmanager

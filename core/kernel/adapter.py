@@ -35,6 +35,14 @@ class Adapter:
         """What the device has to say, in order of arrival; ends when the source does. InputFault names file and place."""
         return iter(())
 
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Reference tables that the source brings with it."""
+        return {}
+
+    def profile(self) -> dict[str, Any]:
+        """What the source knows of its store: keys of a store profile."""
+        return {}
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         """Carry out a command; returns the device's answers that are known at once."""
         return ()

@@ -187,8 +187,13 @@ def adapter_class(plugin_id: str, file: Path, module: Any) -> Any:
 
 def config_schema(plugin_id: str, cls: Any, group: str) -> dict[str, Any]:
     """The JSON Schema of a class's config: titles and units in both languages, no reference left open."""
+    from pydantic_core import to_jsonable_python
+
     body: dict[str, Any] = cls.Config.model_json_schema()
     body.pop("title", None)
+    for key, field in cls.Config.model_fields.items():
+        if field.default_factory is not None:
+            body["properties"][key]["default"] = to_jsonable_python(field.get_default(call_default_factory=True))
     if not cls.Config.__doc__ or cls.Config.__doc__ == cls.Config.__base__.__doc__:
         body.pop("description", None)
     return {"$schema": DIALECT, "$id": f"storeloom:{group}/{plugin_id}", "title": cls.en, "x-zh": cls.zh, **body}

@@ -141,7 +141,8 @@ class Engine:
     def _check_input(self, event: Event) -> None:
         known = event.stream in self._commands
         path = schemas.stream_file(event.stream)
-        reason = schemas.first_error(path, event.data) if known else "there is no such stream"
+        data = {**event.data, "pixels": {}} if "pixels" in event.data else event.data  # a picture stays in the process, as it is
+        reason = schemas.first_error(path, data) if known else "there is no such stream"
         if reason is None:
             return
         if known and self._lenient and schemas.only_incomplete(path, event.data):

@@ -73,10 +73,11 @@ class State(MutableMapping[str, Any]):
                 del self._live[key]
                 continue
             data = orjson.dumps(value)
-            if self._bytes.get(key) != data:
+            changed = self._bytes.get(key) != data
+            if changed:
                 self._bytes[key] = data
                 self._dirty.add(key)
-            if self._strict:
+            if changed or self._strict:  # read anew, so that no two keys share a part that one of them could change for both
                 del self._live[key]
         self._touched.clear()
 
@@ -223,8 +224,8 @@ def summed(cells: list[dict[str, Any]], figure: Kpi) -> float | None:
         scale = 100 if figure.unit == "%" else 1
         return float(scale * sum(cell["part"] for cell in cells) / whole) if whole else None
     if "value" in kind:
-        last: float | None = cells[-1]["value"]
-        return last
+        last = cells[-1]["value"]
+        return None if last is None else float(last)
     return _sampled(cells)
 
 

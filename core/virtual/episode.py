@@ -7,7 +7,7 @@ docs/episodes.md. Times of inputs are arrivals in the order of the file; an inpu
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -122,18 +122,22 @@ class Episode:
 
     def run(self) -> EpisodeResult:
         """Feed the timeline, let the clock run on to `until`, compare."""
-        for arrival, _, action in self.timeline:
-            self.engine.advance(arrival, inclusive=False)
-            if isinstance(action, tuple):
-                self.engine.replace_table(action[0], action[1], arrival)
-            else:
-                self._feed(action)
+        self.play(self.timeline)
         until = self._time(self.data["until"], "until") if "until" in self.data else self.engine.now
         self.engine.advance(until)
         self.result.figures = self.engine.figures()
         self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in self.engine.incomplete]
         self._compare()
         return self.result
+
+    def play(self, timeline: Sequence[tuple[datetime, int, Any]]) -> None:
+        """Feed inputs and table changes, each when it arrives."""
+        for arrival, _, action in timeline:
+            self.engine.advance(arrival, inclusive=False)
+            if isinstance(action, tuple):
+                self.engine.replace_table(action[0], action[1], arrival)
+            else:
+                self._feed(action)
 
     def _feed(self, event: Event) -> None:
         try:

@@ -28,6 +28,7 @@ PRODUCED = frozenset(
         "pos.exception",
         "pos.sale",
         "pos.scan",
+        "price.set",
         "return.requested",
         "rfid.read",
         "robot.observation",

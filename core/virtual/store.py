@@ -16,6 +16,7 @@ from storeloom.core.virtual.formats import default_devices_of, default_profile
 from storeloom.core.virtual.machines import Machines
 from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import Outside
+from storeloom.core.virtual.price_changes import PriceChanges
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.supply import Supply
@@ -47,6 +48,7 @@ class VirtualStore:
         self.staffing = Staffing(self.world)
         self.prices = Prices(self.world)
         self.demand = Demand(self.world, self.stock, self.prices)
+        self.price_changes = PriceChanges(self.world, self.prices, self.demand)
         self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
@@ -120,3 +122,4 @@ class VirtualStore:
         self.online.start_day(midnight)
         self.building.start_day(midnight)
         self.outside.start_day(midnight)
+        self.price_changes.start_day(midnight)

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from storeloom.core.kernel.adapter import Adapter
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.pos.journey import Wish, journey_facts, recognise
+from storeloom.hardware_adapters.pos.journey import Wish, journey_facts, read_lines, recognise
 from storeloom.hardware_adapters.pos.journey_tables import journey_tables
 from storeloom.hardware_adapters.pos.plain import Terms, plain_facts, receipts_among
-from storeloom.hardware_adapters.pos.reading import Source, found, refuse, zone_of
+from storeloom.hardware_adapters.pos.reading import Source, found, moment, refuse, zone_of
 
 Tender = Literal["cash", "card", "qr", "wallet", "stored_value", "points", "coupon", "credit"]
 Channel = Literal["till", "self_checkout", "cart", "scan_go", "mobile", "unattended", "vending", "canteen", "online"]
@@ -56,6 +56,17 @@ class ReceiptsFile(Adapter):
         """Tables that the files let one make (see `journey_tables`); none from the plain layout. InputFault as for `facts`."""
         _, kinds = self._sources()
         return {} if kinds is None else journey_tables(kinds, self._wish())
+
+    def profile(self) -> dict[str, Any]:
+        """Zone, currency and the hours in which receipts were ever written; nothing where the files name neither zone nor currency."""
+        _, kinds = self._sources()
+        if kinds is None:
+            return {}
+        wish = self._wish()
+        times = read_lines(kinds["transactions"], wish)["at"]
+        hours = {moment(int(at)).astimezone(wish.zone).hour for at in times.unique()}
+        closing = "24:00" if max(hours) == 23 else f"{max(hours) + 1:02d}:00"
+        return {"zone": str(wish.zone), "currency": wish.currency, "hours": {"open": f"{min(hours):02d}:00", "close": closing}}
 
     def _sources(self) -> tuple[list[Source], dict[str, list[Source]] | None]:
         """The files, and what each holds of the Complete Journey data set; None in place of that for the plain layout."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,31 +27,19 @@ EPISODES = ROOT / "tests" / "episodes"
 class Cut(Episode):
     """An episode whose store is stopped and started again before the middle one of its inputs."""
 
-    def run(self) -> EpisodeResult:
-        middle, timeline = len(self.timeline) // 2, self.timeline
-        self.timeline = timeline[:middle]
-        until = self.data.pop("until", None)
-        for arrival, _, action in timeline[:middle]:
-            self.engine.advance(arrival, inclusive=False)
-            if isinstance(action, tuple):
-                self.engine.replace_table(action[0], action[1], arrival)
-            else:
-                self._feed(action)
-        self.engine.flush()
-        before = self.engine
-        tables = {name: before.tables.all(name) for name in schemas.tables()}
-        self.engine = Engine(
-            self.plan, self.registry, before.log, tables, before.now, on_output=self.result.outputs.append, lenient=True, commit_every=10**6
-        )
-        self.engine.failures, self.engine.incomplete = before.failures, before.incomplete
-        self.timeline = timeline[middle:]
-        if until is not None:
-            self.data["until"] = until
-        return super().run()
-
     def __init__(self, document: Document, registry: Registry) -> None:
         self.registry = registry
-        super().__init__(Document(document.path, dict(document.data), document.lines), registry, strict=False)
+        super().__init__(document, registry, strict=False)
+
+    def play(self, timeline: Sequence[tuple[datetime, int, Any]]) -> None:
+        middle = len(timeline) // 2
+        super().play(timeline[:middle])
+        self.engine.flush()
+        before, took = self.engine, self.result.outputs.append
+        tables = {name: before.tables.all(name) for name in schemas.tables()}
+        self.engine = Engine(self.plan, self.registry, before.log, tables, before.now, on_output=took, lenient=True)
+        self.engine.failures, self.engine.incomplete = before.failures, before.incomplete
+        super().play(timeline[middle:])
 
 
 @dataclass(frozen=True)
@@ -77,11 +66,12 @@ def outcome(episode: Episode, result: EpisodeResult) -> Outcome:
 
 @dataclass
 class Case:
-    """One episode file and its run as it stands."""
+    """One episode file and its run as it stands; `cost` grows with its number of inputs."""
 
     document: Document
     result: EpisodeResult
     outcome: Outcome
+    cost: float
 
     @property
     def streams(self) -> set[str]:
@@ -103,14 +93,14 @@ class Lab:
 
     @cached_property
     def cases(self) -> list[Case]:
-        """Every episode of the solution, those first that take the least time."""
+        """Every episode of the solution, those with the fewest inputs first."""
         found = []
         for path in episode_files(self.entry.id):
             document = open_document(path)
             episode = Episode(document, self.registry, strict=False)
             result = episode.run()
-            found.append(Case(document, result, outcome(episode, result)))
-        return sorted(found, key=lambda case: len(case.document.data.get("given", [])))
+            found.append(Case(document, result, outcome(episode, result), 30 + len(episode.timeline)))
+        return sorted(found, key=lambda case: case.cost)
 
     def run(self, case: Case, **changes: Any) -> Outcome | None:
         """The outcome of an episode with some of its keys replaced, None where composing refuses them."""
@@ -124,13 +114,7 @@ class Lab:
     def differs_by(self, key: str) -> tuple[bool, list[str]]:
         """Whether another value of a config key changes some episode's outcome, and what handlers raised under values that are allowed."""
         raised: list[str] = []
-        cases = sorted(self.cases, key=lambda case: key not in (case.document.data.get("config") or {}))
-        tries = [
-            (case, value)
-            for case in cases
-            for value in perturbed(self.properties[key], self.value(case, key), schemas.load(self.entry.schema_file))
-        ]
-        for case, value in tries:
+        for case, value in self._tries(key):
             config = {**(case.document.data.get("config") or {}), key: value}
             got = self.run(case, config=config)
             if got is None:
@@ -139,6 +123,16 @@ class Lab:
             if got.seen != case.outcome.seen:
                 return True, raised
         return False, raised
+
+    def _tries(self, key: str) -> list[tuple[Case, Any]]:
+        """Episodes and values to try them with: the cheap first, and those that set the key."""
+        whole = schemas.load(self.entry.schema_file)
+        tries = []
+        for case in self.cases:
+            cost = case.cost / (10 if key in (case.document.data.get("config") or {}) else 1)
+            values = perturbed(self.properties[key], self.value(case, key), whole)
+            tries += [(cost * place, case, value) for place, value in enumerate(values, 1)]
+        return [(case, value) for _, case, value in sorted(tries, key=lambda item: item[0])]
 
     def value(self, case: Case, key: str) -> Any:
         return (case.document.data.get("config") or {}).get(key, self.properties[key].get("default"))
@@ -266,7 +260,7 @@ def run_cut(registry: Registry) -> Callable[[Path], Outcome]:
 
     def run(path: Path) -> Outcome:
         episode = Cut(open_document(path), registry)
-        return replace(outcome(episode, episode.run()), raised=())
+        return outcome(episode, episode.run())
 
     return run
 

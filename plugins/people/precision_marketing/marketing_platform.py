@@ -322,8 +322,9 @@ class MarketingPlatform(Solution):
         owed = -sum(line["amount"] for line in self._owed(receipt, original, event["lines"]))
         paid = -sum(line["amount"] for line in event["lines"])
         if paid > owed:
+            text = self.say("More was refunded than paid", "退款高于实付分摊价")
             yield out("alert.raise", alert=f"refund-{receipt}", kind="over_refund", severity="warn", state="open", subject=receipt,
-                      till=event["till"], value=paid, limit=owed, text=self.say("More was refunded than paid", "退款高于实付分摊价"))  # fmt: skip
+                      till=event["till"], text=text, value=paid, limit=owed)  # fmt: skip
 
     # Figures
 

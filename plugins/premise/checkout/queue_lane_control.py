@@ -4,7 +4,7 @@ Need comes from `workers/optimise/queueing.py` (M/M/c, Erlang C). Each checkout 
 counts the lanes. Self-checkouts are the zones of category self_checkout, else the tills whose receipts of the last week say so. A lane
 closes only if a whole lane is surplus (need at most one lane below what is open), so that a part of a self-checkout never makes it see-saw;
 lanes opened here close first, the latest before the others. Without history every entrant is taken to pay. Without any `staff.clock`
-the task goes out unassigned, for a person with skill till.
+the task goes out unassigned, for a person with skill till. Until a lane camera has reported, nothing is decided.
 
 Privacy: counts per zone and line, staff numbers of clocked-in people; nobody is tracked.
 """
@@ -18,6 +18,7 @@ from storeloom.workers.optimise.eligibility import Skills
 
 BETWEEN_ORDERS = timedelta(minutes=3)
 ORDER_DUE = timedelta(minutes=2)
+ORDER_LAPSES = timedelta(minutes=7)
 CAMERA_SILENT = timedelta(minutes=2)
 ENTRANTS_SPAN = timedelta(minutes=5)
 COUNT_OLDEST = timedelta(minutes=20)
@@ -124,10 +125,17 @@ class QueueLaneControl(Solution):
         lane["seen"] = plain(event.time)
         lane["queue"] = event.get("queue", max(0, event.get("occupancy", 0) - (staff or 0)))
         if staff is not None:
-            lane["since"] = (lane["since"] or plain(event.time)) if staff else lane["since"] if lane["ordered"] else None
-            lane["staff"], lane["closing"] = staff, lane["closing"] and staff > 0
-            lane["ordered"] = lane["ordered"] and (self._single() or not staff)
+            self._manning(lane, staff, event.time)
         self._watch_queue(event.time)
+
+    def _manning(self, lane, staff, at):
+        """Who stands at a lane: an order is met once more staff is there than before it, and lapses when nobody comes."""
+        lane["staff"], lane["closing"] = staff, lane["closing"] and staff > 0
+        if lane["ordered"] and (staff > lane["before"] or at - parse_time(lane["ordered"]) > ORDER_LAPSES):
+            lane["ordered"] = None
+        if not lane["ordered"]:
+            lane["since"] = (lane["since"] or plain(at)) if staff else None
+            lane["ours"] = lane["ours"] and staff > 0
 
     @timer("hold")
     def queue_held(self, due):
@@ -136,7 +144,7 @@ class QueueLaneControl(Solution):
 
     @every("1m", only="open")
     def each_minute(self, due):
-        if not self.store.hours.is_open(due.time):
+        if not self.store.hours.is_open(due.time) or not self.state.get("lanes"):
             return
         self._new_day()
         need = self._need()
@@ -172,7 +180,7 @@ class QueueLaneControl(Solution):
         for key in [key for key in self.state if key.startswith("day:") and key < oldest]:
             del self.state[key]
         for lane in self.state.get("lanes", {}).values():
-            lane.update(ordered=None, closing=False, since=lane["since"] if lane["staff"] else None)
+            lane.update(ordered=None, ours=False, closing=False, since=lane["since"] if lane["staff"] else None)
         self.state["flow"] = {"queue_since": None, "surplus_since": None, "last_order": None}
 
     def _flow(self):
@@ -242,7 +250,8 @@ class QueueLaneControl(Solution):
         return queueing.servers_needed(rate, service_s / 60, self.config.target_wait_s / 60, self.config.service_level)
 
     def _lane(self, zone):
-        empty = {"staff": 0, "queue": 0, "seen": None, "since": None, "ordered": None, "by": None, "closing": False}
+        empty = {"staff": 0, "queue": 0, "seen": None, "since": None, "ordered": None, "before": 0, "by": None, "ours": False,
+                 "closing": False}  # fmt: skip
         return self.state.setdefault("lanes", {}).setdefault(zone, empty)
 
     def _self_checkout_zones(self):
@@ -320,7 +329,7 @@ class QueueLaneControl(Solution):
             return
         yield from self._clear()
         row = self._lane(lane)
-        row.update(ordered=plain(self.now), since=row["since"] or plain(self.now), by=staff, closing=False)
+        row.update(ordered=plain(self.now), before=row["staff"], since=row["since"] or plain(self.now), by=staff, ours=True, closing=False)
         self._flow().update(last_order=plain(self.now), queue_since=None, surplus_since=None)
         self.kpi.add("openings")
         self._day(self.now)["openings"] += 1
@@ -356,7 +365,7 @@ class QueueLaneControl(Solution):
         if self.now - parse_time(flow["surplus_since"]) < timedelta(minutes=self.config.close_hold_min):
             return
         manned = self._manned()
-        ours = [lane for lane in manned if manned[lane]["by"] or manned[lane]["ordered"]]
+        ours = [lane for lane in manned if manned[lane]["ours"]]
         for lane in reversed(ours[-1:] or list(manned)):
             if self._may_close(manned[lane]):
                 yield from self._close(lane, manned[lane])
@@ -371,9 +380,10 @@ class QueueLaneControl(Solution):
     def _close(self, lane, row):
         name = (self.tables.zones.get(lane) or {}).get("name", lane)
         staff = row["by"]
-        row.update(ordered=None, by=None, since=None, closing=row["staff"] > 0 and not self._single())
+        row.update(ordered=None, by=None, ours=False, since=None, closing=row["staff"] > 0 and not self._single())
         yield out("task.create", task=f"close-{lane}-{plain(self.now)}", kind="close_lane", priority=3, staff=staff,
-                  title=self.say(f"Close lane {name}", f"请关闭收银通道 {name}"), zone=None if lane == "extra" else lane, skill="till")  # fmt: skip
+                  title=self.say(f"Close lane {name}", f"请关闭收银通道 {name}"), zone=None if lane == "extra" else lane,
+                  skill="till")  # fmt: skip
 
     def _alert(self, kind, text, zone=None):
         """One alert until a lane could be opened again."""

@@ -9,13 +9,12 @@ is one day. A supplier's minimum value is left to joint ordering, and vendor-man
 Stock is the last snapshot and the movements after it. Coming is what was ordered as final and what suppliers announced; an announcement
 takes the place of the order it names, a receipt of either. Where neither is known, the snapshot's `in_transit` counts. Drafts that the
 store has not let go by the next run have lapsed. Beyond the catalogue's streams it reads `order.propose`: a proposal of the same id by
-somebody else is the store's edit, one of basis promotion keeps its items out until it is delivered. Sold in the week after an order is
+somebody else is the store's edit, one of basis promotion or fresh keeps its items out until it is delivered. Sold in the week after an order is
 stock then and since moved less stock now. An item is blocked by `blocked` among its attributes; `min_order` there is its least order.
 """
 
-import math
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import Field
 
@@ -27,7 +26,6 @@ REPEAT_AFTER = timedelta(seconds=60)
 MEAN_DAYS = 28
 JUDGED_AFTER = timedelta(days=7)
 DAY = timedelta(days=1)
-BASES = ("promotion", "new", "base")
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,13 +39,6 @@ class OrderChance(SolutionConfig):
 
     def weekdays(self):
         return tuple(range(1, 8)) if self.days == "daily" else tuple(WEEKDAYS.index(day) + 1 for day in self.days)
-
-
-class Chance(NamedTuple):
-    """Cut-off (store time) and ISO weekdays on which an item can be ordered."""
-
-    cutoff: str
-    weekdays: tuple[int, ...]
 
 
 class AutoReplenishment(Solution):
@@ -102,21 +93,14 @@ class AutoReplenishment(Solution):
 
     @on("forecast.demand")
     def forecast(self, event):
-        from storeloom.workers.optimise.inventory import spread
+        from storeloom.workers.optimise.outlook import enter_forecast
 
         if event["level"] != "item":
             return
-        gtin, begin, end = self._gtin(event["key"]), parse_time(event["from"]), parse_time(event["to"])
-        days = max(1, round((end - begin) / DAY))
-        sd = spread(event.get("p10"), event.get("p90"), event["mean"]) / math.sqrt(days)
-        book, today = self.state.setdefault(f"demand:{gtin}", {}), self.store.hours.store_day(self.now).isoformat()
-        for number in range(days):
-            bases = book.setdefault(self.store.hours.store_day(begin + number * DAY).isoformat(), {})
-            known = bases.get(event["basis"])
-            if known is None or parse_time(known["issued"]) <= parse_time(event["issued"]):
-                bases[event["basis"]] = {"mean": event["mean"] / days, "sd": sd, "issued": event["issued"]}
-        for day in [day for day in book if day < today]:
-            del book[day]
+        gtin, hours, begin = self._gtin(event["key"]), self.store.hours, parse_time(event["from"])
+        span = range(max(1, round((parse_time(event["to"]) - begin) / DAY)))
+        days = [hours.store_day(begin + number * DAY).isoformat() for number in span]
+        enter_forecast(self.state.setdefault(f"demand:{gtin}", {}), event.data, days, hours.store_day(self.now).isoformat())
         self._repeat(gtin)
 
     @on("inventory.snapshot")
@@ -165,7 +149,7 @@ class AutoReplenishment(Solution):
 
     @on("order.propose?")
     def proposed(self, event):
-        """The store's edit of a proposal, or a promotion's order."""
+        """The store's edit of a proposal, or an order made elsewhere."""
         from storeloom.workers.optimise.position import expect
 
         own = self.state.get(f"proposal:{event['proposal']}")
@@ -175,9 +159,9 @@ class AutoReplenishment(Solution):
                 self._ordered(event["proposal"], gtin, qty)
                 if event["stage"] != "draft":
                     expect(self._book(gtin), event["proposal"], qty, own["eta"])
-            elif event.get("basis") == "promotion":
+            elif event.get("basis") in ("promotion", "fresh"):
                 due = event.get("deliver_on") or self.store.hours.store_day(self.now).isoformat()
-                self._book(gtin)["promotion_until"] = due if qty else ""
+                self._book(gtin)["elsewhere_until"] = due if qty else ""
 
     def start(self):
         self.plan_day("")
@@ -231,11 +215,13 @@ class AutoReplenishment(Solution):
     def _line(self, row, cutoff):
         """The order line of an item, None where nothing is to be ordered."""
         from storeloom.workers.optimise.inventory import order_line, protected_demand, safety_factor, safety_stock
+        from storeloom.workers.optimise.ordering import days_to_next
         from storeloom.workers.optimise.position import coming, on_hand
 
         gtin, config = row["gtin"], self.config
         book, lead = self._book(gtin), self._lead(row)
-        days, found = lead["days"] + self._review_days(row, cutoff), on_hand(book)
+        found, review = on_hand(book), days_to_next(self.store.hours.store_day(cutoff), self._chance(row).weekdays)
+        days, multiple = (lead.get("days") or 1) + review, lead.get("pack_multiple") or 1
         demand = protected_demand(self._window(gtin, cutoff, days))
         if demand is None or found is None:
             return None
@@ -250,11 +236,11 @@ class AutoReplenishment(Solution):
         slots = self.tables.planogram.rows(gtin=gtin)
         presentation = max(config.presentation, sum(slot.get("min_qty") or 0 for slot in slots))
         z = book.get("z", safety_factor(config.service_level))
-        safety = safety_stock(z, variance, daily, lead["sd"])
+        safety = safety_stock(z, variance, daily, lead.get("days_sd") or 0)
         position = max(0, found) + coming(book, cutoff, config.overdue_days) - book["reserved"]
         room = sum(slot["capacity"] for slot in slots) + config.backroom if slots and all(slot.get("capacity") for slot in slots) else None
         line = order_line(
-            mean + max(presentation, safety), position, (row.get("case_pack") or 1) * lead["multiple"],
+            mean + max(presentation, safety), position, (row.get("case_pack") or 1) * multiple,
             minimum=(row.get("attributes") or {}).get("min_order", 0), capacity=room, cover_limit=config.max_cover * daily,
             reason="presentation" if presentation > safety else "order_up_to",
         )  # fmt: skip
@@ -265,20 +251,22 @@ class AutoReplenishment(Solution):
         return {
             "gtin": gtin,
             "qty": line.qty,
-            "cases": line.cases * lead["multiple"],
+            "cases": line.cases * multiple,
             **({"cost": row["cost"]} if "cost" in row else {}),
             "reason": line.reason,
             "options": {name: round(value, 3) for name, value in facts.items()},
         }
 
     def _propose(self, proposal, stage, supplier, lines, cutoff):
+        from storeloom.workers.optimise.ordering import delivery_day
         from storeloom.workers.optimise.position import expect
 
         before = self.state.get(f"proposal:{proposal}")
         wanted, earlier = {line["gtin"]: line for line in lines}, before["lines"] if before else {}
         if not wanted and not earlier:
             return
-        delivery = max((self._delivery(self._product(gtin), cutoff) for gtin in wanted), default=None)
+        day = self.store.hours.store_day(cutoff)
+        delivery = max((delivery_day(day, self._lead(self._product(gtin))) for gtin in wanted), default=None)
         eta = self.store.hours.midnight(delivery + DAY).isoformat() if delivery else self.now.isoformat()
         if stage == "final":
             for gtin, line in wanted.items():
@@ -289,7 +277,7 @@ class AutoReplenishment(Solution):
             gtin: {"proposed": line["qty"], "on_hand": line["options"]["on_hand"], "net": self._book(gtin)["net"]}
             for gtin, line in wanted.items()
         }
-        self.state[f"proposal:{proposal}"] = {"day": self.store.hours.store_day(cutoff).isoformat(), "eta": eta, "lines": kept}
+        self.state[f"proposal:{proposal}"] = {"day": day.isoformat(), "eta": eta, "lines": kept}
         self.timers.set("judge", proposal, cutoff + JUDGED_AFTER)
         yield out(
             "order.propose", proposal=proposal, stage=stage if lines else "cancelled", kind="buy", supplier=supplier or None,
@@ -314,7 +302,8 @@ class AutoReplenishment(Solution):
             parts = {"proposed": line["proposed"], "ordered": line["ordered"], "sold": sold, "value_added": gain}
             yield out(
                 "score.report", {"from": due.time - JUDGED_AFTER, "to": due.time}, scheme="forecast_value_added", subject_kind="item",
-                subject=gtin, labels={"proposal": due.key}, parts=[{"name": name, "value": round(value, 3)} for name, value in parts.items()],
+                subject=gtin, labels={"proposal": due.key},
+                parts=[{"name": name, "value": round(value, 3)} for name, value in parts.items()],
             )  # fmt: skip
 
     def _ordered(self, proposal, gtin, qty):
@@ -344,14 +333,15 @@ class AutoReplenishment(Solution):
 
     def _window(self, gtin, cutoff, days):
         """Weight, mean and deviation of each day from the cut-off on; the weight is the share of its opening hours in the window."""
+        from storeloom.workers.optimise.outlook import of_day
+
         hours, end = self.store.hours, cutoff + days * DAY
         book, day, found = self.state.get(f"demand:{gtin}", {}), hours.store_day(cutoff), []
         while hours.midnight(day) < end:
             span = hours.day(day)
             if span:
                 inside = max(0.0, (min(end, span[1]) - max(cutoff, span[0])) / (span[1] - span[0]))
-                bases = book.get(day.isoformat(), {})
-                known = next((bases[basis] for basis in BASES if basis in bases), {"mean": None, "sd": 0.0})
+                known = of_day(book, day.isoformat()) or {"mean": None, "sd": 0.0}
                 found.append((inside, known["mean"], known["sd"]))
             day += DAY
         return found
@@ -360,41 +350,20 @@ class AutoReplenishment(Solution):
         supplier = self.tables.suppliers.get(row.get("supplier")) or {}
         listed = not row.get("delisted_on") or row["delisted_on"] > day.isoformat()
         blocked = row.get("blocked") or (row.get("attributes") or {}).get("blocked") or supplier.get("vmi")
-        return listed and not blocked and self._book(row["gtin"]).get("promotion_until", "") < day.isoformat()
-
-    def _lead_row(self, row):
-        rows = self.tables.lead_times.rows(supplier=row.get("supplier") or "")
-        for key in ("gtin", "category"):
-            for found in rows:
-                if found.get(key) is not None and found[key] == row.get(key):
-                    return found
-        return next((found for found in rows if found.get("gtin") is None and found.get("category") is None), {})
+        return listed and not blocked and self._book(row["gtin"]).get("elsewhere_until", "") < day.isoformat()
 
     def _lead(self, row):
-        found = self._lead_row(row)
-        return {"days": found.get("days") or 1, "sd": found.get("days_sd") or 0, "multiple": found.get("pack_multiple") or 1}
+        from storeloom.workers.optimise.ordering import lead_row
+
+        return lead_row(self.tables.lead_times.rows(supplier=row.get("supplier") or ""), row)
 
     def _chance(self, row):
         """Order days and cut-off of an item: its supplier's entry, else its lead times', else the default."""
-        calendar, lead = self.config.order_calendar, self._lead_row(row)
-        default = calendar.get("default") or OrderChance()
-        own = calendar.get(row.get("supplier") or "")
-        if own:
-            return Chance(own.cutoff, own.weekdays())
-        return Chance(lead.get("order_by") or default.cutoff, tuple(lead.get("order_weekdays") or default.weekdays()))
+        from storeloom.workers.optimise.ordering import Chance, order_chance
 
-    def _review_days(self, row, cutoff):
-        """Days to the next chance to order."""
-        weekday, wanted = self.store.hours.store_day(cutoff).isoweekday(), self._chance(row).weekdays
-        return min(((other - weekday - 1) % 7 + 1 for other in wanted), default=7)
-
-    def _delivery(self, row, cutoff):
-        """The day on which an order made now arrives."""
-        day = self.store.hours.store_day(cutoff) + math.ceil(self._lead(row)["days"]) * DAY
-        weekdays = self._lead_row(row).get("deliver_weekdays") or range(1, 8)
-        while day.isoweekday() not in weekdays:
-            day += DAY
-        return day
+        calendar = self.config.order_calendar
+        own, default = calendar.get(row.get("supplier") or ""), calendar.get("default") or OrderChance()
+        return Chance(own.cutoff, own.weekdays()) if own else order_chance(self._lead(row), Chance(default.cutoff, default.weekdays()))
 
     def _product(self, gtin):
         return self.tables.products.get(gtin) or {}

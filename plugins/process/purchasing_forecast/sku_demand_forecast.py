@@ -13,6 +13,9 @@ sold by piece.
 """
 
 from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
 from storeloom.core.kernel.events import parse_time
@@ -70,7 +73,7 @@ class SkuDemandForecast(Solution):
             4, "Tracking signal limit", "跟踪信号上限", ge=2, le=10,
             help_en="Beyond it the item is flagged and refitted.", help_zh="超过该值的单品将被标记并重新拟合。",
         )  # fmt: skip
-        quantiles: list[float] = setting(
+        quantiles: list[Annotated[float, Field(ge=0.01, le=0.99)]] = setting(
             lambda: [0.1, 0.5, 0.9, 0.95], "Quantiles published", "发布的分位数", min_length=1,
             help_en="Shares from 0.01 to 0.99.", help_zh="取值 0.01 至 0.99。",
         )  # fmt: skip

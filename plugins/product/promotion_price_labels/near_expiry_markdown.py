@@ -10,7 +10,7 @@ import math
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.core.kernel.hooks import hookimpl
 
 HISTORY_DAYS = 28
@@ -99,7 +99,7 @@ class NearExpiryMarkdown(Solution):
             listed = [{"lot": lot, "qty": event["on_hand"]} for lot in item["lots"]]
         elif listed is None:
             listed = [] if event["on_hand"] <= 0 else [{"lot": lot, "qty": None} for lot in item["lots"]]
-        seen = {entry["lot"]: entry for entry in listed}
+        seen = {entry.get("lot") or entry["expiry"]: entry for entry in listed}
         for lot in [*seen, *(lot for lot in item["lots"] if lot not in seen)]:
             if event.get("lots") is None and event.get("lot") and lot not in seen:
                 continue
@@ -141,7 +141,7 @@ class NearExpiryMarkdown(Solution):
         if event.get("level", "item") != "item" or event.get("basis", "base") == "promotion":
             return
         item = self._item(event["key"])
-        window = [rfc3339(self._time(event["from"])), rfc3339(self._time(event["to"]))]
+        window = [rfc3339(parse_time(event["from"])), rfc3339(parse_time(event["to"]))]
         now = rfc3339(self.now)
         kept = [entry for entry in item["forecasts"] if entry[:2] != window and entry[1] > now]
         item["forecasts"] = sorted([*kept, [*window, event["mean"]]])
@@ -149,6 +149,8 @@ class NearExpiryMarkdown(Solution):
     @every("1d", at="config.decide_at")
     def decide(self, due):
         today = self.store.hours.store_day(due.time)
+        if self.store.hours.day(today) is None:
+            return
         rows = []
         for name in [name for name in self.state if name.startswith("item:")]:
             item = self.state[name]
@@ -286,11 +288,6 @@ class NearExpiryMarkdown(Solution):
         keyed = next((values[name] for name in ("qty", "count") if name in values), ai.get("30") or ai.get("37"))
         return gtin, ai["10"], expiry, None if keyed is None else float(keyed)
 
-    def _time(self, text):
-        from storeloom.core.kernel.events import parse_time
-
-        return parse_time(text)
-
     def _expiry(self, known):
         """A lot expires at the end of its day."""
         return self.store.hours.midnight(date.fromisoformat(known["expiry"]) + timedelta(days=1))
@@ -336,8 +333,8 @@ class NearExpiryMarkdown(Solution):
         """Full-price demand a day: the forecasts that reach into the lot's time, else the mean of the last 28 days."""
         ahead = [entry for entry in item["forecasts"] if entry[1] > rfc3339(now) and entry[0] < rfc3339(end)]
         if ahead:
-            long = [(self._time(to) - self._time(start)).total_seconds() / 86400 for start, to, _ in ahead]
-            starts = {self.store.hours.store_day(self._time(entry[0])) for entry in ahead}
+            long = [(parse_time(to) - parse_time(start)).total_seconds() / 86400 for start, to, _ in ahead]
+            starts = {self.store.hours.store_day(parse_time(entry[0])) for entry in ahead}
             return sum(entry[2] for entry in ahead) / (len(starts) if max(long) <= 1 else sum(long))
         today = self.store.hours.store_day(now)
         product = self.tables.products.get(item["gtin"]) or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import streamlit as st
 
@@ -38,16 +39,11 @@ def _list(known: Catalogue) -> None:
     counts = Counter(entry["scenario"] for entry in known.solutions.values())
     words = st.text_input(say("search"), key="search").lower().split()
     columns = st.columns(4)
-    pillar = columns[0].selectbox(say("pillar"), ["", *PILLARS], format_func=lambda p: _pillar(p) if p else say("all"), key="pillar")
-    scenarios = [name for name, facts in known.scenarios.items() if not pillar or facts["pillar"] == pillar]
-    scenario = columns[1].selectbox(
-        say("scenario"),
-        ["", *scenarios],
-        format_func=lambda s: f"{title_of(known.scenarios[s])} ({counts[s]})" if s else say("all"),
-        key="scenario",
-    )
-    store_format = columns[2].selectbox(say("format"), ["", *FORMATS], format_func=lambda f: say(f or "all"), key="format")
-    load = columns[3].selectbox(say("load"), ["", *LOADS], format_func=lambda one: say(one or "all"), key="load")
+    pillar = _filter(columns[0], "pillar", {name: _pillar(name) for name in PILLARS})
+    inside = {name: facts for name, facts in known.scenarios.items() if not pillar or facts["pillar"] == pillar}
+    scenario = _filter(columns[1], "scenario", {name: f"{title_of(facts)} ({counts[name]})" for name, facts in inside.items()})
+    store_format = _filter(columns[2], "format", {name: say(name) for name in FORMATS})
+    load = _filter(columns[3], "load", {name: say(name) for name in LOADS})
     found = [
         entry
         for entry in known.solutions.values()
@@ -62,9 +58,16 @@ def _list(known: Catalogue) -> None:
     if not found:
         st.info(say("nothing_found"))
     for name in PILLARS:
-        inside = [entry for entry in found if entry["pillar"] == name]
-        if inside or not narrowed:
-            _one_pillar(name, inside, known, narrowed)
+        of_pillar = [entry for entry in found if entry["pillar"] == name]
+        if of_pillar or not narrowed:
+            _one_pillar(name, of_pillar, known, narrowed)
+
+
+def _filter(column: Any, key: str, labels: dict[str, str]) -> str:
+    """One of the labelled names, empty for all."""
+    labels = {"": say("all"), **labels}
+    chosen: str = column.selectbox(say(key), list(labels), format_func=labels.__getitem__, key=key)
+    return chosen
 
 
 def _text(entry: Entry) -> str:
@@ -80,11 +83,13 @@ def _one_pillar(name: str, found: list[Entry], known: Catalogue, narrowed: bool)
         columns = st.columns(3)
         for number, scenario in enumerate(shown):
             inside = [entry for entry in found if entry["scenario"] == scenario]
-            with columns[number % 3]:
-                st.markdown(f"**{title_of(known.scenarios[scenario])}** ({len(inside)})")
+            title = title_of(known.scenarios[scenario])
+            with columns[number % 3].container(gap="xxsmall"):
+                st.markdown(f"**{title}** ({len(inside)})" if inside else f":gray[{title} (0)]")
                 for entry in inside:
                     off = "" if entry.enabled else f" ({say('switched_off')})"
-                    if st.button(f"{title_of(entry.facts)}{off}", key=f"show/{entry.id}", type="tertiary"):
+                    label = f"{title_of(entry.facts)}{off}"
+                    if st.button(label, key=f"show/{entry.id}", type="tertiary", icon=":material/chevron_right:"):
                         st.query_params["solution"] = entry.id
                         st.rerun()
 
@@ -110,7 +115,7 @@ def _solution(entry: Entry, known: Catalogue) -> None:
         say("devices"): _specs(entry["adapters"], known),
         say("tables"): _specs(entry["reads"], known),
     }
-    st.table([{"": name, " ": value or say("none")} for name, value in facts.items()])
+    st.markdown("  \n".join(f"**{name}**{say('colon')}{value or say('none')}" for name, value in facts.items()))
     st.subheader(say("config"))
     _config(entry)
     st.subheader(say("figures"))

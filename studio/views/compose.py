@@ -21,7 +21,7 @@ from storeloom.core.virtual.formats import NAMES
 from storeloom.studio.common import MARK, draft, faults_shown, heading_of, language, registry, replace_draft, say, show_findings, title_of
 from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
 from storeloom.studio.forms import config_form
-from storeloom.studio.graph import wiring_dot
+from storeloom.studio.graph import MANY, gathered, wiring_dot
 from storeloom.studio.toml_text import toml_text
 
 
@@ -48,8 +48,10 @@ def _open() -> None:
                 st.rerun()
         with right:
             found = templates()
-            store_format = st.selectbox(say("format"), list(NAMES), format_func=say, key="new_format")
-            template = st.selectbox(say("template"), ["", *found], format_func=lambda name: name or say("empty"), key="new_template")
+            formats = {name: say(name) for name in NAMES}
+            store_format = st.selectbox(say("format"), list(formats), format_func=formats.__getitem__, key="new_format")
+            kinds = {"": say("empty"), **{name: name for name in found}}
+            template = st.selectbox(say("template"), list(kinds), format_func=kinds.__getitem__, key="new_template")
             if st.button(say("begin_button"), key="begin"):
                 replace_draft(new_draft(say("new_name"), store_format, found.get(template)))
                 st.rerun()
@@ -107,20 +109,23 @@ def _choose(present: Mapping[str, Entry | None], composition: Composition) -> st
         mark = worst([f for f in _about(name, composition) if f.severity != "info"])
         return f"{MARK[mark]} {_title(name, present[name])}" if mark else _title(name, present[name])
 
-    names = list(present)
+    if not present:
+        return None
+    labels = {name: label(name) for name in present}
+    names = list(labels)
     last = st.session_state.get("chosen")
     index = names.index(last) if last in names else 0
-    chosen = st.radio(say("selected"), names, index=index, format_func=label, key=f"chosen/{draft().edition}") if names else None
+    chosen: str = st.radio(say("selected"), names, index=index, format_func=labels.__getitem__, key=f"chosen/{draft().edition}")
     st.session_state["chosen"] = chosen
     return chosen
 
 
 def _add(present: Mapping[str, Entry | None]) -> None:
     known = registry().catalogue.solutions
-    rest = [name for name, entry in known.items() if entry.enabled and name not in present]
+    rest = {name: title_of(entry.facts) for name, entry in known.items() if entry.enabled and name not in present}
     if not rest:
         return
-    new = st.selectbox(say("add"), rest, format_func=lambda name: title_of(known[name].facts), key=f"add/{draft().edition}")
+    new = st.selectbox(say("add"), list(rest), format_func=rest.__getitem__, key=f"add/{draft().edition}")
     if st.button(say("add_button"), key="add", icon=":material/add:"):
         draft().add(new)
         st.session_state["chosen"] = new
@@ -180,8 +185,13 @@ def _wiring(composition: Composition) -> None:
             titles[edge.source] = title_of(known.adapter_kinds[kind]) if kind in known.adapter_kinds else kind
     streams = {edge.stream: heading_of(schemas.load(schemas.stream_file(edge.stream)), edge.stream) for edge in composition.edges}
     marks = {name: worst(_about(name, composition)) or "" for name in present}
+    labels = {"": say("all"), **{name: titles[name] for name in present}}
+    chosen = st.selectbox(say("around"), list(labels), format_func=labels.__getitem__, key="around")
+    edges = [edge for edge in gathered(composition.edges) if not chosen or chosen in (edge.source, edge.target)]
+    drawn = {name for edge in edges for name in (edge.source, edge.target)} | ({chosen} if chosen else set(present))
+    shown = {name: title for name, title in (titles | {MANY: say("many_devices")}).items() if name in drawn}
     st.caption(say("graph_legend"))
-    st.graphviz_chart(wiring_dot(composition.edges, titles, streams, marks), width="stretch")
+    st.graphviz_chart(wiring_dot(edges, shown, streams, marks), width="stretch" if len(drawn) > 5 else "content")
     with st.expander(say("edges")):
         st.dataframe(
             [
@@ -200,9 +210,8 @@ def _wiring(composition: Composition) -> None:
 def _origins(composition: Composition) -> None:
     rows = composition.sources.layered.explain()
     layers = Counter(_layer(row, composition) for row in rows)
-    chosen = st.selectbox(
-        say("layer"), ["", *layers], format_func=lambda one: f"{one} ({layers[one]})" if one else say("all"), key="origin_layer"
-    )
+    labels = {"": say("all"), **{layer: f"{layer} ({count})" for layer, count in layers.items()}}
+    chosen = st.selectbox(say("layer"), list(labels), format_func=labels.__getitem__, key="origin_layer")
     st.dataframe(
         [
             {

@@ -1,0 +1,1 @@
+"""Accounts of members: points, and what they are worth to the books."""

@@ -1,0 +1,40 @@
+"""Daily forecasts of an item as plain JSON: which counts on a day, and when a newer one takes its place.
+
+A book is `{day: {basis: {"mean", "sd", "points": {share: value}, "issued"}}}`, means a day, in the item's unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from math import sqrt
+from typing import Any
+
+from storeloom.workers.optimise.inventory import spread
+
+Book = dict[str, dict[str, dict[str, Any]]]
+BASES = ("promotion", "new", "base")
+POINTS = {"p10": "0.1", "p50": "0.5", "p90": "0.9"}
+
+
+def enter_forecast(book: Book, data: Mapping[str, Any], days: Sequence[str], today: str) -> None:
+    """Enter a `forecast.demand` that spans `days`, spread evenly over them, unless a later issue is known; days before `today` go.
+
+    Quantiles are kept of forecasts of one day only. Without 10 % and 90 % quantiles the deviation is a Poisson demand's.
+    """
+    sd = spread(data.get("p10"), data.get("p90"), data["mean"]) / sqrt(len(days))
+    points = dict(data.get("quantiles") or {}) | {share: data[name] for name, share in POINTS.items() if name in data}
+    for day in days:
+        bases = book.setdefault(day, {})
+        known = bases.get(data["basis"])
+        if known is None or datetime.fromisoformat(known["issued"]) <= datetime.fromisoformat(data["issued"]):
+            kept = points if len(days) == 1 else {}
+            bases[data["basis"]] = {"mean": data["mean"] / len(days), "sd": sd, "points": kept, "issued": data["issued"]}
+    for day in [day for day in book if day < today]:
+        del book[day]
+
+
+def of_day(book: Book, day: str) -> dict[str, Any] | None:
+    """The forecast that counts on a day: one for a promotion or a new item goes before the base."""
+    bases = book.get(day, {})
+    return next((bases[basis] for basis in BASES if basis in bases), None)
