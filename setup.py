@@ -12,7 +12,7 @@ VERSION = "0.1.0"
 
 
 class BuildWithCatalogue(build_py):
-    """Ship plugins.toml beside the sub-packages, where the kernel looks for it in a source tree too."""
+    """Ship plugins.toml and the examples beside the sub-packages, where the kernel looks for them in a source tree too."""
 
     def run(self):
         super().run()
@@ -20,6 +20,7 @@ class BuildWithCatalogue(build_py):
             target = Path(self.build_lib) / "storeloom"
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / "plugins.toml", target / "plugins.toml")
+            shutil.copytree(ROOT / "examples", target / "examples", dirs_exist_ok=True)
 
 
 def packages():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -22,8 +23,25 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises its complaints, so that they read like every other finding."""
 
     def error(self, message: str) -> NoReturn:
-        command = self.prog.partition(" ")[2] or ""
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": message.rstrip("."), "command": command}))
+        reason = message.rstrip(".")
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": {"en": reason, "zh": complaint_zh(reason)}, "command": self.prog}))
+
+
+COMPLAINTS_ZH = (
+    (r"the following arguments are required: (.+)", r"缺少参数：\1"),
+    (r"unrecognized arguments: (.+)", r"未知的参数：\1"),
+    (r"argument (.+?): invalid choice: (.+) \(choose from (.+)\)", r"参数 \1 不能为 \2（可选：\3）"),
+    (r"argument (.+?): invalid (?:int|float) value: (.+)", r"参数 \1 应为数字，当前为 \2"),
+    (r"argument (.+?): expected (?:one|at least one) argument", r"参数 \1 缺少取值"),
+)
+
+
+def complaint_zh(reason: str) -> str:
+    """What argparse complains of, in Chinese; its own words where they are others."""
+    for pattern, words in COMPLAINTS_ZH:
+        if re.fullmatch(pattern, reason):
+            return re.sub(pattern, words, reason)
+    return reason
 
 
 def language(argv: Sequence[str]) -> str:
@@ -81,7 +99,7 @@ def build_parser(lang: str) -> Parser:
     trial = command(
         "try", "trial:trial", "try a bundle on a virtual store, or on real receipts and footage", "在虚拟门店或真实数据上试跑方案包"
     )
-    option(trial, "file", nargs="?", en="the bundle", words="方案包文件")
+    option(trial, "file", nargs="?", en="the bundle (default: the supermarket example)", words="方案包文件（默认：超市示例）")
     option(trial, "--solution", en="try one solution alone, with its defaults", words="以默认配置单独试跑一个方案")
     option(trial, "--days", type=int, default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
     option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
@@ -93,13 +111,13 @@ def build_parser(lang: str) -> Parser:
         en="folder of real receipts (Complete Journey's Parquet, or CSV)",
         words="真实小票目录（Complete Journey 的 Parquet 或 CSV）",
     )
-    option(trial, "--video", en="a camera's recording", words="摄像头录像")
+    option(trial, "--video", metavar="[CAMERA=]FILE", en="a camera's recording", words="摄像头录像")
     option(trial, "--report", en="write an HTML report with plots", words="写出带图表的 HTML 报告")
     run = command("run", "store:run", "run a packed bundle in a store", "在门店运行已打包的方案包")
     option(run, "file", en="the packed bundle", words="已打包的方案包")
     option(run, "--data", required=True, en="folder of the store's log", words="门店日志目录")
     option(run, "--pos", en="take receipts from this folder", words="从该目录读取小票")
-    option(run, "--video", en="take frames from this recording", words="从该录像读取画面")
+    option(run, "--video", metavar="[CAMERA=]FILE", en="take frames from this recording", words="从该录像读取画面")
     option(run, "--once", action="store_true", en="end when the sources have ended", words="输入结束即退出")
     episode = command("episode", "episodes:run", "run episodes", "运行情景文件")
     option(episode, "action", choices=("run",), en="run", words="run")

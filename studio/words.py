@@ -43,7 +43,6 @@ WORDS: dict[str, dict[str, str]] = {
     "found": {"en": "{n} solutions", "zh": "{n} 个方案"},
     "nothing_found": {"en": "Nothing fits. Use fewer words or filters.", "zh": "没有符合的方案，请减少关键词或筛选条件。"},
     "back": {"en": "Back to the catalogue", "zh": "返回目录"},
-    "purpose": {"en": "Purpose", "zh": "用途"},
     "takes": {"en": "Takes", "zh": "输入"},
     "gives": {"en": "Gives", "zh": "输出"},
     "devices": {"en": "Devices", "zh": "设备"},
@@ -104,7 +103,6 @@ WORDS: dict[str, dict[str, str]] = {
     "to": {"en": "To", "zh": "去向"},
     "stream": {"en": "Stream", "zh": "数据流"},
     "needed": {"en": "Needed", "zh": "必需"},
-    "device": {"en": "device", "zh": "设备"},
     "graph_legend": {
         "en": "Boxes are devices, rounded ones solutions; dashed lines are optional.",
         "zh": "方框为设备，圆角框为方案；虚线为可选连线。",
@@ -112,6 +110,7 @@ WORDS: dict[str, dict[str, str]] = {
     "save_to": {"en": "Save as", "zh": "另存为"},
     "save_button": {"en": "Save as TOML", "zh": "保存为 TOML"},
     "saved": {"en": "Saved: {path}", "zh": "已保存：{path}"},
+    "not_saved": {"en": "Not saved, {path}: {reason}", "zh": "未能保存 {path}：{reason}"},
     "save_note": {
         "en": "Saving writes the values; comments of the file are not kept.",
         "zh": "保存只写入各项值，不保留文件中的注释。",

@@ -16,8 +16,9 @@ def bench(arguments: argparse.Namespace) -> int:
     from storeloom.core.bench.harness import machine
 
     if arguments.area not in (*AREAS, "all"):
-        reason = f"no bench area '{arguments.area}'; known: {', '.join(AREAS)}, all"
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "bench"}))
+        known = ", ".join(AREAS)
+        reason = {"en": f"no bench area '{arguments.area}'; known: {known}, all", "zh": f"没有测试项“{arguments.area}”；可用：{known}, all"}
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)
     results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure()]
     if arguments.json:

@@ -20,22 +20,26 @@ from storeloom.core.kernel.events import Fact, plain
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import Plan
-from storeloom.core.kernel.registry import Registry
+from storeloom.core.kernel.registry import ROOT, Registry
 from storeloom.core.runtime.adapters import make_adapter
 from storeloom.core.virtual.solo import with_providers
 from storeloom.core.virtual.tables import default_tables
 from storeloom.core.virtual.trial import Progress, TrialResult, try_real, try_virtual
 
+EXAMPLE = ROOT / "examples" / "supermarket" / "bundle.toml"
 FIRST_DAY = date(2026, 3, 2)
 EVERY_NTH = 2  # of a recording's pictures: five a second, at which a store's cameras are watched
 
 
 def trial(arguments: argparse.Namespace) -> int:
     """Try a bundle, print what each solution did, write the report if one is asked for."""
-    if bool(arguments.file) == bool(arguments.solution):
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": "give either a bundle or --solution ID", "command": "try"}))
+    if arguments.file and arguments.solution:
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": "give either a bundle or --solution ID, not both", "command": "try"}))
     registry = Registry()
-    composition = compose(arguments.file, registry) if arguments.file else with_providers(registry, arguments.solution)
+    if arguments.solution:
+        composition = with_providers(registry, arguments.solution)
+    else:
+        composition = compose(arguments.file or EXAMPLE, registry)
     plan = composition.require()
     result = _run(arguments, composition, plan, registry)
     if arguments.report:
@@ -56,7 +60,9 @@ def _run(arguments: argparse.Namespace, composition: Composition, plan: Plan, re
     if arguments.pos or arguments.video:
         plan, facts, tables = real_input(plan, registry, arguments.pos, arguments.video)
         with progress_bar(None, arguments) as progress:
-            return try_real(plan, registry, facts, {**default_tables(str(plan.store["format"]), 1), **tables}, name=name, progress=progress)
+            given = {**default_tables(str(plan.store["format"]), 1), **tables}
+            source = arguments.pos or arguments.video
+            return try_real(plan, registry, facts, given, name=name, source=source, progress=progress)
     start = _day(arguments.start)
     hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
     span = hours.midnight(start), hours.midnight(start + timedelta(days=arguments.days))
@@ -70,7 +76,11 @@ def _day(text: str | None) -> date:
     try:
         return date.fromisoformat(text) if text else FIRST_DAY
     except ValueError:
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": f"--start '{text}' is no date like 2026-03-02", "command": "try"})) from None
+        raise _misuse(f"--start '{text}' is no date like 2026-03-02", f"--start“{text}”不是 2026-03-02 这样的日期") from None
+
+
+def _misuse(en: str, zh: str) -> MisuseFault:
+    return MisuseFault(Finding("SL-CLI-01", {"reason": {"en": en, "zh": zh}, "command": "storeloom try"}))
 
 
 def real_input(plan: Plan, registry: Registry, pos: str | None, video: str | None) -> tuple[Plan, Iterable[Fact], dict[str, Any]]:
@@ -93,8 +103,9 @@ def real_input(plan: Plan, registry: Registry, pos: str | None, video: str | Non
     if video:
         hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
         start = start or hours.next_open(hours.midnight(FIRST_DAY)) or hours.midnight(FIRST_DAY)
-        camera = next((d.id for one in plan.instances for d in one.devices.get("camera", ())), "camera-file")
-        streams.append(make_adapter(registry, "video_file", camera, {"path": video, "start": plain(start), "every_nth": EVERY_NTH}).facts())
+        named, _, path = video.rpartition("=")
+        camera = named or next((d.id for one in plan.instances for d in one.devices.get("camera", ())), "camera-file")
+        streams.append(make_adapter(registry, "video_file", camera, {"path": path, "start": plain(start), "every_nth": EVERY_NTH}).facts())
     return plan, heapq.merge(*streams, key=lambda fact: fact.received), tables
 
 

@@ -16,7 +16,7 @@ from storeloom.core.kernel.capacity import capacity_findings
 from storeloom.core.kernel.errors import BundleFault, Finding, PluginFault
 from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import BoundDevice, InstancePlan, Plan, RuntimeProfile
-from storeloom.core.kernel.registry import Entry, Registry, hint
+from storeloom.core.kernel.registry import Entry, Registry, hint, unknown
 from storeloom.core.kernel.sources import Sources, read_sources
 
 ENVELOPE = ("kind", "zone", "adapter", "settings")
@@ -193,8 +193,8 @@ def _profiles(sources: Sources, instances: list[Instance], findings: list[Findin
         for target, part in body.get("solutions", {}).items():
             path = ("profiles", name, "solutions", target)
             if target not in by_name:
-                args = {"what": "instance", "what_zh": "实例", "id": target, **hint(target, by_name)}
-                findings.append(Finding("SL-PLG-01", args, ".".join(path), *sources.place(*path)))
+                missing = unknown("instance", "实例", target, by_name)
+                findings.append(Finding(missing.code, missing.args, ".".join(path), *sources.place(*path)))
                 continue
             configs[target] = part.get("config", {})
             findings += _profile_config(by_name[target], configs[target], (*path, "config"), sources)

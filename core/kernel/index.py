@@ -86,11 +86,11 @@ def check(package: Package) -> list[Finding]:
     findings += breaks(package, files)
     for path, text in files.items():
         if not path.is_file():
-            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "it is missing"}, file=str(path)))
+            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "it is missing", "zh": "文件缺失"}}, file=str(path)))
         elif path.read_text(encoding="utf-8") != text:
-            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "the class changed"}, file=str(path)))
+            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin changed", "zh": "插件已更改"}}, file=str(path)))
     for path in _orphans(package, files):
-        findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": "its plugin is gone"}, file=str(path)))
+        findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin is gone", "zh": "插件已移除"}}, file=str(path)))
     return findings
 
 

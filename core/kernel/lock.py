@@ -84,10 +84,15 @@ def _drift(lock: Mapping[str, Any], catalogue: Catalogue, file: str) -> list[Fin
     for solution, locked in lock["solutions"].items():
         entry = catalogue.solution(solution)
         installed = fingerprint(entry)
-        words = {"version": "版本", "schema_sha256": "配置模式", "source_sha256": "源码", "package": "软件包"}
-        for key, word in words.items():
+        words = {
+            "package": ("package", "软件包"),
+            "version": ("version", "版本"),
+            "schema_sha256": ("config schema", "配置模式"),
+            "source_sha256": ("source", "源码"),
+        }
+        for key, (what, what_zh) in words.items():
             if locked[key] != installed[key]:
-                args = {"what": key, "what_zh": word, "id": solution, "locked": locked[key][:12], "installed": installed[key][:12]}
+                args = {"what": what, "what_zh": what_zh, "id": solution, "locked": locked[key][:12], "installed": installed[key][:12]}
                 findings.append(Finding("SL-BND-02", args, f"lock.solutions.{solution}", file))
                 break
     return findings

@@ -40,18 +40,18 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-DOC-04": Message(
         "error",
-        "This document says format '{got}'; a {wanted} is needed here.",
-        "该文档的 format 为“{got}”，此处需要 {wanted}。",
-        'Set format = "{allowed}".',
-        '请设置 format = "{allowed}"。',
+        "This file says document = '{got}'; needed here is '{allowed}'.",
+        "该文件写明 document = “{got}”，此处需要“{allowed}”。",
+        "Name another file, or correct its `document`.",
+        "请改用其他文件，或更正其 document。",
     ),
     # plugins
     "SL-PLG-01": Message(
         "error",
-        "No {what} '{id}' in the catalogue.{hint_en}",
-        "目录中没有{what_zh}“{id}”。{hint_zh}",
-        "List what there is: storeloom catalogue.",
-        "可用 storeloom catalogue 查看全部。",
+        "There is no {what} '{id}'.{hint_en}",
+        "没有名为“{id}”的{what_zh}。{hint_zh}",
+        "{known_en}",
+        "{known_zh}",
     ),
     "SL-PLG-02": Message(
         "error",
@@ -120,7 +120,7 @@ MESSAGES: dict[str, Message] = {
     "SL-CFG-02": Message(
         "error",
         "Unknown key '{key}' ({got}).{hint_en}  Known: {known}.",
-        "未知的键“{key}”（{got}）。{hint_zh}  可用的键：{known}。",
+        "未知的键“{key}”（{got}）。{hint_zh}可用的键：{known}。",
         "Rename or delete the key.",
         "请改名或删除该键。",
     ),
@@ -151,8 +151,8 @@ MESSAGES: dict[str, Message] = {
         "error",
         "Nothing provides stream '{stream}', which {instance} needs.  Could provide it: {providers}.",
         "没有来源提供 {instance} 所需的数据流“{stream}”。可提供者：{providers}。",
-        "Add one of these solutions or a device of one of these kinds.",
-        "请添加其中一个方案或该类设备。",
+        "Add one of these to the bundle or the store, or take {instance} out.",
+        "请在方案包或门店中添加其一，或移除 {instance}。",
     ),
     "SL-WIR-02": Message(
         "error",
@@ -170,7 +170,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-WIR-04": Message(
         "error",
-        "{instances} all command '{stream}' on {device}; only one may.",
+        "{instances} command '{stream}' on {device}; only one may.",
         "{instances} 都向 {device} 发送“{stream}”指令；只允许一个。",
         "Bind them to different devices, or list their order under [arbitrate].",
         "请绑定到不同设备，或在 [arbitrate] 中列出优先次序。",
@@ -221,8 +221,8 @@ MESSAGES: dict[str, Message] = {
     # formats and capacity
     "SL-FMT-01": Message(
         "error",
-        "{instance} is made for {known}; this store is a {got}.",
-        "{instance} 适用于 {known}；本店为 {got}。",
+        "{instance} is made for {known}; this store's format is {got}.",
+        "{instance} 适用于 {known}；本店业态为 {got}。",
         "Take it out, or choose one for this format: storeloom catalogue --format {got}.",
         "请移除，或查找适用方案：storeloom catalogue --format {got}。",
     ),
@@ -243,8 +243,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-BND-02": Message(
         "error",
-        "Locked {what} '{id}' {locked}, but {installed} is installed here.",
-        "锁定的{what_zh}“{id}”为 {locked}，此处安装的是 {installed}。",
+        "The bundle locks {what} {locked} of '{id}'; installed here is {installed}.",
+        "方案包将“{id}”的{what_zh}锁定为 {locked}；此处安装的是 {installed}。",
         "Install the locked version, or compose and pack anew.",
         "请安装锁定的版本，或重新组合并打包。",
     ),
@@ -280,8 +280,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-RUN-02": Message(
         "error",
-        "{instance} put out a {stream} that does not fit its schema: {reason}.",
-        "{instance} 输出的 {stream} 不符合其模式：{reason}。",
+        "What {instance} put out on {stream} does not fit the stream's schema: {reason}.",
+        "{instance} 在 {stream} 上的输出不符合该数据流的模式：{reason}。",
         "Mend the handler; the stream's fields stand in schemas/streams.",
         "请修正处理函数；字段见 schemas/streams。",
     ),
@@ -289,15 +289,8 @@ MESSAGES: dict[str, Message] = {
         "error",
         "{instance} read table '{table}', which it does not declare.",
         "{instance} 读取了未声明的数据表“{table}”。",
-        "Add it to `tables`. Declared: {known}.",
-        "请在 tables 中声明。已声明：{known}。",
-    ),
-    "SL-RUN-04": Message(
-        "error",
-        "{instance} commanded device '{device}' by {stream}, which is not bound to it.",
-        "{instance} 通过 {stream} 指挥了未绑定的设备“{device}”。",
-        "Bind the device under solutions.{instance}.devices. Bound: {known}.",
-        "请在 solutions.{instance}.devices 中绑定。已绑定：{known}。",
+        "Add it to `reads`. Declared: {known}.",
+        "请在 reads 中声明。已声明：{known}。",
     ),
     "SL-RUN-05": Message(
         "error",
@@ -308,8 +301,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-RUN-06": Message(
         "error",
-        "An event's wiring never settles: more than {limit} hops, last {stream} of {instance}.",
-        "事件在连线中不收敛：超过 {limit} 跳，最后为 {instance} 的 {stream}。",
+        "A feedback loop never settles: after {limit} hops {stream} still comes to {instance}.",
+        "反馈回路不收敛：经过 {limit} 跳后 {instance} 仍收到 {stream}。",
         "Break the loop in the bundle's wiring.",
         "请在方案包连线中断开回路。",
     ),
@@ -351,8 +344,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-LOG-04": Message(
         "error",
-        "The data folder {file} belongs to store '{got}'; this bundle is for '{wanted}'.",
-        "数据目录 {file} 属于门店“{got}”；该方案包用于“{wanted}”。",
+        "The store log {file} belongs to store '{got}'; this bundle is for '{wanted}'.",
+        "门店日志 {file} 属于门店“{got}”；该方案包用于“{wanted}”。",
         "Choose another --data folder.",
         "请使用其他 --data 目录。",
     ),
@@ -366,8 +359,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-INP-02": Message(
         "error",
-        "An incoming {stream} does not fit its schema: {reason}.",
-        "输入的 {stream} 不符合其模式：{reason}。",
+        "What came in on {stream} does not fit the stream's schema: {reason}.",
+        "{stream} 的输入不符合该数据流的模式：{reason}。",
         "Mend the source '{source}'; the event was refused.",
         "请修正来源“{source}”；该事件已被拒收。",
     ),
@@ -379,5 +372,5 @@ MESSAGES: dict[str, Message] = {
         "请安装：pip install 'storeloom[{extra}]'。",
     ),
     # the command line
-    "SL-CLI-01": Message("error", "{reason}.", "{reason}。", "See: storeloom {command} --help", "参见：storeloom {command} --help"),
+    "SL-CLI-01": Message("error", "{reason}.", "{reason}。", "See: {command} --help", "参见：{command} --help"),
 }

@@ -112,11 +112,15 @@ def nearest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -
 def hint(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> dict[str, str]:
     """The `did you mean` arguments of a message."""
     close = nearest(word, known)
-    return {"hint_en": f" Did you mean '{close}'?" if close else "", "hint_zh": f" 是否想写“{close}”？" if close else ""}
+    return {"hint_en": f" Did you mean '{close}'?" if close else "", "hint_zh": f"是否想写“{close}”？" if close else ""}
 
 
 def unknown(what: str, what_zh: str, word: str, known: Mapping[str, Any]) -> Finding:
-    return Finding("SL-PLG-01", {"what": what, "what_zh": what_zh, "id": word, **hint(word, known)})
+    """The finding for an id that is not among the known ones; the few of an adapter or instance are listed."""
+    words = {"known_en": "List what there is: storeloom catalogue.", "known_zh": "可用 storeloom catalogue 查看全部。"}
+    if what not in ("solution", "scenario"):
+        words = {"known_en": f"Known: {', '.join(known)}.", "known_zh": f"可用：{'、'.join(known)}。"}
+    return Finding("SL-PLG-01", {"what": what, "what_zh": what_zh, "id": word, **hint(word, known), **words})
 
 
 def packages() -> Iterator[Package]:

@@ -27,16 +27,29 @@ def open_document(path: str | Path, wanted: str | None = None) -> Document:
     document = Document(document.path, plain(document.data), document.lines)
     got = document.data.get("document")
     if wanted and got is not None and got != wanted:
-        args = {"got": got, "wanted": wanted.split("/")[0], "allowed": wanted}
+        args = {"got": got, "allowed": wanted}
         raise DocumentFault(Finding("SL-DOC-04", args, path="document", file=document.path, line=document.line_of("document")))
     return document
 
 
 def document_finding(error: DocumentError) -> Finding:
     """A document error as a finding."""
-    args = {"file": error.path, "reason": error.reason.rstrip("."), "remedy": error.remedy}
+    reason = error.reason.rstrip(".")
+    args = {"file": error.path, "reason": {"en": reason, "zh": _reason_zh(error) or reason}, "remedy": error.remedy.rstrip(".") + "."}
     code = {"missing": "SL-DOC-01", "unreadable": "SL-DOC-02", "not_text": "SL-DOC-02"}.get(error.kind, "SL-DOC-03")
     return Finding(code, args, file=error.path, line=error.line)
+
+
+def _reason_zh(error: DocumentError) -> str | None:
+    """What is wrong, in Chinese; None where only a parser's own words tell it."""
+    first = f"（首次在第 {error.first_line} 行）" if error.first_line else ""
+    words = {
+        "not_text": "不是 UTF-8 文本",
+        "duplicate_key": f"键“{error.key}”重复{first}",
+        "wrong_suffix": "文件后缀须为 .toml、.json、.yaml 或 .yml",
+        "not_a_table": "文件中没有键值表",
+    }
+    return words.get(error.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,10 @@ def _edges(
 
 
 def _no_source(one: Instance, stream: str, needed: bool, sources: Sources, catalogue: Catalogue) -> Finding:
-    solutions, kinds = catalogue.providers(stream)
+    found, kinds = catalogue.providers(stream)
+    solutions = [solution for solution in found if solution != one.entry.id]
     patch: dict[str, Any] | None = {"solutions": {solutions[0]: {}}} if solutions else None
-    args = {"stream": stream, "instance": one.name, "providers": _named([s for s in solutions if s != one.entry.id], kinds)}
+    args = {"stream": stream, "instance": one.name, "providers": _named(solutions, kinds)}
     file, line = sources.place("solutions", one.name)
     return Finding("SL-WIR-01" if needed else "SL-WIR-05", args, f"solutions.{one.name}", file, line, patch)
 

@@ -89,7 +89,8 @@ class StoreLog:
         if not marks:
             self._db.executemany("INSERT INTO meta VALUES(?, ?)", [("format", str(FORMAT)), ("store", store)])
         elif marks.get("format") != str(FORMAT):
-            reason = f"its format is {marks.get('format')}, this version reads {FORMAT}"
+            got = marks.get("format")
+            reason = {"en": f"its format is {got}, this version reads {FORMAT}", "zh": f"其格式为 {got}，本版本读取 {FORMAT}"}
             raise LogFault(Finding("SL-LOG-01", {"file": self.path, "reason": reason}, file=self.path))
         elif store and marks.get("store") != store:
             raise LogFault(Finding("SL-LOG-04", {"file": self.path, "got": marks.get("store"), "wanted": store}, file=self.path))
@@ -146,7 +147,7 @@ class StoreLog:
     def _record(self, row: tuple[Any, ...]) -> Record:
         seq, event_id, stream, source, store, time, received, hops, data, crc = row
         if not isinstance(data, bytes) or checksum(row[:-1]) != crc:
-            raise LogFault(Finding("SL-LOG-02", {"seq": seq, "file": self.path, "reason": "checksum differs"}, file=self.path))
+            raise LogFault(Finding("SL-LOG-02", {"seq": seq, "file": self.path, "reason": {"en": "its checksum differs", "zh": "校验和不符"}}, file=self.path))
         event = Event(stream, instant(time), orjson.loads(data), event_id, store, source, instant(received))
         return Record(seq, event, hops)
 

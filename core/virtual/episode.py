@@ -21,7 +21,7 @@ from storeloom.core.kernel.errors import BundleFault, Finding, InputFault, Store
 from storeloom.core.kernel.events import Event, event_id, parse_time, plain
 from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import Plan
-from storeloom.core.kernel.registry import Registry
+from storeloom.core.kernel.registry import Registry, hint
 from storeloom.core.kernel.sources import open_document
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
@@ -30,23 +30,7 @@ from storeloom.core.virtual.matching import closest, describe, matches
 from storeloom.core.virtual.solo import ROOMY, compose_solo
 from storeloom.core.virtual.tables import default_tables
 
-KEYS = (
-    "solution",
-    "bundle",
-    "title",
-    "store",
-    "config",
-    "tables",
-    "tables_at",
-    "given",
-    "from",
-    "until",
-    "expect",
-    "never",
-    "kpis",
-    "seed",
-)
-INPUT_KEYS = ("at", "stream", "data", "repeat", "every_s", "for_s", "id", "store", "source")
+EPISODE = schemas.SCHEMAS / "episode.json"
 
 
 @dataclass
@@ -107,7 +91,7 @@ class Episode:
         first = min((item[0] for item in self.timeline), default=None)
         start = self._time(self.data["from"], "from") if "from" in self.data else first
         if start is None:
-            raise self._fault("it has neither inputs nor `from`", "Add given: or from:.")
+            raise self._fault("it has neither inputs nor `from`", "没有输入，也没有 from", "Add given: or from:.")
         self.engine = Engine(
             self.plan,
             registry,
@@ -147,27 +131,26 @@ class Episode:
         except InputFault as fault:
             self.result.refused.append(fault.findings[0].text())
 
-    def _fault(self, reason: str, remedy: str, *keys: str | int) -> InputFault:
-        args = {"reason": reason, "remedy": remedy}
-        return InputFault(Finding("SL-EPI-01", args, ".".join(map(str, keys)), self.document.path, self.document.line_of(*keys)))
+    def _fault(self, en: str, zh: str, remedy: str, *keys: str | int) -> InputFault:
+        return InputFault(self._finding(en, zh, remedy, *keys))
+
+    def _finding(self, en: str, zh: str, remedy: str, *keys: str | int) -> Finding:
+        args = {"reason": {"en": en, "zh": zh}, "remedy": remedy}
+        return Finding("SL-EPI-01", args, ".".join(map(str, keys)), self.document.path, self.document.line_of(*keys))
 
     def _check_shape(self) -> None:
-        faults = [
-            self._fault(f"unknown key '{key}'", f"Known: {', '.join(KEYS)}.", key).findings[0] for key in self.data if key not in KEYS
-        ]
+        """InputFault with all that does not fit the format."""
+        faults = schemas.check(EPISODE, self.data, place=lambda *keys: (self.document.path, self.document.line_of(*keys)))
         if ("solution" in self.data) == ("bundle" in self.data):
-            faults.append(self._fault("it needs either `solution` or `bundle`", "Name the solution that it tries.").findings[0])
-        for key, kind in (("given", list), ("expect", list), ("never", list), ("tables_at", list), ("tables", dict), ("kpis", dict)):
-            if not isinstance(self.data.get(key, kind()), kind):
-                words = "a list" if kind is list else "a table"
-                faults.append(self._fault(f"`{key}` is not {words}", f"Write `{key}` as {words}.", key).findings[0])
-        for part in ("given", "expect", "never"):
-            entries = self.data.get(part, [])
-            for index, entry in enumerate(entries if isinstance(entries, list) else []):
-                if not isinstance(entry, dict) or not isinstance(entry.get("stream"), str):
-                    faults.append(self._fault("an entry without `stream`", "Name its stream.", part, index).findings[0])
-                elif entry["stream"] not in schemas.streams():
-                    faults.append(self._fault(f"no stream '{entry['stream']}'", "See schemas/streams.", part, index).findings[0])
+            en, zh = "it needs either `solution` or `bundle`", "需要 solution 或 bundle，二者选一"
+            faults.append(self._finding(en, zh, "Name the solution that it tries."))
+        for part in () if faults else ("given", "expect", "never"):
+            for index, entry in enumerate(self.data.get(part, [])):
+                stream = entry["stream"]
+                if stream not in schemas.streams():
+                    near = hint(stream, schemas.streams())
+                    en, zh = f"there is no stream '{stream}'.{near['hint_en']}", f"没有数据流“{stream}”。{near['hint_zh']}"
+                    faults.append(self._finding(en.rstrip("."), zh.rstrip("。"), "See schemas/streams.", part, index))
         if faults:
             raise InputFault(faults)
 
@@ -190,7 +173,7 @@ class Episode:
         tables = dict(_default_tables(str(self.plan.store["format"])))
         for name, rows in self.data.get("tables", {}).items():
             if name not in schemas.tables():
-                raise self._fault(f"no table '{name}'", f"Known: {', '.join(schemas.tables())}.", "tables", name)
+                raise self._fault(f"there is no table '{name}'", f"没有数据表“{name}”", f"Known: {', '.join(schemas.tables())}.", "tables", name)
             tables[name] = rows or []
         return tables
 
@@ -198,7 +181,7 @@ class Episode:
         try:
             return parse_time(value)
         except (TypeError, ValueError):
-            raise self._fault(f"'{value}' is no time", "Write it in UTC, as 2026-03-02T10:00:00Z.", *keys) from None
+            raise self._fault(f"'{value}' is no time", f"“{value}”不是时间", "Write it in UTC, as 2026-03-02T10:00:00Z.", *keys) from None
 
     def _timeline(self) -> Iterator[tuple[datetime, int, Any]]:
         """Arrivals, in order: inputs (events) and table changes (name and rows)."""
@@ -207,9 +190,6 @@ class Episode:
         for order, entry in enumerate(self.data.get("tables_at", [])):
             heap.append((self._time(entry["at"], "tables_at", order), -1, order, (entry["table"], entry["rows"])))
         for order, entry in enumerate(self.data.get("given", [])):
-            for key in entry:
-                if key not in INPUT_KEYS:
-                    raise self._fault(f"unknown key '{key}'", f"Known: {', '.join(INPUT_KEYS)}.", "given", order, key)
             at = entry.get("at")
             both = at if isinstance(at, dict) else {"time": at, "received": at}
             time = self._time(both.get("time"), "given", order, "at")

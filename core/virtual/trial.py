@@ -203,12 +203,20 @@ def try_virtual(
 
 
 def try_real(
-    plan: Plan, registry: Registry, facts: Iterable[Fact], tables: Tables, *, name: str = "", progress: Progress | None = None
+    plan: Plan,
+    registry: Registry,
+    facts: Iterable[Fact],
+    tables: Tables,
+    *,
+    name: str = "",
+    source: str = "",
+    progress: Progress | None = None,
 ) -> TrialResult:
-    """Try a plan on recorded facts (in order of arrival); no device answers its commands."""
+    """Try a plan on recorded facts (in order of arrival); no device answers its commands. InputFault when `source` holds none."""
     stream = iter(facts)
     first = next(stream, None)
     if first is None:
-        raise InputFault(Finding("SL-INP-01", {"file": name, "reason": "there is nothing in it", "remedy": "Check the path."}, file=name))
+        reason = {"en": "there is nothing in it", "zh": "其中没有数据"}
+        raise InputFault(Finding("SL-INP-01", {"file": source, "reason": reason, "remedy": "Check the path."}, file=source))
     trial = Trial(plan, registry, tables, first.received, name=name)
     return trial.run(itertools.chain([first], stream), progress=progress)

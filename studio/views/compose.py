@@ -239,8 +239,11 @@ def _save(composition: Composition) -> None:
     st.caption(say("save_note"))
     columns = st.columns(3)
     if columns[0].button(say("save_button"), icon=":material/save:", key="save"):
-        Path(path).write_text(text, encoding="utf-8")
-        st.success(say("saved", path=path))
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+            st.success(say("saved", path=path))
+        except OSError as error:
+            st.error(say("not_saved", path=path, reason=error.strerror))
     columns[1].download_button(say("download_toml"), text, file_name=bundle.path.name, mime="application/toml", icon=":material/download:")
     if composition.plan is not None:
         packed = pack(composition, registry().catalogue)

@@ -38,7 +38,8 @@ def balance(account: Account) -> int:
 
 def spendable(account: Account, day: date) -> int:
     """Released points that have not expired on a day, less what is owed."""
-    return max(0, sum(lot["points"] for lot in _usable(account, day)) - int(account["owed"]))
+    released: int = sum(lot["points"] for lot in _usable(account, day))
+    return max(0, released - int(account["owed"]))
 
 
 def is_exact(account: Account) -> bool:

@@ -183,3 +183,19 @@ def _covers(row: Row, key: str, categories: set[Any]) -> bool:
 
 def _wording(promotion: _Promotion) -> str:
     return str(promotion.row.get("wording") or promotion.row["promo"])
+
+
+def offer_price(row: Row, base: int | None, zone: tzinfo) -> int | None:
+    """What a promotion says one piece costs from a base price; None where it sets no such price."""
+    if row.get("kind") == "member_price":
+        return round_money(exact(row["value"])) if row.get("value") is not None else None
+    rule = promotion_rule(row, zone) if row.get("kind") in PRICING_ONE_PIECE else None
+    needs_base = rule is not None and rule.method != "unit_price"
+    if rule is None or (needs_base and base is None):
+        return None
+    return single_price(rule, base or 0)
+
+
+def holds(row: Row, at: datetime, zone: tzinfo) -> bool:
+    """Whether a row's validity, half open, holds an instant."""
+    return instant(row.get("from"), zone, EARLIEST) <= at < instant(row.get("to"), zone, LATEST)

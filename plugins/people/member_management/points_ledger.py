@@ -1,9 +1,9 @@
 """Points ledger: one exact points account per member with lots, release, expiry and returns, and the liability that the books need.
 
-Sales and paid online orders earn on what was spent after discounts and without the share that was paid in points; a receipt and its order
-earn once where they bear one number. Points that others grant (`points.change`) are released at once, save those they call earned. A spend
-comes as a negative `points.change`; with `ref: {receipt}` its points come back when that receipt is returned. A spend that is refused raises
-an alert and changes nothing.
+Sales and paid online orders earn on what was spent after discounts and without the share that was paid in points; the receipt of an order
+(its payment names it) earns nothing more, a cancelled order loses its points. Points that others grant (`points.change`) are released at
+once, save those they call earned. A spend comes as a negative `points.change`; with `ref: {receipt}` its points come back when that receipt
+is returned. A spend that is refused raises an alert and changes nothing.
 
 Days are store days: points earned on the 15th with a week's wait may be spent from the first minute of the 22nd, and those that expire at a
 month's end go in the first minute of the next. The liability stands in an `insight.report` on the first of each month.
@@ -12,9 +12,10 @@ month's end go in the first minute of the next. The liability stands in an `insi
 from datetime import date, timedelta
 from fractions import Fraction
 
-from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.workers.loyalty import points
 
+REMEMBER_RECEIPT_D = 365
 TELL_BEFORE_D = (30, 7)
 TELL_AT = "09:00"
 
@@ -77,7 +78,10 @@ class PointsLedger(Solution):
 
     @on("pos.sale")
     def sale(self, event):
-        if event["kind"] == "sale" and event.get("member"):
+        orders = [order for payment in event.get("payments", ()) if f"receipt:{(order := payment.get('ref'))}" in self.state]
+        if event["kind"] == "sale" and orders:
+            self._keep_receipt(event["receipt"], {"order": orders[0]})
+        elif event["kind"] == "sale" and event.get("member"):
             yield from self._earn_on(event, event["receipt"])
         elif event["kind"] == "return" and event.get("original"):
             yield from self._return(event, event["original"], -self._net(event["lines"]), -event["total"])
@@ -89,6 +93,19 @@ class PointsLedger(Solution):
         if event.get("member") and event.get("paid") and not event.get("draft"):
             yield from self._earn_on(event, event["order"])
 
+    @on("order.status?")
+    def order_status(self, event):
+        if event["status"] in ("cancelled", "refunded", "returned"):
+            yield from self._undo(event, event["order"])
+
+    def _keep_receipt(self, receipt, sold):
+        self.state[f"receipt:{receipt}"] = sold
+        self.timers.set("forget", receipt, self.now + timedelta(days=REMEMBER_RECEIPT_D))
+
+    @timer("forget")
+    def forget(self, due):
+        del self.state[f"receipt:{due.key}"]
+
     def _earn_on(self, event, receipt):
         """A receipt's lot; remembered with its total, so that a return knows its share."""
         member = event["member"]
@@ -96,13 +113,8 @@ class PointsLedger(Solution):
             return
         paid_in_points = sum(payment["amount"] for payment in event.get("payments", ()) if payment["method"] == "points")
         net = max(0, self._net(event["lines"]) - paid_in_points)
-        self.state[f"receipt:{receipt}"] = {
-            "member": member,
-            "total": event["total"],
-            "net": self._net(event["lines"]),
-            "lot": net,
-            "back": 0,
-        }
+        sold = {"member": member, "total": event["total"], "net": self._net(event["lines"]), "lot": net, "back": 0, "returns": []}
+        self._keep_receipt(receipt, sold)
         day, account = self._day(event), self._account(member)
         granted = min(points.points_for(net, self.config.earn_rate), points.room_today(account, day, self.config.daily_cap))
         if granted:
@@ -163,15 +175,16 @@ class PointsLedger(Solution):
 
     def _undo(self, event, receipt):
         sold = self.state.get(f"receipt:{receipt}")
-        if sold:
+        if sold and "order" not in sold:
             yield from self._return(event, receipt, sold["net"], sold["total"])
 
     def _return(self, event, original, net, total):
         """The points of what came back are reversed, and points that it was paid with come back."""
-        sold = self.state.get(f"receipt:{original}")
-        if sold is None or event.get("receipt") in sold.get("returns", ()):
+        original = self.state.get(f"receipt:{original}", {}).get("order", original)
+        sold, receipt = self.state.get(f"receipt:{original}"), event.get("receipt", "")
+        if sold is None or receipt in sold["returns"]:
             return
-        sold["returns"] = [*sold.get("returns", ()), event.get("receipt")]
+        sold["returns"].append(receipt)
         sold["back"] = min(sold["total"], sold["back"] + total)
         member, account = sold["member"], self._account(sold["member"])
         share = Fraction(sold["back"], sold["total"]) if sold["total"] else Fraction(1)
@@ -230,8 +243,8 @@ class PointsLedger(Solution):
             last = today + timedelta(days=days)
             if expiring := points.expiring(account, last):
                 text = self.say(f"{expiring} points expire on {last}", f"您有{expiring}积分将于{last}到期")
-                yield out("message.send", message=f"points-{member}-{last}-{days}", channel=channel, to=member, text=text, purpose="service",
-                          params={"points": expiring, "expires": last.isoformat(), "days": days},
+                yield out("message.send", message=f"points-{member}-{last}-{days}", channel=channel, to=member, text=text,
+                          purpose="service", params={"points": expiring, "expires": last.isoformat(), "days": days},
                           not_before=self.store.hours.at(today, TELL_AT))  # fmt: skip
 
     def _cohorts(self):

@@ -97,7 +97,7 @@ class SmartCart(Solution):
             return
         cart |= {"seq": event["seq"], "member": event.get("member", cart["member"]), "zone": event.get("zone", cart["zone"])}
         if kind != "idle":
-            self.timers.set("idle", session, max(event.time, self.now) + timedelta(minutes=self.config.idle_close_min))
+            self.timers.set("idle", session, self.now + timedelta(minutes=self.config.idle_close_min))
         steps = {"login": self._welcome, "add": self._add, "remove": self._remove, "weight": self._weigh, "pay": self._pay,
                  "help": self._help, "leave": self._leave, "return": self._leave}  # fmt: skip
         if kind in steps:
@@ -110,7 +110,7 @@ class SmartCart(Solution):
         cart = {"state": OPEN, "session": event["session"], "cart": event["cart"], "seq": event["seq"] - 1, "member": None, "zone": None,
                 "started": event.time.isoformat(), "lines": [], "total": 0, "discount": 0, "coupons": [], "used": [],
                 "weight_g": None, "accepted_g": 0, "mismatches": 0, "misfit_g": None, "checked": False,
-                "removed": {}, "offered_at": None, "suggested": [], "attempt": 0, "asked": None, "paid": []}  # fmt: skip
+                "removed": {}, "offers": {}, "offered_at": None, "suggested": [], "attempt": 0, "asked": None, "paid": []}  # fmt: skip
         self.state[f"cart:{event['session']}"] = cart
         return cart
 
@@ -120,6 +120,8 @@ class SmartCart(Solution):
 
     def _welcome(self, cart, event):
         yield self._show(cart, "welcome", self.say("Scan what you put in", "请扫描放入的商品"))
+        if cart["lines"]:  # a guest makes himself known in mid-trip
+            yield from self._changed(cart)
 
     # Lines
 
@@ -141,8 +143,7 @@ class SmartCart(Solution):
         if not taken:
             yield self._show(cart, "unknown_item", self.say("This item is not in the cart", "购物车中没有此商品"))
             return
-        removed = cart["removed"].setdefault(product["gtin"], {"qty": 0, "coupon": None})
-        removed["qty"] += taken
+        cart["removed"][product["gtin"]] = cart["removed"].get(product["gtin"], 0) + taken
         wait = timedelta(seconds=self.config.recover_after)
         due = event.time + wait if event.time + wait > self.now else self.now + wait  # heard late: the wait starts now
         self.timers.set("recover", f"{cart['session']}|{product['gtin']}", due)
@@ -176,7 +177,7 @@ class SmartCart(Solution):
     # Scale
 
     def _weigh(self, cart, event):
-        if event.get("stable") is False:
+        if event.get("stable") is False or event.get("weight_g") is None:
             return
         cart["weight_g"] = event["weight_g"]
         if not cart["mismatches"] and basket.weigh_loose(self._goods_g(cart), cart["lines"], self.config.tolerance_g):
@@ -218,28 +219,31 @@ class SmartCart(Solution):
         if cart is None or cart["state"] != OPEN or not self._may_offer(cart):
             return
         template = self.config.recovery_coupon
-        row = self.tables.coupons.get(template) or {}
         copy = f"{template}:{session}:{gtin}"
-        cart["removed"][gtin]["coupon"], cart["offered_at"] = copy, self.now.isoformat()
-        hours = self.store.hours
-        until = hours.midnight(hours.store_day(self.now) + timedelta(days=row.get("valid_days", 1)))
-        worth = {{"percent": "percent"}.get(row["kind"], "value"): row["value"]} if row.get("kind") in ("amount", "percent") else {}
-        yield out("coupon.issue", worth, coupon=copy, template=template, valid_from=self.now, valid_to=until, member=cart["member"],
-                  bearer=cart["member"] is None, threshold=row.get("threshold"), gtins=[gtin], channel="cart")  # fmt: skip
+        cart["offered_at"] = self.now.isoformat()
+        if gtin not in cart["offers"]:
+            cart["offers"][gtin] = copy
+            row, hours = self.tables.coupons.get(template) or {}, self.store.hours
+            worth = {row["kind"]: row["value"]} if row.get("kind") in ("amount", "percent") else {}
+            until = hours.midnight(hours.store_day(self.now) + timedelta(days=row.get("valid_days", 1)))
+            yield out("coupon.issue", coupon=copy, template=template, valid_from=self.now, valid_to=until, member=cart["member"],
+                      bearer=cart["member"] is None, value=worth.get("amount"), percent=worth.get("percent"),
+                      threshold=row.get("threshold"), gtins=[gtin], channel="cart")  # fmt: skip
         yield self._show(cart, "offer", self.say("Back in, with a coupon?", "放回购物车可用券"), coupon=copy, items=[self._item(gtin)])
 
     def _put_back(self, cart, gtin, qty):
         """An item taken out is back: an offer made on it has worked, and its coupon counts on this receipt."""
-        removed = cart["removed"].get(gtin)
-        if removed is None:
+        taken = cart["removed"].get(gtin)
+        if taken is None:
             return
-        if removed["coupon"]:
-            self.kpi.add("recovered_items", min(qty, removed["qty"]))
-            row = self.tables.coupons.get(self.config.recovery_coupon)
-            if row and removed["coupon"] not in (coupon["coupon"] for coupon in cart["coupons"]):
-                cart["coupons"].append({**row, "coupon": removed["coupon"], "gtins": [gtin], "from": None, "to": None})
-        removed["qty"] -= qty
-        if removed["qty"] <= 0:
+        copy, row = cart["offers"].get(gtin), self.tables.coupons.get(self.config.recovery_coupon)
+        if copy:
+            self.kpi.add("recovered_items", min(qty, taken))
+        if copy and row and copy not in (coupon["coupon"] for coupon in cart["coupons"]):
+            cart["coupons"].append({**row, "coupon": copy, "gtins": [gtin], "from": None, "to": None})
+        if qty < taken:
+            cart["removed"][gtin] = taken - qty
+        else:
             del cart["removed"][gtin]
             self.timers.cancel("recover", f"{cart['session']}|{gtin}")
 
@@ -261,6 +265,8 @@ class SmartCart(Solution):
 
     def _item(self, gtin):
         return {"gtin": gtin, "name": (self.tables.products.get(gtin) or {}).get("name", gtin)}
+
+    # What goes with what, and who buys
 
     @on("pos.sale?")
     def learn(self, event):
@@ -329,7 +335,7 @@ class SmartCart(Solution):
 
     def _ask(self, cart):
         """Ask for what is left to pay; asking again for the same basket carries the same key."""
-        rest = cart["total"] - sum(payment["amount"] for payment in cart["paid"])
+        rest = cart["total"] - self._paid(cart)
         if rest <= 0:
             yield from self._sell(cart)
             return
@@ -341,9 +347,12 @@ class SmartCart(Solution):
         yield out("payment.request", payment=cart["asked"], amount=rest, receipt=cart["session"], session=cart["session"],
                   till=cart["cart"], expires=expires)  # fmt: skip
 
+    def _paid(self, cart):
+        return sum(payment["amount"] for payment in cart["paid"])
+
     @on("payment.result")
     def settle(self, event):
-        session = event.get("session") or event["payment"].rpartition("#")[0]
+        session = event.get("session") or event.get("receipt") or event["payment"].rpartition("#")[0]
         cart = self.state.get(f"cart:{session}")
         if cart is None or event["payment"] in (payment["payment"] for payment in cart["paid"]):
             return
@@ -354,22 +363,23 @@ class SmartCart(Solution):
             yield from self._money_came(cart, event)
 
     def _money_came(self, cart, event):
-        due = cart["total"] - sum(payment["amount"] for payment in cart["paid"]) if cart["state"] == OPEN else 0
+        """What is due is paid; what comes for a cart that has ended, or beyond the total, goes back."""
+        due = max(0, cart["total"] - self._paid(cart)) if cart["state"] == OPEN else 0
         amount = event.get("amount", due)
         taken = {name: event.get(name) for name in ("payment", "method", "provider", "payer") if event.get(name) is not None}
         cart["paid"].append({**taken, "amount": min(amount, due)})
         if amount > due:
             yield self._task(cart, "cart_refund", f"Refund {event['payment']}", f"退款{event['payment']}", payment=event["payment"],
                              amount=amount - due)  # fmt: skip
-        if cart["state"] == OPEN:
+        if cart["lines"]:
             cart["asked"] = None
             yield from self._ask(cart)
 
     def _sell(self, cart):
-        hours, session = self.store.hours, cart["session"]
+        session = cart["session"]
         yield out("pos.sale", receipt=session, kind="sale", till=cart["cart"], channel="cart", lines=basket.receipt_lines(cart["lines"]),
                   payments=cart["paid"], total=cart["total"], discount=cart["discount"] or None, member=cart["member"],
-                  coupons=cart["used"] or None, started=cart["started"], business_day=hours.store_day(self.now))  # fmt: skip
+                  coupons=cart["used"] or None, started=cart["started"], business_day=self.store.hours.store_day(self.now))  # fmt: skip
         gates = sorted(self.devices.get("gate", ()), key=lambda gate: gate.zone != cart["zone"])
         if gates:
             yield out("gate.open", gate=gates[0].id, direction="out", reason="paid", credential=session)

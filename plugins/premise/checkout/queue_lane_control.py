@@ -130,7 +130,7 @@ class QueueLaneControl(Solution):
 
     def _manning(self, lane, staff, at):
         """Who stands at a lane: an order is met once more staff is there than before it, and lapses when nobody comes."""
-        lane["staff"], lane["closing"] = staff, lane["closing"] and staff > 0
+        lane["staff"], lane["closing"] = staff, lane["closing"] and staff >= lane["before"]
         if lane["ordered"] and (staff > lane["before"] or at - parse_time(lane["ordered"]) > ORDER_LAPSES):
             lane["ordered"] = None
         if not lane["ordered"]:
@@ -263,13 +263,15 @@ class QueueLaneControl(Solution):
     def _manned(self):
         """Lanes that are manned or ordered, by name, in order of opening."""
         sco = self._self_checkout_zones()
-        lanes = {zone: lane for zone, lane in self.state.get("lanes", {}).items() if zone not in sco and not lane["closing"]}
+        lanes = {
+            zone: lane for zone, lane in self.state.get("lanes", {}).items() if zone not in sco and (not lane["closing"] or self._single())
+        }
         open_ = {zone: lane for zone, lane in lanes.items() if lane["staff"] or lane["ordered"]}
         return dict(sorted(open_.items(), key=lambda item: (item[1]["since"] or item[1]["ordered"] or "", item[0])))
 
     def _lane_count(self):
         if self._single():
-            return sum(lane["staff"] + bool(lane["ordered"]) for lane in self._manned().values())
+            return sum(lane["staff"] + bool(lane["ordered"]) - lane["closing"] for lane in self._manned().values())
         return len(self._manned())
 
     def _open(self):
@@ -329,7 +331,7 @@ class QueueLaneControl(Solution):
             return
         yield from self._clear()
         row = self._lane(lane)
-        row.update(ordered=plain(self.now), before=row["staff"], since=row["since"] or plain(self.now), by=staff, ours=True, closing=False)
+        row.update(ordered=plain(self.now), before=row["staff"], since=plain(self.now), by=staff, ours=True, closing=False)
         self._flow().update(last_order=plain(self.now), queue_since=None, surplus_since=None)
         self.kpi.add("openings")
         self._day(self.now)["openings"] += 1
@@ -373,14 +375,14 @@ class QueueLaneControl(Solution):
                 return
 
     def _may_close(self, lane):
-        since = parse_time(lane["since"] or lane["ordered"])
+        since = parse_time(lane["since"]) if lane["since"] else self.now - timedelta(minutes=self.config.min_open_min)
         silent = not lane["seen"] or self.now - parse_time(lane["seen"]) > CAMERA_SILENT
         return self.now - since >= timedelta(minutes=self.config.min_open_min) and (silent or not lane["queue"])
 
     def _close(self, lane, row):
         name = (self.tables.zones.get(lane) or {}).get("name", lane)
         staff = row["by"]
-        row.update(ordered=None, by=None, ours=False, since=None, closing=row["staff"] > 0 and not self._single())
+        row.update(ordered=None, by=None, ours=False, since=None, closing=row["staff"] > 0, before=row["staff"])
         yield out("task.create", task=f"close-{lane}-{plain(self.now)}", kind="close_lane", priority=3, staff=staff,
                   title=self.say(f"Close lane {name}", f"请关闭收银通道 {name}"), zone=None if lane == "extra" else lane,
                   skill="till")  # fmt: skip

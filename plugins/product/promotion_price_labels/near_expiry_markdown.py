@@ -14,7 +14,6 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.core.kernel.hooks import hookimpl
 
 HISTORY_DAYS = 28
-IN_STORE = ("shelf", "backroom", "store")
 
 
 class NearExpiryMarkdown(Solution):
@@ -87,8 +86,9 @@ class NearExpiryMarkdown(Solution):
 
     @on("inventory.snapshot")
     def counted(self, event):
-        place = event.get("location", "store")
-        if place not in IN_STORE or event.get("view", "physical") != "physical" or event.get("other_store"):
+        from storeloom.workers.insight import stock
+
+        if not stock.is_count(event.data):
             return
         item = self._item(event["gtin"])
         item["counted"] = max(item["counted"], rfc3339(event.time))
@@ -107,8 +107,7 @@ class NearExpiryMarkdown(Solution):
             known = self._lot(item, event["gtin"], lot, entry.get("expiry"))
             known["recalled"] = known["recalled"] or bool(entry.get("recalled")) or entry.get("state") == "recalled"
             if entry["qty"] is not None:
-                kept = {} if place == "store" else {at: qty for at, qty in known["qty"].items() if at != "store"}
-                known["qty"] = {**kept, place: entry["qty"]}
+                known["qty"] = stock.counted(known["qty"], event.data, entry["qty"])
 
     @on("scanner.code?")
     def scanned(self, event):
@@ -123,6 +122,8 @@ class NearExpiryMarkdown(Solution):
 
     @on("pos.sale")
     def sold(self, event):
+        from storeloom.workers.insight.stock import taken
+
         if event["kind"] != "sale":
             return
         for line in event["lines"]:
@@ -134,7 +135,7 @@ class NearExpiryMarkdown(Solution):
             if lot and line.get("lot") in item["lots"] and lot["discount"]:
                 self.kpi.share("markdown_recovery", line["amount"], lot["price"] * units)
             if lot and rfc3339(event.time) >= item["counted"]:
-                _take(lot["qty"], units)
+                lot["qty"] = taken(lot["qty"], units)
 
     @on("forecast.demand?")
     def expected(self, event):
@@ -356,12 +357,3 @@ def storeloom_config_problems(config, store):
 def _left(known):
     """Units left of a lot, None where it was never counted."""
     return sum(known["qty"].values()) if known["qty"] else None
-
-
-def _take(qty, units):
-    """Take sold units from the shelf first."""
-    for place in ("shelf", "store", "backroom"):
-        taken = min(qty.get(place, 0), units)
-        if taken > 0:
-            qty[place] -= taken
-            units -= taken

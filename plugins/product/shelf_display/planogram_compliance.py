@@ -14,7 +14,6 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 
 RETRY, RETRIES = timedelta(seconds=60), 5
 SALES_DAYS = 28
-IN_STORE = ("shelf", "backroom", "store")
 PACKS = ("item", "pack", "product", "package", "bottle", "can", "box", "cup", "carton", "unknown")
 NO_PACKS = ("person", "price_label", "label")
 STILL_OPEN = ("accepted", "rejected")
@@ -146,11 +145,11 @@ class PlanogramCompliance(Solution):
 
     @on("inventory.snapshot?")
     def counted(self, event):
-        place = event.get("location", "store")
-        if place in IN_STORE and event.get("view", "physical") == "physical" and not event.get("other_store"):
-            stock = self.state.get(f"stock:{self._key(event['gtin'])}", {})
-            kept = {} if place == "store" else {at: qty for at, qty in stock.items() if at != "store"}
-            self.state[f"stock:{self._key(event['gtin'])}"] = {**kept, place: event["on_hand"]}
+        from storeloom.workers.insight import stock
+
+        if stock.is_count(event.data):
+            name = f"stock:{self._key(event['gtin'])}"
+            self.state[name] = stock.counted(self.state.get(name, {}), event.data)
 
     @on("pos.sale?")
     def sold(self, event):

@@ -1,7 +1,7 @@
 """Opening and closing compliance: proves from independent signals when a store really opened and closed, and catches unlocked nights.
 
-Five signals prove an opening: gate, light, first clock-in, first scan or sale, customers in a zone. `device.status` tells which devices have
-been offline since yesterday. A `closure` or `public_holiday` asks for no opening and excuses its hours; on a `short_day` the store is
+Five signals prove an opening: gate, light, first clock-in, first scan or sale, customers in a zone. `device.status` tells which devices
+have been offline since yesterday. A `closure` or `public_holiday` asks for no opening and excuses its hours; on a `short_day` the store is
 open within the event's times. Without gate and light in sight nothing is said about a night. A store open round the clock has neither.
 
 Privacy: first times of a kind, counts per zone; no person is named.
@@ -82,6 +82,7 @@ class OpenCloseCompliance(Solution):
         shut = event["kind"] == "closed"
         self._last("gates", event["gate"], event.time, shut)
         if not shut:
+            self._row(self._trading_day(event.time))["closed"] = None
             yield from self._stamp("gate", event.time)
         yield from self._consider_closing()
 
@@ -148,6 +149,7 @@ class OpenCloseCompliance(Solution):
             self.kpi.add("minutes_lost", (hours[1] - hours[0]).total_seconds() / 60)
         if not self._shut() and self._in_sight() and (hours is not None or row["proven"]):
             self.kpi.add("unsecured_nights")
+            row["unsecured"] = True
             text = self.say("The store is not shut and dark", "门店未锁闭或未熄灯")
             yield from self._alert(day, "unsecured", "critical", text, float(self.config.secure_by_min))
             title = self.say("Lock and darken the store", "请立即锁闭门店并熄灯")
@@ -184,15 +186,15 @@ class OpenCloseCompliance(Solution):
         return hours
 
     def _row(self, day):
-        empty = {"stamps": {}, "proven": None, "counted": False, "alerts": [], "closed": None, "over": False}
+        empty = {"stamps": {}, "proven": None, "counted": False, "alerts": [], "closed": None, "unsecured": False, "over": False}
         return self.state.setdefault(f"day:{day}", empty)
 
     def _trading_day(self, at):
         """The store day that a time belongs to, from evidence_from_min before its opening on."""
         day = self.store.hours.store_day(at)
         hours = self._hours(day) or self.store.hours.day(day)
-        early = hours is not None and at < hours[0] - timedelta(minutes=self.config.evidence_from_min)
-        return day - timedelta(days=1) if early else day
+        before = hours is None or at < hours[0] - timedelta(minutes=self.config.evidence_from_min)
+        return day - timedelta(days=1) if before else day
 
     def _offline(self, day):
         """Evidence devices that have been offline since the day before or longer."""
@@ -213,6 +215,7 @@ class OpenCloseCompliance(Solution):
             return
         proven = stamps[needed - 1]
         row["proven"] = plain(proven)
+        self.kpi.add("minutes_lost", 0)
         late_min = (proven - hours[0]).total_seconds() / 60
         late = late_min > self.config.grace_min
         if not row["counted"]:
@@ -253,23 +256,20 @@ class OpenCloseCompliance(Solution):
             return
         day = self._trading_day(closed)
         row, hours = self._row(day), self._hours(day)
-        if "unsecured" in row["alerts"] and row["closed"] is None:
+        if row["unsecured"]:
+            row["unsecured"] = False
             yield self._alert_out(day, "unsecured", "info", self.say("Shut and dark now", "现已锁闭"), state="cleared")
         if hours is None or row["closed"] or closed <= hours[0]:
             return
         early_min = (hours[1] - closed).total_seconds() / 60
-        if early_min > 0 and not self._gates_known():
+        if early_min > 0 and not self.state.get("gates"):
             return
         row["closed"] = plain(closed)
-        if early_min > self.config.grace_min:
+        if early_min > self.config.grace_min and "early_closing" not in row["alerts"]:
             self.kpi.add("minutes_lost", early_min)
-            text = self.say(
-                f"Closed at {self._clock(closed)}, {early_min:.0f} min early", f"{self._clock(closed)} 闭店，早 {early_min:.0f} 分钟"
-            )
+            at = self._clock(closed)
+            text = self.say(f"Closed at {at}, {early_min:.0f} min early", f"{at} 闭店，早 {early_min:.0f} 分钟")
             yield from self._alert(day, "early_closing", "high", text, early_min, self.config.grace_min)
-
-    def _gates_known(self):
-        return bool(self.state.get("gates"))
 
     def _clock(self, at):
         return f"{self.store.hours.local(at):%H:%M}"

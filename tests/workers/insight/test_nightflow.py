@@ -2,7 +2,7 @@
 
 import pytest
 
-from storeloom.workers.insight.nightflow import daily_loss, night_threshold, register_at
+from storeloom.workers.insight.nightflow import daily_loss, least_hourly_use, night_threshold, register_at
 
 
 def test_threshold():
@@ -25,3 +25,12 @@ def test_loss():
 def test_register():
     assert register_at((0, 100.0), (10, 104.0), 5) == 102.0
     assert register_at((3, 100.0), (3, 100.0), 3) == 100.0
+
+
+def test_least_hourly_use():
+    marks = [(0, (-1800, 0.0), (1800, 20.0)), (3600, (3600, 22.0), (3600, 22.0)), (7200, (7200, 30.0), (7200, 30.0))]
+    assert least_hourly_use(marks, 3600) == pytest.approx(8)
+    assert least_hourly_use(marks[:2], 3600) == pytest.approx(12)
+    assert least_hourly_use(marks[:2], 1800) is None
+    assert least_hourly_use([marks[0], (3600, None, (3600, 22.0))], 3600) is None
+    assert least_hourly_use([marks[2], (10800, (10800, 1.0), (10800, 1.0))], 3600) is None
