@@ -8,7 +8,7 @@ from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
 from storeloom.core.virtual.stock import Item, Stock
 from storeloom.core.virtual.tables_goods import list_price
 from storeloom.core.virtual.tables_place import centre
-from storeloom.core.virtual.trade import SLICE, Shopper
+from storeloom.core.virtual.trade import Shopper
 from storeloom.core.virtual.world import World
 
 BUCKET = 5 * MINUTE
@@ -57,13 +57,15 @@ class Cameras:
             self.visit(zone, start, end)
         self._track(shopper)
         if self.world.wants("camera.frame"):
-            self._walk_in(shopper)
+            self._walk(shopper, shopper.entered, out=False)
         entry: Row = {"gate": "gate-1", "kind": "passed", "direction": "in", "count": shopper.group}
         self.world.tell(shopper.entered, "gate.state", "gate-1", entry)
 
     def left(self, shopper: Shopper, stamp: float) -> None:
         if shopper.number % 100 != 50:
             self._cross(stamp, 1, shopper.group)
+        if self.world.wants("camera.frame"):
+            self._walk(shopper, stamp, out=True)
 
     def visit(self, zone: str, start: float, end: float) -> None:
         """Somebody stays in a zone."""
@@ -116,19 +118,24 @@ class Cameras:
                 end if state == "end" else start, "vision.track", "cam-entrance", data | ({"attrs": attrs} if place == 0 else {})
             )
 
-    def _walk_in(self, shopper: Shopper) -> None:
-        """Four seconds from the door into the store, one frame a second; people who come together share frames."""
-        first = floor(shopper.entered) + 1
+    def _walk(self, shopper: Shopper, stamp: float, *, out: bool) -> None:
+        """Four seconds between the door and the store, one frame a second; people who come together share frames."""
+        first = floor(stamp) + 1
         for step in range(CROSSING_S):
+            second = first + step
+            if second not in self.frames:
+                self.frames[second] = []
+                self.world.schedule(float(second), self._tell_frame)
+            depth = CROSSING_S - 1 - step if out else step
             for mate in range(shopper.group):
                 x = min(0.9, 0.3 + 0.12 * mate + (shopper.number % 20) / 100)
-                self.frames.setdefault(first + step, []).append(
+                self.frames[second].append(
                     {
-                        "id": f"p{shopper.number}-{mate}",
+                        "id": f"p{shopper.number}-{mate}{'-out' if out else ''}",
                         "class": "person",
-                        "box": [round(x, 3), round(0.1 + 0.15 * step, 3), 0.08, 0.3],
+                        "box": [round(x, 3), round(0.1 + 0.15 * depth, 3), 0.08, 0.3],
                         "score": 0.9,
-                        "floor": [round(x * 6, 2), round(0.5 + 1.2 * step, 2)],
+                        "floor": [round(x * 6, 2), round(0.5 + 1.2 * depth, 2)],
                         "colour": COLOURS[(shopper.number + mate) % len(COLOURS)],
                     }
                 )
@@ -137,19 +144,13 @@ class Cameras:
         if not self.world.wants("camera.frame") or self.world.hours is None:
             return
         opens, closes = self.world.hours
-        stamp = opens
-        while stamp < closes + 30 * MINUTE:
-            self.world.schedule(stamp, self._tell_frames)
-            stamp += SLICE
         stamp = opens + 5 * MINUTE
         while stamp < closes:
             self.world.schedule(stamp, self._shelf_scene)
             stamp += SHELF_EVERY
 
-    def _tell_frames(self, stamp: float) -> None:
-        """The slice's arrivals are known by now: its frames are complete."""
-        for second in sorted(key for key in self.frames if key < stamp + SLICE):
-            self._frame("cam-entrance", float(second), self.frames.pop(second))
+    def _tell_frame(self, stamp: float) -> None:
+        self._frame("cam-entrance", stamp, self.frames.pop(floor(stamp)))
 
     def _frame(self, camera: str, stamp: float, objects: list[Row]) -> None:
         seq = self._seq[camera] = self._seq.get(camera, 0) + 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+import math
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 Row = Mapping[str, Any]

@@ -174,13 +174,18 @@ class PointsLedger(Solution):
             yield from self._undo(event, event["receipt"])
 
     def _undo(self, event, receipt):
+        receipt = self._earning_receipt(receipt)
         sold = self.state.get(f"receipt:{receipt}")
-        if sold and "order" not in sold:
+        if sold:
             yield from self._return(event, receipt, sold["net"], sold["total"])
+
+    def _earning_receipt(self, receipt):
+        """The receipt that earned: the order's number where an order was paid, else the receipt's own."""
+        return self.state.get(f"receipt:{receipt}", {}).get("order", receipt)
 
     def _return(self, event, original, net, total):
         """The points of what came back are reversed, and points that it was paid with come back."""
-        original = self.state.get(f"receipt:{original}", {}).get("order", original)
+        original = self._earning_receipt(original)
         sold, receipt = self.state.get(f"receipt:{original}"), event.get("receipt", "")
         if sold is None or receipt in sold["returns"]:
             return
@@ -212,9 +217,8 @@ class PointsLedger(Solution):
             yield from self._expire(member, account, today)
             yield from self._foretell(member, account, today)
             if not points.is_exact(account):
-                yield self._alert(
-                    due, "ledger_mismatch", member, self.say("Account does not add up", "积分账户不平"), points.balance(account), None
-                )
+                text = self.say("Account does not add up", "积分账户不平")
+                yield self._alert(due, "ledger_mismatch", member, text, points.balance(account), None)
             liable += max(0, points.balance(account))
         closed = [tuple(cohort.values()) for month, cohort in sorted(self._cohorts().items()) if self._is_closed(month, today)]
         share = points.breakage(closed, self.config.breakage / 100)

@@ -102,9 +102,7 @@ class MarketingPlatform(Solution):
 
     @on("pos.scan")
     def scan(self, event):
-        device = next((device for device in self.devices.get("pos", ()) if device.id == event["till"]), None)
-        channel = event.get("channel") or (device.settings.get("channel") if device else None) or "till"
-        if channel not in self.config.channel_scope:
+        if self._channel(event) not in self.config.channel_scope:
             return
         receipt, kind = event["receipt"], event["kind"]
         basket = self._basket(receipt, event)
@@ -114,6 +112,11 @@ class MarketingPlatform(Solution):
             yield from self._answer_return(receipt, event["original"], event.get("basket", ()))
         elif kind == "total" and event.get("basket"):
             yield from self._answer(receipt, basket, event["basket"], event, event["till"])
+
+    def _channel(self, event):
+        """The channel that a scan names, else that of its till's device."""
+        settings = next((device.settings for device in self.devices.get("pos", ()) if device.id == event["till"]), {})
+        return event.get("channel") or settings.get("channel") or "till"
 
     @on("order.placed?")
     def order(self, event):
@@ -153,7 +156,7 @@ class MarketingPlatform(Solution):
         if known is None:
             data, took = self._price(name, basket, asked, slow)
             known = basket["answers"][str(version)] = {"asked": asked, "data": {**data, "basket": name, "version": version}}
-            if version > basket["last"]:
+            if last is None or version > basket["last"]:
                 self._measure(data, last)
                 self._hold(name, basket, took)
                 basket["last"] = version
@@ -315,7 +318,7 @@ class MarketingPlatform(Solution):
         """The till has paid out: say what it should have been, if it did not ask, and find what went beyond it."""
         receipt, original = event["receipt"], event["original"]
         basket = self.state.get(f"basket:{original}")
-        if basket is None:
+        if basket is None or not basket["answers"]:
             return
         if receipt not in basket["versions"]:
             yield from self._answer_return(receipt, original, event["lines"])

@@ -19,6 +19,20 @@ from storeloom.workers.insight import basket_rules
 
 OPEN, PAID, CLOSED = "open", "paid", "closed"
 REMEMBERED_H = 24  # how long an ended session still knows a repeated payment
+SCREENS = {
+    "welcome": ("Scan what you put in", "请扫描放入的商品"),
+    "unknown_item": ("This item is not sold on the cart, or not in it", "此商品无法结算或不在购物车中"),
+    "rescan": ("Please scan the last item again", "重量不符，请重新扫描商品"),
+    "resolved": ("Thank you, all fits", "已核对一致，谢谢"),
+    "offer": ("Back in, with a coupon?", "放回购物车可用券"),
+    "addon": ("Goes well with it", "搭配推荐"),
+    "weigh": ("Please put the loose item into the cart", "请将散装商品放入购物车称重"),
+    "check_lane": ("Please come to the check lane", "请前往核验通道"),
+    "pay": ("Please pay", "请付款"),
+    "declined": ("Payment declined, please try again", "付款未成功，请重试"),
+    "paid": ("Paid. Thank you!", "已付款，谢谢！"),
+    "closed": ("This cart is closed", "购物车已关闭"),
+}
 
 
 class SmartCart(Solution):
@@ -119,7 +133,7 @@ class SmartCart(Solution):
         return self.state.setdefault("carts", {})
 
     def _welcome(self, cart, event):
-        yield self._show(cart, "welcome", self.say("Scan what you put in", "请扫描放入的商品"))
+        yield self._show(cart, "welcome")
         if cart["lines"]:  # a guest makes himself known in mid-trip
             yield from self._changed(cart)
 
@@ -129,7 +143,7 @@ class SmartCart(Solution):
         product, weight_g = self._scanned(event)
         price = product and self._price(cart, product)
         if not price:
-            yield self._show(cart, "unknown_item", self.say("This item cannot be sold on the cart", "此商品无法在购物车结算"))
+            yield self._show(cart, "unknown_item")
             return
         qty = event.get("qty", 1)
         cart["lines"].append(basket.new_line(product, price, qty, weight_g))
@@ -141,7 +155,7 @@ class SmartCart(Solution):
         product, _ = self._scanned(event)
         taken = basket.take_out(cart["lines"], product["gtin"], event.get("qty", 1)) if product else 0
         if not taken:
-            yield self._show(cart, "unknown_item", self.say("This item is not in the cart", "购物车中没有此商品"))
+            yield self._show(cart, "unknown_item")
             return
         cart["removed"][product["gtin"]] = cart["removed"].get(product["gtin"], 0) + taken
         wait = timedelta(seconds=self.config.recover_after)
@@ -192,16 +206,16 @@ class SmartCart(Solution):
     def _misfit(self, cart):
         cart["misfit_g"] = cart["weight_g"]
         cart["mismatches"] += 1
-        yield self._show(cart, "rescan", self.say("Please scan the last item again", "重量不符，请重新扫描商品"))
+        yield self._show(cart, "rescan")
         if cart["mismatches"] == self.config.max_mismatch:
             off_g = self._goods_g(cart) - basket.expected_g(cart["lines"])
             last = cart["lines"][-1]["gtin"] if cart["lines"] else None
             yield out("pos.exception", kind="scan_mismatch", till=cart["cart"], receipt=cart["session"], gtin=last, reason=f"{off_g:+} g")
-            yield self._task(cart, "cart_mismatch", f"Cart {cart['cart']}: weight off", f"{cart['cart']}：重量不符", off_g=off_g)
+            yield self._task(cart, "cart_mismatch", off_g=off_g)
 
     def _resolve(self, cart):
         if cart["mismatches"]:
-            yield self._show(cart, "resolved", self.say("Thank you, all fits", "已核对一致，谢谢"))
+            yield self._show(cart, "resolved")
         cart["mismatches"], cart["misfit_g"] = 0, None
 
     def _goods_g(self, cart):
@@ -229,7 +243,7 @@ class SmartCart(Solution):
             yield out("coupon.issue", coupon=copy, template=template, valid_from=self.now, valid_to=until, member=cart["member"],
                       bearer=cart["member"] is None, value=worth.get("amount"), percent=worth.get("percent"),
                       threshold=row.get("threshold"), gtins=[gtin], channel="cart")  # fmt: skip
-        yield self._show(cart, "offer", self.say("Back in, with a coupon?", "放回购物车可用券"), coupon=copy, items=[self._item(gtin)])
+        yield self._show(cart, "offer", coupon=copy, items=[self._item(gtin)])
 
     def _put_back(self, cart, gtin, qty):
         """An item taken out is back: an offer made on it has worked, and its coupon counts on this receipt."""
@@ -255,7 +269,7 @@ class SmartCart(Solution):
             if offered and self._price(cart, product) and self._may_offer(cart):
                 cart["suggested"].append(other)
                 cart["offered_at"] = self.now.isoformat()
-                yield self._show(cart, "addon", self.say("Goes well with it", "搭配推荐"), items=[self._item(other)])
+                yield self._show(cart, "addon", items=[self._item(other)])
                 return
 
     def _may_offer(self, cart):
@@ -305,11 +319,10 @@ class SmartCart(Solution):
         if not cart["lines"]:
             return
         if any(line["per_kg"] and line["unit_g"] is None for line in cart["lines"]):
-            yield self._show(cart, "weigh", self.say("Please put the loose item into the cart", "请将散装商品放入购物车称重"))
+            yield self._show(cart, "weigh")
         elif not cart["checked"] and self._needs_check(cart):
-            yield self._show(cart, "check_lane", self.say("Please come to the check lane", "请前往核验通道"))
-            yield self._task(cart, "cart_check", f"Check cart {cart['cart']}", f"核验购物车{cart['cart']}",
-                             items=[{name: line[name] for name in ("gtin", "qty")} for line in cart["lines"]])  # fmt: skip
+            yield self._show(cart, "check_lane")
+            yield self._task(cart, "cart_check", items=[{name: line[name] for name in ("gtin", "qty")} for line in cart["lines"]])
         else:
             yield from self._ask(cart)
 
@@ -342,7 +355,7 @@ class SmartCart(Solution):
         if cart["asked"] is None:
             cart["attempt"] += 1
             cart["asked"] = f"{cart['session']}#{cart['attempt']}"
-        yield self._show(cart, "pay", self.say("Please pay", "请付款"), total=rest)
+        yield self._show(cart, "pay", total=rest)
         expires = self.now + timedelta(minutes=self.config.idle_close_min)
         yield out("payment.request", payment=cart["asked"], amount=rest, receipt=cart["session"], session=cart["session"],
                   till=cart["cart"], expires=expires)  # fmt: skip
@@ -358,7 +371,7 @@ class SmartCart(Solution):
             return
         if event["status"] == "declined" and cart["state"] == OPEN:
             cart["asked"] = None
-            yield self._show(cart, "declined", self.say("Payment declined, please try again", "付款未成功，请重试"))
+            yield self._show(cart, "declined")
         elif event["status"] == "approved":
             yield from self._money_came(cart, event)
 
@@ -369,8 +382,7 @@ class SmartCart(Solution):
         taken = {name: event.get(name) for name in ("payment", "method", "provider", "payer") if event.get(name) is not None}
         cart["paid"].append({**taken, "amount": min(amount, due)})
         if amount > due:
-            yield self._task(cart, "cart_refund", f"Refund {event['payment']}", f"退款{event['payment']}", payment=event["payment"],
-                             amount=amount - due)  # fmt: skip
+            yield self._task(cart, "cart_refund", payment=event["payment"], amount=amount - due)
         if cart["lines"]:
             cart["asked"] = None
             yield from self._ask(cart)
@@ -383,7 +395,7 @@ class SmartCart(Solution):
         gates = sorted(self.devices.get("gate", ()), key=lambda gate: gate.zone != cart["zone"])
         if gates:
             yield out("gate.open", gate=gates[0].id, direction="out", reason="paid", credential=session)
-        yield self._show(cart, "paid", self.say("Paid. Thank you!", "已付款，谢谢！"), code=session)
+        yield self._show(cart, "paid", code=session)
         self.kpi.share("cart_checkout_share", 1, 1)
         self._count(cart["lines"])
         self._end(cart, PAID)
@@ -401,9 +413,9 @@ class SmartCart(Solution):
         if cart["lines"]:
             self.kpi.share("cart_checkout_share", 0, 1)
             yield out("pos.exception", kind="void_receipt", till=cart["cart"], receipt=cart["session"], amount=cart["total"], reason=reason)
-        yield self._show(cart, "closed", self.say("This cart is closed", "购物车已关闭"))
+        yield self._show(cart, "closed")
         for payment in cart["paid"]:
-            yield self._task(cart, "cart_refund", f"Refund {payment['payment']}", f"退款{payment['payment']}", **payment)
+            yield self._task(cart, "cart_refund", **payment)
         self._end(cart, CLOSED)
 
     def _end(self, cart, state):
@@ -420,12 +432,13 @@ class SmartCart(Solution):
         del self.state[f"cart:{due.key}"]
 
     def _help(self, cart, event):
-        yield self._task(cart, "cart_help", f"Help at cart {cart['cart']}", f"购物车{cart['cart']}求助")
+        yield self._task(cart, "cart_help")
 
-    def _task(self, cart, kind, en, zh, items=None, **values):
-        key = values.get("payment", cart["seq"])
-        return out("task.create", task=f"{kind}:{cart['session']}:{key}", kind=kind, title=self.say(en, zh), priority=2, zone=cart["zone"],
+    def _task(self, cart, kind, items=None, **values):
+        name, title = values.get("payment", cart["seq"]), f"{self.say(*self.kinds[kind])} ({cart['cart']})"
+        return out("task.create", task=f"{kind}:{cart['session']}:{name}", kind=kind, title=title, priority=2, zone=cart["zone"],
                    role="attendant", items=items, values={"cart": cart["cart"], "session": cart["session"], **values})  # fmt: skip
 
-    def _show(self, cart, screen, text=None, **more):
+    def _show(self, cart, screen, **more):
+        text = self.say(*SCREENS[screen]) if screen in SCREENS else None
         return out("cart.show", cart=cart["cart"], session=cart["session"], screen=screen, text=text, **more)

@@ -91,6 +91,7 @@ class QueueLaneControl(Solution):
         if event.get("class", "person") != "person":
             return
         start, end = parse_time(event["from"]), parse_time(event["to"])
+        self.state.setdefault("lines", {})[event["line"]] = True
         self._day(end)["entrants"].setdefault(event["line"], 0)
         self._day(end)["entrants"][event["line"]] += event["in"]
         recent = self.state.setdefault("counts", [])
@@ -207,7 +208,8 @@ class QueueLaneControl(Solution):
     def _at_doors(self, by_line):
         """Sum over the lines at entrances; over all lines where the zones name none of them."""
         doors = {door for row in self.tables.zones.rows(kind="entrance") for door in row.get("doors") or ()}
-        return sum(n for line, n in by_line.items() if line in doors or not doors & by_line.keys())
+        known = doors & self.state.get("lines", {}).keys()
+        return sum(n for line, n in by_line.items() if line in known or not known)
 
     def _rate(self):
         """Customers a minute at the tills, `lead_min` from now; None when nothing tells."""
@@ -224,7 +226,7 @@ class QueueLaneControl(Solution):
     def _entrants_per_min(self):
         at = self.now - timedelta(minutes=self.config.shop_lag_min - self.config.lead_min)
         rows = [(line, parse_time(start), parse_time(end), rate) for line, start, end, rate in self.state.get("counts", [])]
-        near = [row for row in rows if row[1] < at and row[2] > at - ENTRANTS_SPAN]
+        near = [row for row in rows if row[1] < at and row[2] > at - ENTRANTS_SPAN and self._at_doors({row[0]: 1})]
         if not near or at > self.now:
             return None
         by_line = {}

@@ -4,26 +4,29 @@ defrost and in door heaters only where safety allows.
 Every asset with temperature readings that is no plant or appliance counts as a cabinet (`assets.limits` names its product class). A sensor
 whose name holds `evap`, an asset of kind `evaporator` below the cabinet, or `evaporator_c` in the cabinet's device.status gives the
 evaporator. The set point before a night rise is the controller's own (`setpoint_c` in device.status), else what the product stands at.
-The rack is `assets.parent`. A defrost ends when the controller says so (`defrost` 0 in device.status), at the latest after 30 minutes.
+The rack is `assets.parent`. A defrost ends when the controller says so (`defrost` 0 in its metrics, or code `defrost_end`), at the latest
+after 30 minutes.
 Readings without asset are the room's air: from temperature and humidity comes the dew point.
 
 The goods of a cabinet come from fixtures and planogram; a cabinet that is in none is taken to hold all products of its storage class.
 Commands go out as refrigeration.set: night rises with the lowest priority that saves (energy), returns and defrosts as food.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
 from storeloom.core.kernel.hooks import hookimpl
-from storeloom.workers.insight.thermal import dew_point_c, follow, share_between
+from storeloom.workers.insight.coldchain import expose
+from storeloom.workers.insight.thermal import dew_point_c, share_between
 
 NO_CABINET = ("hvac", "lighting", "meter", "door", "oven", "computer", "scale", "forklift")
-SILENT, LONG_GAP = timedelta(minutes=15), timedelta(minutes=60)
+SILENT, ROOM_AIR_AGE = timedelta(minutes=15), timedelta(minutes=60)
 COLD_BEFORE_RISE, RETURN_BEFORE_OPENING = timedelta(minutes=60), timedelta(minutes=60)
 RISE_MARGIN_K, RETURN_MARGIN_K = 1.0, 0.5
 DEFROST, TIMED_DEFROST = timedelta(minutes=30), timedelta(hours=6)
 HEATER_PERIOD_S = 600
+DEFROST_OVER = ("defrost_end", "defrost_ended", "defrost_done", "defrost_off")
 FAULTY = "bad"
 
 
@@ -95,7 +98,7 @@ class RefrigerationEnergyHaccp(Solution):
         cabinet = self._cabinet(row["asset"])
         if "setpoint_c" in metrics and cabinet["raised"] is None:
             cabinet["setpoint"] = metrics["setpoint_c"]
-        if "defrost" in metrics and not metrics["defrost"] and cabinet["defrosting"]:
+        if cabinet["defrosting"] and (metrics.get("defrost") in (0, False) or event.get("code") in DEFROST_OVER):
             yield from self._defrost_ended(row["asset"])
         if "evaporator_c" in metrics:
             yield from self._evaporator(row["asset"], metrics["evaporator_c"], event.time)
@@ -114,40 +117,27 @@ class RefrigerationEnergyHaccp(Solution):
             cabinet |= {"over_s": 0, "stage": 0, "open": [], "probes": {}, "tasks": []}
 
     def _air(self, asset, event):
-        cabinet, at, air = self._cabinet(asset), event.time, event["value"]
-        last = parse_time(cabinet["last"]) if cabinet["last"] else None
-        limit, product = self._limit(asset), air
-        if probe := cabinet["probes"].get(event["sensor"]):
-            if at <= parse_time(probe["at"]):
-                return
-            product = follow(probe["product"], air, (at - parse_time(probe["at"])).total_seconds(), self.config.tau_min * 60)
-        under_before = all(one["air"] <= limit for one in cabinet["probes"].values())
-        cabinet["probes"][event["sensor"]] = {"product": product, "air": air, "at": plain(at)}
-        cabinet["probes"] = {name: one for name, one in cabinet["probes"].items() if at - parse_time(one["at"]) <= LONG_GAP}
-        warmest = max(one["product"] for one in cabinet["probes"].values())
-        gap = max(at - last, timedelta(0)) if last else timedelta(0)
-        over = not (under_before and air <= limit) if gap > LONG_GAP else warmest > limit
-        cabinet["last"] = plain(max(at, last) if last else at)
-        cabinet["product_max"] = max(warmest, cabinet["product_max"]) if cabinet["product_max"] is not None else warmest
-        cabinet["gap_s"] += gap.total_seconds() if gap > SILENT else 0
-        if warmest > limit - RISE_MARGIN_K or gap > SILENT:
-            cabinet["cold_since"] = None
-        if cabinet["cold_since"] is None and warmest <= limit - RISE_MARGIN_K:
-            cabinet["cold_since"] = plain(at)
-        yield from self._heard(asset, cabinet)
-        if over and gap:
-            cabinet["over_s"] += gap.total_seconds()
-            cabinet["today_over_s"] += gap.total_seconds()
-            self.kpi.add("excursion_minutes", gap.total_seconds() / 60)
-            yield from self._time_is_up(asset, cabinet, warmest)
-        yield from self._set_back(asset, cabinet)
-        yield from self._frosted(asset, cabinet)
-
-    def _heard(self, asset, cabinet):
-        self.timers.set("silent", asset, max(parse_time(cabinet["last"]) + SILENT, self.now))
+        cabinet, limit = self._cabinet(asset), self._limit(asset)
+        found = expose(cabinet, event["sensor"], event["value"], event.time.timestamp(), limit, self.config.tau_min * 60)
+        if found is None:
+            return
+        cabinet["product_max"] = max(found.warmest_c, found.warmest_c if cabinet["product_max"] is None else cabinet["product_max"])
+        silent = timedelta(seconds=found.gap_s) > SILENT
+        cabinet["gap_s"] += found.gap_s if silent else 0
+        cold = found.warmest_c <= limit - RISE_MARGIN_K
+        if not cold or silent or cabinet["cold_since"] is None:
+            cabinet["cold_since"] = plain(event.time) if cold else None
+        self.timers.set("silent", asset, max(datetime.fromtimestamp(cabinet["last"], UTC) + SILENT, self.now))
         if cabinet["silent"]:
             cabinet["silent"] = False
             yield self._alert(asset, "sensor_silent", "high", "cleared", self.say("reading again", "恢复读数"))
+        if found.over_s:
+            cabinet["over_s"] += found.over_s
+            cabinet["today_over_s"] += found.over_s
+            self.kpi.add("excursion_minutes", found.over_s / 60)
+            yield from self._time_is_up(asset, cabinet, found.warmest_c)
+        yield from self._set_back(asset, cabinet)
+        yield from self._frosted(asset, cabinet)
 
     @timer("silent")
     def silent(self, due):
@@ -278,7 +268,7 @@ class RefrigerationEnergyHaccp(Solution):
         """Of the zone's own air, else of any other room's; None without both readings from the last hour."""
         rooms = sorted((key for key in self.state if key.startswith("room|")), key=lambda key: (key != f"room|{zone}", key))
         for room in map(self.state.get, rooms):
-            fresh = self.now - parse_time(room["at"]) <= LONG_GAP
+            fresh = self.now - parse_time(room["at"]) <= ROOM_AIR_AGE
             if fresh and "temperature" in room and room.get("humidity", 0) > 0:
                 return dew_point_c(room["temperature"], room["humidity"])
         return None

@@ -80,7 +80,7 @@ class CashierExceptionAudit(Solution):
             self._note(number, event)["training"] = True
             self._strike(number)
             return
-        if any(p["method"] == "cash" and p["amount"] > 0 for p in event.get("payments", ())):
+        if any(p.get("method") == "cash" and p["amount"] > 0 for p in event.get("payments", ())):
             note = self._note(number, event) | {"cash_at": plain(event.time), "cashier": cashier, "till": event.get("till")}
             self.state[f"receipt|{number}"] = note
             yield from self._cash_void(number, note, event)
@@ -97,8 +97,9 @@ class CashierExceptionAudit(Solution):
     @on("pos.exception")
     def exception(self, event):
         amount = event.get("amount")
+        number = (event["kind"] in VOIDS and event.get("original")) or event.get("receipt")
         if event["kind"] in TYPES:
-            yield from self._exception(event, event["kind"], event.get("receipt"), None if amount is None else abs(amount))
+            yield from self._exception(event, event["kind"], number, None if amount is None else abs(amount))
 
     @on("task.done?")
     def reviewed(self, event):

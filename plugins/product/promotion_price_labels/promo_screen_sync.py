@@ -91,7 +91,7 @@ class PromoScreenSync(Solution):
 
     @timer("loop")
     def loop_over(self, due):
-        return self._refresh([due.key])
+        return self._refresh()
 
     @on("inventory.snapshot")
     def counted(self, event):
@@ -203,7 +203,7 @@ class PromoScreenSync(Solution):
             )
         screen["low"] = low
 
-    def _refresh(self, due=()):
+    def _refresh(self):
         """Send each screen a new loop where its last is over, or where other offers hold from the next slot on."""
         span = self.store.hours.span(self.now)
         if span is None:

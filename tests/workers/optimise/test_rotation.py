@@ -10,7 +10,8 @@ from storeloom.workers.optimise.rotation import next_turn
     [({"a": 5, "b": 1, "c": 1}, "aabacaa"), ({"a": 5, "c": 1}, "aaacaa"), ({"a": 1, "b": 1}, "abab"), ({"b": 2, "a": 1}, "babbab")],
 )
 def test_turns_are_spread_by_weight_and_ties_go_to_the_first(weights: dict[str, int], turns: str) -> None:
-    played, counters = "", {}
+    played = ""
+    counters: dict[str, int] = {}
     for _ in turns:
         name, counters = next_turn(weights, counters)
         played += name

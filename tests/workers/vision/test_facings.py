@@ -44,7 +44,7 @@ def test_the_majority_decides_each_facing_and_each_intruder() -> None:
     frames = [read(["AB"], shelf(items)) for items in ("AB", "AX", "AXX")]
     verdict = vote(frames)
     assert verdict.matched == ((True, False),)
-    assert verdict.support == ((1.0, pytest.approx(2 / 3)),)
+    assert [list(shelf) for shelf in verdict.support] == [pytest.approx([1, 2 / 3])]
     assert verdict.intruders == ((0, "X"),)
 
 
