@@ -14,7 +14,6 @@ from storeloom.studio.draft import EXAMPLE, Draft, new_draft, open_draft
 from storeloom.studio.words import LANGUAGES, word
 
 BOX = {"error": st.error, "warning": st.warning, "info": st.info}
-MARK = {"error": "🔴", "warning": "🟠", "info": "🔵"}
 
 
 @st.cache_resource
@@ -58,11 +57,11 @@ def replace_draft(new: Draft) -> None:
     st.session_state["draft"] = new
 
 
-def show_findings(findings: Iterable[Finding], *, fixable: bool = False) -> None:
-    """Findings as boxes: what is wrong, what to do, and a button where a fix can be made by machine."""
+def show_findings(findings: Iterable[Finding], *, fixable: bool = False, placed: bool = True) -> None:
+    """Findings as boxes: where (if `placed`), what is wrong, what to do, and a button where a fix can be made by machine."""
     lang = language()
     for finding in findings:
-        place = f"`{finding.path}` " if finding.path else ""
+        place = f"`{finding.path}` " if placed and finding.path else ""
         BOX[finding.severity](f"{place}{_plain(finding.text(lang))} {_plain(finding.fix(lang))} `{finding.code}`")
         key = f"fix/{finding.code}/{finding.path}/{finding.text()}"
         if fixable and draft().takes(finding.patch) and st.button(say("apply_fix"), key=key):

@@ -74,7 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
     "store_line": {"en": "{name}, {format}, {n} devices", "zh": "{name}，{format}，{n} 台设备"},
     "no_store": {"en": "no store profile", "zh": "没有门店档案"},
     "needs": {"en": "needs about {cores} cores, {memory} MB", "zh": "约需 {cores} 核，{memory} MB 内存"},
-    "counts": {"en": "{error} errors, {warning} warnings, {info} notes", "zh": "{error} 个错误，{warning} 个警告，{info} 条提示"},
+    "counts": {"en": "Errors: {error}, warnings: {warning}, notes: {info}", "zh": "{error} 个错误，{warning} 个警告，{info} 条提示"},
     "fits": {"en": "The bundle can run.", "zh": "方案包可以运行。"},
     "solutions": {"en": "Solutions", "zh": "方案"},
     "wiring": {"en": "Wiring", "zh": "连线"},

@@ -170,9 +170,9 @@ class Engine:
         self._drain()
         self._commit_when_due()
 
-    def figures(self, day: str | None = None) -> dict[str, dict[str, float | None]]:
-        """The figures of every instance."""
-        return {name: one.figures.values(day) for name, one in self.instances.items()}
+    def figures(self) -> dict[str, dict[str, float | None]]:
+        """The figures of every instance over all its days."""
+        return {name: one.figures.values() for name, one in self.instances.items()}
 
     def _advance(self, to: datetime, *, inclusive: bool) -> None:
         limit = micros(to) + (1 if inclusive else 0)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from storeloom.core.kernel.contract import Due, Solution
@@ -42,8 +41,20 @@ class StoreView:
         self.hours = StoreHours(str(profile["zone"]), profile["hours"])
 
 
+class EnginePackage:
+    """An engine under `workers/`: what its package offers, and its modules, imported on first use."""
+
+    def __init__(self, name: str) -> None:
+        self._package = importlib.import_module(f"storeloom.workers.{name}")
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(self._package, name) or name.startswith("_"):
+            return getattr(self._package, name)
+        return importlib.import_module(f"{self._package.__name__}.{name}")
+
+
 class Workers:
-    """The engines by name, imported on first use; the vision engine is one object, so that cameras share its detector."""
+    """The engines by name; the vision engine is one object, so that cameras share its detector."""
 
     def __init__(self) -> None:
         self._vision: Any = None
@@ -54,10 +65,10 @@ class Workers:
             self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker()
         return self._vision
 
-    def __getattr__(self, name: str) -> ModuleType:
+    def __getattr__(self, name: str) -> EnginePackage:
         if name.startswith("_"):
             raise AttributeError(name)
-        return importlib.import_module(f"storeloom.workers.{name}")
+        return EnginePackage(name)
 
 
 @dataclass

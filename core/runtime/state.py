@@ -191,7 +191,9 @@ class FigureBook:
         cell = self._cell(name, {"how": how, "n": 0, "total": 0, "values": []})
         cell["n"] += 1
         cell["total"] += value
-        if how != "mean" and len(cell["values"]) < SAMPLES_A_DAY:
+        if how in ("max", "min"):
+            cell["values"] = [max(value, *cell["values"]) if how == "max" else min(value, *cell["values"])] if cell["values"] else [value]
+        elif how != "mean" and len(cell["values"]) < SAMPLES_A_DAY:
             cell["values"].append(value)
 
     def _cell(self, name: str, empty: dict[str, Any]) -> dict[str, Any]:
@@ -205,9 +207,9 @@ class FigureBook:
     def days(self) -> list[str]:
         return sorted(self._state)
 
-    def values(self, day: str | None = None) -> dict[str, float | None]:
-        """Each declared figure, over one store day or over all."""
-        days = self.days() if day is None else [day]
+    def values(self, *only: str) -> dict[str, float | None]:
+        """Each declared figure, over these store days, or over all."""
+        days = only or self.days()
         book = self._state.snapshot()
         return {name: summed([book[d][name] for d in days if name in book.get(d, {})], figure) for name, figure in self._declared.items()}
 

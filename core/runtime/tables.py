@@ -56,7 +56,7 @@ class TableSet:
         return self._index.get(name, {}).get(wanted, [])
 
     def valid(self, row: Row, at: datetime) -> bool:
-        """Whether a row's `from` and `to` hold a time; bare dates count as whole store days, `to` as the last valid day."""
+        """Whether a row's `from` and `to` (half open) hold a time; a bare date is that store day's first moment."""
         start, end = row.get("from"), row.get("to")
         return (start is None or self._after(start, at)) and (end is None or self._before(end, at))
 
@@ -66,7 +66,7 @@ class TableSet:
 
     def _before(self, bound: Any, at: datetime) -> bool:
         day = _date(bound)
-        return self.hours.store_day(at) <= day if day else at < parse_time(bound)
+        return self.hours.store_day(at) < day if day else at < parse_time(bound)
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -93,6 +93,9 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
 
 
 def _key(field: str, value: Any) -> Any:
+    """A field's value as part of a key: GTINs padded, tables and lists as their JSON."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, sort_keys=True)
     return padded(value) if field == "gtin" and isinstance(value, str) else value
 
 

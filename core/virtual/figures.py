@@ -46,12 +46,13 @@ def hours(result: TrialResult) -> list[str]:
     return list(names)
 
 
-def by_hour(events: Iterable[Event], zone: str) -> dict[str, Counter[str]]:
-    """How many events each stream brought in each hour of store time."""
-    local = ZoneInfo(zone)
+def by_hour(events: Iterable[Event], result: TrialResult) -> dict[str, Counter[str]]:
+    """How many events each stream brought in each hour of store time; what closes the trial belongs to its last hour."""
+    zone = ZoneInfo(result.zone)
+    last = result.end - timedelta(microseconds=1)
     counts: dict[str, Counter[str]] = {}
     for event in events:
-        counts.setdefault(event.stream, Counter())[hour_name(event.time.astimezone(local))] += 1
+        counts.setdefault(event.stream, Counter())[hour_name(min(event.time, last).astimezone(zone))] += 1
     return counts
 
 

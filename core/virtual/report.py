@@ -145,7 +145,7 @@ class Report:
 
     def timeline(self, ident: str, name: str) -> str:
         """The plot of an instance's outputs by hour of store time, empty where there are none; `ident` is unique on the page."""
-        counts = by_hour(self.outputs[name], self.result.zone)
+        counts = by_hour(self.outputs[name], self.result)
         if not counts:
             return ""
         order = sorted(counts, key=lambda stream: (stream != "alert.raise", not schemas.streams()[stream], -counts[stream].total()))
@@ -207,7 +207,7 @@ class Report:
             rows.append(Series(word("visitors_n", self.lang, n=f"{visitors.total():,}"), visitors))
         if not rows:
             return ""
-        return f'<section class="card"><h2>{self.word("whole")}</h2>{self._plot("whole", "whole", rows)}</section>\n'
+        return f'<section class="card"><h2>{self.word("whole")}</h2>{self._plot("whole", "trade", rows)}</section>\n'
 
     def _truth(self) -> str:
         scores = score(self.result)

@@ -33,7 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "more": ("and {n} more, {total} in all", "另有 {n} 条，共 {total} 条"),
     "none": ("It put out nothing in this trial.", "本次试运行中没有输出。"),
     "whole": ("The store's day", "门店全天情况"),
-    "receipts": ("Receipts", "小票"),
+    "trade": ("Receipts and shoppers by hour", "每小时小票与客流"),
     "receipts_n": ("Receipts ({n})", "小票（{n} 张）"),
     "visitors_n": ("Shoppers who came in ({n})", "进店顾客（{n} 人）"),
     "truth": ("Answers beside the truth", "结果与真实情况对照"),
@@ -68,7 +68,7 @@ main{max-width:1120px;margin:0 auto;padding:24px 16px 48px}
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 4px}h2{font-size:1.2rem;margin:0 0 4px}h3{font-size:1rem;margin:20px 0 6px}
 .kicker{color:var(--soft);margin:0;font-size:.9rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px;margin:16px 0}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:16px 0 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:16px 0 0}
 .facts div{border-left:3px solid var(--bar);padding-left:10px}
 .facts dt{color:var(--soft);font-size:.85rem}.facts dd{margin:0;font-weight:600}
 .scroll{overflow-x:auto}
@@ -84,6 +84,7 @@ svg{width:100%;height:auto;display:block;max-width:640px}
 .mark{color:var(--mark);font-weight:600}.soft{color:var(--soft)}.good{color:var(--good)}
 .when{white-space:nowrap}
 @media (max-width:720px){
+ .facts{grid-template-columns:1fr 1fr}
  main{padding:16px 10px 32px}.card{padding:14px}.two{grid-template-columns:minmax(0,1fr)}
  .stack thead{display:none}.stack tr{display:block;padding:10px 0;border-bottom:1px solid var(--line)}
  .stack tr:last-child{border-bottom:0}.stack td{display:block;border:0;padding:2px 0;text-align:left}

@@ -70,6 +70,15 @@ def _midnight(day: date) -> str:
 def make_coupons() -> list[Row]:
     return [
         {
+            "template": "come_back",
+            "name": "购物车放回立减2元",
+            "kind": "amount",
+            "value": 200,
+            "valid_days": 1,
+            "stack": True,
+            "funded_by": "store",
+        },
+        {
             "template": "welcome-10",
             "name": "新人满50减10",
             "kind": "amount",

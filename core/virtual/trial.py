@@ -115,7 +115,8 @@ class Trial:
         self.consumed = frozenset(stream for one in self.engine.instances.values() for stream in one.streams)
 
     def _took(self, event: Event) -> None:
-        self.result.outputs.append(event)
+        if event.time >= self.result.start:
+            self.result.outputs.append(event)
         if self._answer is not None and schemas.streams()[event.stream]:
             for fact in self._answer(event.stream, event.data, event.time):
                 if fact.stream in self.consumed:
@@ -136,7 +137,8 @@ class Trial:
         for number, fact in enumerate(self._merged(iter(facts), until)):
             if number % 500 == 0 and progress:
                 progress(fact.received)
-            self.result.facts[fact.stream] += 1
+            if fact.received >= self.result.start:
+                self.result.facts[fact.stream] += 1
             self._quarters[fact.stream, int(fact.received.timestamp()) // QUARTER_S] += 1
             if fact.stream in self.consumed:
                 self.engine.feed(fact, number)
@@ -169,11 +171,14 @@ class Trial:
 
     def _sum_up(self) -> None:
         made: dict[str, Counter[str]] = {name: Counter() for name in self.engine.instances}
+        first = self.engine.store.hours.store_day(self.result.start).isoformat()
         for event in self.result.outputs:
             made[event.source][event.stream] += 1
         for name, one in self.engine.instances.items():
-            days = {day: one.figures.values(day) for day in one.figures.days()}
-            self.result.solutions[name] = SolutionResult(one.plan.solution, one.handled, made[name], one.figures.values(), days)
+            shown = [day for day in one.figures.days() if day >= first]
+            by_day = {day: one.figures.values(day) for day in shown}
+            whole = one.figures.values(*shown) if shown else one.figures.values("")
+            self.result.solutions[name] = SolutionResult(one.plan.solution, one.handled, made[name], whole, by_day)
         for (stream, quarter), count in sorted(self._quarters.items()):
             local = self.engine.store.hours.local(datetime.fromtimestamp(quarter * QUARTER_S, UTC))
             self.result.facts_by_hour.setdefault(stream, Counter())[hour_name(local)] += count

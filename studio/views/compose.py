@@ -18,7 +18,7 @@ from storeloom.core.kernel.lock import pack
 from storeloom.core.kernel.overlay import Row
 from storeloom.core.kernel.registry import Entry
 from storeloom.core.virtual.formats import NAMES
-from storeloom.studio.common import MARK, draft, faults_shown, heading_of, language, registry, replace_draft, say, show_findings, title_of
+from storeloom.studio.common import BOX, draft, faults_shown, heading_of, language, registry, replace_draft, say, show_findings, title_of
 from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
 from storeloom.studio.forms import config_form
 from storeloom.studio.graph import MANY, gathered, wiring_dot
@@ -67,7 +67,7 @@ def _head(composition: Composition) -> None:
         line = say("store_line", name=store.get("name", store.get("store")), format=say(store_format), n=len(store.get("devices", {})))
     total, _ = needed(composition.instances)
     st.caption(f"{line} · {say('needs', cores=f'{total.cores:.2f}', memory=f'{total.memory_mb:.0f}')} · `{bundle.path.name}`")
-    counts = {severity: sum(f.severity == severity for f in composition.findings) for severity in MARK}
+    counts = {severity: sum(f.severity == severity for f in composition.findings) for severity in BOX}
     (st.error if counts["error"] else st.success)(f"{'' if counts['error'] else say('fits') + ' '}{say('counts', **counts)}")
     general = [finding for finding in composition.findings if not finding.path.startswith("solutions.")]
     if general:
@@ -105,19 +105,22 @@ def _solutions(composition: Composition) -> None:
 
 
 def _choose(present: Mapping[str, Entry | None], composition: Composition) -> str | None:
-    def label(name: str) -> str:
-        mark = worst([f for f in _about(name, composition) if f.severity != "info"])
-        return f"{MARK[mark]} {_title(name, present[name])}" if mark else _title(name, present[name])
-
     if not present:
         return None
-    labels = {name: label(name) for name in present}
+    labels = {name: _title(name, entry) for name, entry in present.items()}
     names = list(labels)
     last = st.session_state.get("chosen")
     index = names.index(last) if last in names else 0
-    chosen: str = st.radio(say("selected"), names, index=index, format_func=labels.__getitem__, key=f"chosen/{draft().edition}")
+    marks = [_mark(worst(_about(name, composition))) for name in names]
+    key = f"chosen/{draft().edition}"
+    chosen: str = st.radio(say("selected"), names, index=index, format_func=labels.__getitem__, captions=marks, key=key)
     st.session_state["chosen"] = chosen
     return chosen
+
+
+def _mark(severity: str | None) -> str:
+    colour = {"error": "red", "warning": "orange"}.get(severity or "")
+    return f":{colour}[{say(severity or '')}]" if colour else ""
 
 
 def _add(present: Mapping[str, Entry | None]) -> None:
@@ -160,7 +163,7 @@ def _form(name: str, entry: Entry, composition: Composition, by_key: Mapping[str
             rows.setdefault(str(row.path[3]), []).append(row)
 
     def below(key: str) -> None:
-        show_findings(by_key.get(key, ()), fixable=True)
+        show_findings(by_key.get(key, ()), fixable=True, placed=False)
         said = [row for row in rows.get(key, ()) if row.origin.layer != "default"]
         if said:
             before = [schemas.show(value) for _, value in said[0].overridden[-1:]]

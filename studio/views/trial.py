@@ -16,6 +16,7 @@ from storeloom.core.kernel.plan import Plan
 from storeloom.core.virtual.figures import figure_text, store_time
 from storeloom.core.virtual.plots import COLOURS
 from storeloom.core.virtual.report import Report, opened
+from storeloom.core.virtual.report_words import word
 from storeloom.core.virtual.score import score
 from storeloom.core.virtual.trial import SolutionResult, TrialResult, try_virtual
 from storeloom.studio.common import draft, faults_shown, heading_of, language, registry, say, show_findings, title_of
@@ -150,7 +151,7 @@ def _alerts(result: TrialResult) -> None:
                 say("selected"): title_of(entry),
                 say("kind"): title_of(kinds[event["kind"]]) if event["kind"] in kinds else event["kind"],
                 say("text"): event["text"],
-                say("severity"): event["severity"],
+                say("severity"): word(event["severity"], language()),
             }
         )
     st.dataframe(rows, hide_index=True)

@@ -193,7 +193,7 @@ def test_a_table_is_seen_as_it_stands_at_the_time(toys, bundle):
     plan = compose(bundle("[solutions.looker]\n"), registry).require()
     outs = []
     rows = [
-        {"asset": "a1", "kind": "chiller", "name": "old", "to": "2026-03-02"},
+        {"asset": "a1", "kind": "chiller", "name": "old", "to": "2026-03-03"},
         {"asset": "a1", "kind": "chiller", "name": "new", "from": "2026-03-03"},
     ]
     engine = Engine(plan, registry, StoreLog(), {"assets": rows}, T0, on_output=lambda e: outs.append(e.data["text"]))

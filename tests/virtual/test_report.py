@@ -13,8 +13,8 @@ import pytest
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.events import Event
-from storeloom.core.kernel.registry import Catalogue, Entry, Package, Registry, read_catalogue
-from storeloom.core.virtual.figures import figure_text, hours
+from storeloom.core.kernel.registry import ROOT, Catalogue, Entry, Package, Registry, read_catalogue
+from storeloom.core.virtual.figures import by_hour, figure_text, hours
 from storeloom.core.virtual.report import write_report
 from storeloom.core.virtual.report_words import WORDS
 from storeloom.core.virtual.solo import with_providers
@@ -163,6 +163,18 @@ def test_hours_follow_the_stores_clock_through_a_change_of_it() -> None:
     begin, end = datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)  # Berlin loses 02:00
     names = hours(TrialResult("t", begin, end, zone="Europe/Berlin"))
     assert len(names) == 23 and names[1:3] == ["2026-03-29T01", "2026-03-29T03"]
+
+
+def test_what_closes_the_trial_belongs_to_its_last_hour() -> None:
+    result = trial(alerts=0)
+    result.outputs = [Event("score.report", result.end, {}, source="cold"), Event("score.report", START, {}, source="cold")]
+    assert by_hour(result.outputs, result) == {"score.report": Counter({"2026-03-02T23": 1, "2026-03-02T00": 1})}
+
+
+def test_every_word_of_the_report_is_used() -> None:
+    sources = "".join((ROOT / "core" / "virtual" / name).read_text(encoding="utf-8") for name in ("report.py", "score.py"))
+    by_stream_or_severity = {"alert.raise", "task.create", "message.send", "high", "critical", "warn", "info"}
+    assert {key for key in WORDS if not re.search(rf"[\"']{key}[\"']", sources)} <= by_stream_or_severity
 
 
 def test_a_trial_counts_facts_by_hour_of_store_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -23,14 +23,15 @@ def pairs(trial: TrialResult) -> list[tuple[str, float, float]]:
     return [(one.name["en"], one.answer, one.truth) for one in score(trial)]
 
 
-def count(inward: int, **more: Any) -> dict[str, Any]:
-    return {"line": "door", "class": "person", "in": inward, "out": 0, **more}
+def traffic(begin: str, groups: int) -> dict[str, Any]:
+    return {"scheme": "traffic", "from": begin, "parts": [{"name": "customers_in", "value": 99}, {"name": "groups", "value": groups}]}
 
 
-def test_entries_are_compared_with_arrivals_and_passers_are_none() -> None:
+def test_parties_are_compared_with_arrivals_and_a_corrected_hour_counts_once() -> None:
     truth = {"arrivals": {"2026-03-02T10": 7, "2026-03-02T11": 5}}
-    trial = result(truth, ("vision.count", 11, count(6)), ("vision.count", 12, count(4)), ("vision.count", 12, count(90, passers=90)))
-    assert pairs(trial) == [("Shoppers counted in", 10, 12)]
+    first, again, second = (traffic(f"2026-03-02T0{hour}:00:00Z", groups) for hour, groups in ((2, 5), (2, 6), (3, 4)))
+    trial = result(truth, *(("score.report", 12, report) for report in (first, again, second)))
+    assert pairs(trial) == [("Parties of shoppers counted in", 10, 12)]
 
 
 def alert(kind: str, **more: Any) -> dict[str, Any]:
@@ -98,4 +99,4 @@ def test_the_last_forecast_issued_before_the_day_counts() -> None:
 
 
 def test_real_input_has_no_truth_to_be_judged_by() -> None:
-    assert score(result({}, ("vision.count", 11, count(6)))) == []
+    assert score(result({}, ("score.report", 11, traffic("2026-03-02T02:00:00Z", 6)))) == []

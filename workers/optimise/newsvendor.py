@@ -84,18 +84,27 @@ def packs(need: float, pack: float) -> int:
     return max(0, math.floor(need / pack + 0.5 + TINY))
 
 
-def usable(batches: Sequence[Batch], days: Sequence[tuple[date, float]], delivery: date, fresh_pick: float) -> float:
+def usable(
+    batches: Sequence[Batch],
+    days: Sequence[tuple[date, float]],
+    delivery: date,
+    fresh_pick: float,
+    arrivals: Sequence[tuple[date, Batch]] = (),
+) -> float:
     """What is left and good on the delivery day.
 
     `days`: demand still to come on each day before it. On each day batches past their date leave, then `fresh_pick` of the demand takes
     the freshest batch and the rest the oldest, going on to the next when one is empty. Batches without a date are the freshest.
+    `arrivals`: batches that come in before the delivery day, with their days.
     """
-    left = sorted(({"expiry": batch.get("expiry"), "qty": max(0.0, batch["qty"])} for batch in batches), key=_age)
+    waiting = [(day, _copy(batch)) for day, batch in arrivals]
+    left = sorted(map(_copy, batches), key=_age)
     for day, demand in days:
-        left = _good(left, day)
+        left = _good(sorted([*left, *(batch for due, batch in waiting if due <= day)], key=_age), day)
+        waiting = [(due, batch) for due, batch in waiting if due > day]
         _take(left[::-1], demand * fresh_pick)
         _take(left, demand * (1 - fresh_pick))
-    return float(sum(batch["qty"] for batch in _good(left, delivery)))
+    return float(sum(batch["qty"] for batch in _good([*left, *(batch for _, batch in waiting)], delivery)))
 
 
 def remove(batches: list[Batch], qty: float, lot: str | None = None) -> None:
@@ -104,6 +113,10 @@ def remove(batches: list[Batch], qty: float, lot: str | None = None) -> None:
     rest = _take(own, qty)
     _take(sorted(batches, key=_age), rest)
     batches[:] = [batch for batch in batches if batch["qty"] > TINY]
+
+
+def _copy(batch: Batch) -> Batch:
+    return {"expiry": batch.get("expiry"), "qty": max(0.0, batch["qty"])}
 
 
 def _age(batch: Batch) -> tuple[bool, str]:

@@ -92,8 +92,8 @@ def on_hand(book: Book) -> float | None:
     return sum(place["on_hand"] for place in book["places"].values()) if book["places"] else None
 
 
-def coming(book: Book, now: datetime, overdue_days: float, until: datetime | None = None) -> float:
-    """Units on their way, arriving by `until` where given, without what is late by `overdue_days` or more.
+def coming(book: Book, now: datetime, overdue_days: float) -> float:
+    """Units on their way, without what is late by `overdue_days` or more.
 
     The snapshot's `in_transit` counts where no order and no announcement is known. Entries long overdue are dropped.
     """
@@ -101,9 +101,11 @@ def coming(book: Book, now: datetime, overdue_days: float, until: datetime | Non
         del book["coming"][key]
     if not book["coming"]:
         return float(book["in_transit"])
-    total = 0.0
-    for entry in book["coming"].values():
-        eta = datetime.fromisoformat(entry["eta"])
-        if now - eta < timedelta(days=max(overdue_days, 1e-6)) and (until is None or eta <= until):
-            total += entry["qty"]
-    return total
+    return float(sum(qty for _, qty in arrivals(book, now, overdue_days)))
+
+
+def arrivals(book: Book, now: datetime, overdue_days: float) -> list[tuple[datetime, float]]:
+    """When and how much is to come of what is known by its date, without what is late by `overdue_days` or more; earliest first."""
+    patience = timedelta(days=max(overdue_days, 1e-6))
+    dated = [(datetime.fromisoformat(entry["eta"]), entry["qty"]) for entry in book["coming"].values()]
+    return sorted((eta, qty) for eta, qty in dated if now - eta < patience)

@@ -40,6 +40,11 @@ class _Promotion:
     rule: Rule | None
     start: datetime
     end: datetime
+    keys: frozenset[str]
+
+    def covers(self, key: str, categories: set[Any]) -> bool:
+        category = self.row.get("category")
+        return bool(self.keys or category) and (not self.keys or key in self.keys) and (category is None or category in categories)
 
     def holds(self, at: datetime, zone: str | None, fixture: str | None) -> bool:
         here = self.row.get("zone") in (None, zone) and self.row.get("fixture") in (None, fixture)
@@ -103,7 +108,7 @@ class ShelfPrices:
         key = item_key(gtin)
         product = self._products.get(key, {})
         categories = {product.get("category"), product.get("subcategory")} - {None}
-        return [one for one in self._promotions if _covers(one.row, key, categories)]
+        return [one for one in self._promotions if one.covers(key, categories)]
 
 
 def single_price(rule: Rule, base: int) -> int | None:
@@ -171,14 +176,8 @@ def _identity(row: Row) -> tuple[object, ...]:
 
 def _promotion(row: Row, zone: tzinfo) -> _Promotion:
     rule = promotion_rule(row, zone) if row["kind"] in PRICING_ONE_PIECE else None
-    return _Promotion(row, rule, instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST))
-
-
-def _covers(row: Row, key: str, categories: set[Any]) -> bool:
-    gtins, category = row.get("gtins"), row.get("category")
-    if not gtins and category is None:
-        return False
-    return (not gtins or key in map(item_key, gtins)) and (category is None or category in categories)
+    keys = frozenset(map(item_key, row.get("gtins") or ()))
+    return _Promotion(row, rule, instant(row.get("from"), zone, EARLIEST), instant(row.get("to"), zone, LATEST), keys)
 
 
 def _wording(promotion: _Promotion) -> str:

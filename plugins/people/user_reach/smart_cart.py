@@ -414,7 +414,7 @@ class SmartCart(Solution):
             self.kpi.share("cart_checkout_share", 0, 1)
             yield out("pos.exception", kind="void_receipt", till=cart["cart"], receipt=cart["session"], amount=cart["total"], reason=reason)
         yield self._show(cart, "closed")
-        for payment in cart["paid"]:
+        for payment in (payment for payment in cart["paid"] if payment["amount"]):
             yield self._task(cart, "cart_refund", **payment)
         self._end(cart, CLOSED)
 

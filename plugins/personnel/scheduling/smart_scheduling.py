@@ -20,7 +20,6 @@ from storeloom.core.kernel.events import parse_time, plain
 
 MEMORY_DAYS = 35
 LONG_SHIFT_MIN = 360
-CURFEW = "22:00"
 CHANGE_COST, WEEKEND_COST = 300, 200
 Template = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 
@@ -94,7 +93,7 @@ class SmartScheduling(Solution):
     @on("shift.fixed?")
     def fixed(self, event):
         row = {key: event.get(key) for key in ("staff", "start", "end", "role")}
-        known = self.duties().get(event["shift"])
+        known = self._duties().get(event["shift"])
         if event.get("withdrawn") and known and known["state"] == "published":
             self.state[f"absent:{event['shift']}"] = row
             yield from self._drop(row["staff"], parse_time(row["start"]), parse_time(row["end"]), told=True)
@@ -106,7 +105,7 @@ class SmartScheduling(Solution):
         today = self.store.hours.store_day(due.time)
         self._forget(today)
         settled = self.state.setdefault("published", {})
-        drafted = {day: slots for plan in self._plans() for day, slots in plan["needs"].items()}
+        drafted = {day: slots for plan in self._kept("plan:").values() for day, slots in plan["needs"].items()}
         days = []
         for ahead in range(1, self.config.publish_days + 1):
             day = (today + timedelta(days=ahead)).isoformat()
@@ -129,16 +128,13 @@ class SmartScheduling(Solution):
         else:
             locks = values.get("locked") or values.get("locked_cells") or []
             kept = {lock for lock in locks if isinstance(lock, str)}
-            forced = [row for key, row in self.duties().items() if key in kept and row["state"] == "draft"]
+            forced = [row for key, row in self._duties().items() if key in kept and row["state"] == "draft"]
             forced += [lock for lock in locks if isinstance(lock, dict)]
             yield from self._plan(list(plan["needs"]), forced, plan["version"] + 1, repair=plan["repair"])
 
-    def duties(self):
+    def _duties(self):
         """All duties known, by shift id."""
         return {key: row for day in self.state if day.startswith("duty:") for key, row in self.state[day].items()}
-
-    def _plans(self):
-        return [self.state[key] for key in self.state if key.startswith("plan:")]
 
     def _keep(self, key, row):
         day = self.store.hours.store_day(parse_time(row["start"])).isoformat()
@@ -169,8 +165,8 @@ class SmartScheduling(Solution):
     def _plan(self, days, locks, version, *, repair=False):
         """Solve these days and bring the draft before the manager; `repair` fills gaps of a published roster."""
         self._clear_drafts(days)
-        planner = _Planner(self, days)
-        roster = planner.engine.solve(planner.problem(locks, CHANGE_COST if repair else 0), self.config.time_limit)
+        problem = self._book(CHANGE_COST if repair else 0).problem([date.fromisoformat(day) for day in days], locks)
+        roster = self._solve(problem)
         task = f"roster-{days[0]}-{plain(self.now)[:16]}-v{version}"
         ids = []
         for duty in roster.duties:
@@ -180,8 +176,8 @@ class SmartScheduling(Solution):
             ids.append(key)
             yield out("shift.propose", shift=key, staff=duty.person, role=duty.role, start=start, end=end, kind="draft",
                       breaks=self._breaks(duty.shift.start, duty.shift.end), reason=roster.status)  # fmt: skip
-        self.state[f"plan:{task}"] = {"needs": {day: self.state.get(f"need:{day}", {}) for day in days}, "shifts": ids, "version": version,
-                                      "repair": repair}  # fmt: skip
+        needs = {day: dict(self.state.get(f"need:{day}", {})) for day in days}
+        self.state[f"plan:{task}"] = {"needs": needs, "shifts": ids, "version": version, "repair": repair}
         cost = self._account(days)
         slots = [{"role": slot.role, "from": plain(slot.start), "to": plain(slot.end), "need": slot.need, "staff": slot.staff,
                   "under_h": slot.under_h, "over_h": slot.over_h} for slot in roster.slots]  # fmt: skip
@@ -207,12 +203,12 @@ class SmartScheduling(Solution):
                    labels={"status": roster.status}, notes=notes or None)  # fmt: skip
 
     def _publish(self, plan):
-        duties = self.duties()
+        duties = self._duties()
         self.state.setdefault("published", {}).update(dict.fromkeys(plan["needs"], True))
         by_person = defaultdict(list)
         for key in plan["shifts"]:
             row = duties.get(key)
-            if row is None or row["state"] != "draft":
+            if row is None or row["state"] != "draft" or row["day"] not in plan["needs"]:
                 continue
             row.update(state="published", version=row["version"] + 1)
             by_person[row["staff"]].append(row)
@@ -231,18 +227,23 @@ class SmartScheduling(Solution):
                    withdrawn=withdrawn)  # fmt: skip
 
     def _drop(self, staff, start, end, *, told=False):
-        """Take an absent person out of published shifts and plan these days' gaps anew, all other cells as they are."""
-        days = set()
-        for key, row in self.duties().items():
-            overlaps = parse_time(row["start"]) < end and parse_time(row["end"]) > start
-            if row["staff"] == staff and row["state"] == "published" and overlaps and parse_time(row["end"]) > self.now:
+        """Take an absent person out of published shifts and plan their gaps anew, other cells as they are; drafts wait for the night."""
+        published, drafted = set(), set()
+        for key, row in self._duties().items():
+            overlaps = parse_time(row["start"]) < end and parse_time(row["end"]) > max(start, self.now)
+            if row["staff"] != staff or not overlaps:
+                continue
+            if row["state"] == "draft":
+                drafted.add(row["day"])
+            elif row["state"] == "published":
                 row.update(state="withdrawn", version=row["version"] + 1)
-                days.add(row["day"])
+                published.add(row["day"])
                 self.kpi.add("roster_changes")
                 if not told:
                     yield self._fixed_out(key, row, withdrawn=True)
-        if days:
-            yield from self._plan(sorted(days), [], 1, repair=True)
+        self._clear_drafts(sorted(drafted - published))
+        if published:
+            yield from self._plan(sorted(published), [], 1, repair=True)
 
     def _breaks(self, start, end):
         """The unpaid break, in the middle of a shift of six hours or more."""
@@ -254,122 +255,48 @@ class SmartScheduling(Solution):
 
     def _account(self, days):
         """Bring the figures of these days up to their duties; the wages of the days in minor units."""
-        planner = _Planner(self, days)
-        total = 0.0
-        for day in days:
-            fresh, old = planner.figures(day), self.state.get(f"account:{day}", [0.0] * 5)
-            self.state[f"account:{day}"] = fresh
-            need, covered, wage, wishes, kept = (new - before for new, before in zip(fresh, old, strict=True))
+        book, total = self._book(), 0.0
+        for day in map(date.fromisoformat, days):
+            figures = book.figures(day)
+            fresh = [figures.need_h, figures.covered_h, figures.wages, figures.wishes, figures.kept]
+            need, covered, wage, wishes, kept = self._change(f"account:{day}", fresh)
             self.kpi.share("coverage", covered, need)
             self.kpi.add("wage_cost", wage)
             self.kpi.share("wishes_kept", kept, wishes)
-            total += fresh[2]
-        for monday in sorted({date.fromisoformat(day) - timedelta(days=date.fromisoformat(day).weekday()) for day in days}):
-            minutes, premium = planner.overtime(monday)
-            old = self.state.get(f"overtime:{monday}", [0, 0.0])
-            self.state[f"overtime:{monday}"] = [minutes, premium]
-            self.kpi.add("overtime", (minutes - old[0]) / 60)
-            self.kpi.add("wage_cost", premium - old[1])
-            total += premium
+            total += figures.wages
+        for monday in sorted({day - timedelta(days=day.weekday()) for day in map(date.fromisoformat, days)}):
+            minutes, extra = self._change(f"overtime:{monday}", list(book.overtime(monday)))
+            self.kpi.add("overtime", minutes / 60)
+            self.kpi.add("wage_cost", extra)
+            total += self.state[f"overtime:{monday}"][1]
         return total
 
+    def _change(self, key, fresh):
+        """Keep these values; by how much they changed."""
+        old = self.state.get(key) or [0] * len(fresh)
+        self.state[key] = fresh
+        return [new - before for new, before in zip(fresh, old, strict=True)]
 
-class _Planner:
-    """Makes the engine's problem out of the tables, the needs and the duties known."""
+    def _solve(self, problem):
+        from storeloom.workers.optimise import shifts
 
-    def __init__(self, solution, days):
-        from storeloom.workers.optimise import eligibility, roster_pay, shifts
+        return shifts.solve(problem, self.config.time_limit)
 
-        self.engine, self.pay_rules, self.eligible = shifts, roster_pay, eligibility
-        self.config, self.hours, self.state = solution.config, solution.store.hours, solution.state
-        self.days = [date.fromisoformat(day) for day in days]
-        self.staff = {row["staff"]: row for row in solution.tables.staff.rows()}
-        self.pay = {who: row.get("hourly_pay", 0) for who, row in self.staff.items()}
-        self.skills = eligibility.Skills(solution.tables.skills.rows())
-        rows = [row for row in solution.duties().values() if row["state"] != "withdrawn"]
-        self.standing = [self._duty(row) for row in rows]
-        self.planned = [duty for duty, row in zip(self.standing, rows, strict=True) if row["state"] in ("draft", "published")]
-        self.absences = [self.state[key] for key in self.state if key.startswith("absent:")]
+    def _book(self, change_cost=0):
+        """All that is known of the roster now."""
+        from storeloom.workers.optimise.roster_book import RosterBook, Terms
+        from storeloom.workers.optimise.shifts import Rules
 
-    def problem(self, locks, change_cost):
-        config, engine = self.config, self.engine
-        needs = [need for day in self.days for need in self.needs(day)]
-        roles = sorted({need.role for need in needs if need.heads > 0})
-        shifts = [self._shift(day, template) for day in self.days for template in config.templates]
-        forbidden = {(lock["staff"], lock.get("date")) for lock in locks if lock.get("off")}
-        locked = [self._duty(lock) for lock in locks if lock.get("start") and not lock.get("off") and lock.get("staff") in self.staff]
-        candidates = [
-            engine.Duty(who, role, shift)
-            for shift in shifts
-            for who in sorted(self.staff)
-            if (who, shift.day.isoformat()) not in forbidden and self._available(who, shift)
-            for role in roles
-            if self.skills.may_work(self.staff[who], role, shift.day)
-        ]
-        rules = engine.Rules(round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost,
-                             config.over_cost, config.wish_cost, WEEKEND_COST, change_cost)  # fmt: skip
-        people = {who: self._person(who) for who in sorted({duty.person for duty in [*candidates, *locked]})}
-        return engine.Problem(people, needs, candidates, self.standing, locked, self._wishes(self.days), rules)
+        config = self.config
+        rules = Rules(round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost, config.over_cost,
+                      config.wish_cost, WEEKEND_COST, change_cost)  # fmt: skip
+        return RosterBook(
+            self.store.hours, Terms(config.templates, config.break_minutes, round(config.max_overtime_month * 60), rules),
+            staff=self.tables.staff.rows(), skills=self.tables.skills.rows(), needs=self._kept("need:"),
+            wishes=self._kept("wish:").values(),
+            duties=[row for row in self._duties().values() if row["state"] != "withdrawn"], absences=self._kept("absent:").values(),
+            holidays=self.state.get("holidays", {}).values(),
+        )  # fmt: skip
 
-    def figures(self, day_text):
-        """Of a day: hours needed, hours covered, wages, wishes, wishes kept."""
-        day = date.fromisoformat(day_text)
-        duties = [duty for duty in self.planned if duty.shift.day == day]
-        slots = [slot for slot in self.engine.coverage(self.needs(day), duties) if slot.need]
-        need = sum(slot.need * slot.hours for slot in slots)
-        wishes = self._wishes([day])
-        own = [[duty.shift for duty in duties if duty.person == wish.person] for wish in wishes]
-        kept = sum((all if wish.off else any)(wish.kept(shift) for shift in shifts) for wish, shifts in zip(wishes, own, strict=True))
-        return [need, need - sum(slot.under_h for slot in slots), self.pay_rules.wages(duties, self.pay), len(wishes), kept]
-
-    def overtime(self, monday):
-        """Of a week: overtime minutes of all people, and what they and seventh days add to the wages."""
-        duties = [duty for duty in self.planned if duty.shift.week == monday.isocalendar()[:2]]
-        return self.pay_rules.week_overtime(duties, self.pay, round(self.config.max_week * 60))
-
-    def needs(self, day):
-        slots = self.state.get(f"need:{day}", {})
-        return [self.engine.Need(key.partition("|")[0], parse_time(key.partition("|")[2]), parse_time(to), heads)
-                for key, (to, heads) in sorted(slots.items())]  # fmt: skip
-
-    def _shift(self, day, template):
-        first, last = template.split("-")
-        start, end = self.hours.at(day, first), self.hours.at(day, last)
-        return self._between(start, end if end > start else self.hours.at(day + timedelta(days=1), last))
-
-    def _between(self, start, end):
-        length = round((end - start).total_seconds() / 60)
-        day = self.hours.store_day(start)
-        noon = self.hours.at(day, "12:00")
-        holiday = any(parse_time(a) <= noon < parse_time(b) for a, b in self.state.get("holidays", {}).values())
-        return self.engine.Shift(day, start, end, length - (self.config.break_minutes if length >= LONG_SHIFT_MIN else 0), holiday)
-
-    def _duty(self, row):
-        return self.engine.Duty(row["staff"], row.get("role") or "", self._between(parse_time(row["start"]), parse_time(row["end"])))
-
-    def _person(self, who):
-        first, own = self.days[0], [duty for duty in self.standing if duty.person == who]
-        planned = {day.isocalendar()[:2] for day in self.days}
-        month = [duty for duty in own if duty.shift.day.isoformat()[:7] == first.isoformat()[:7]]
-        weeks = {duty.shift.week for duty in month} - planned
-        normal = round(self.config.max_week * 60)
-        spent = sum(self.pay_rules.week_overtime([d for d in month if d.shift.week == week], self.pay, normal)[0] for week in weeks)
-        weekends = sum(timedelta(0) < first - duty.shift.day <= timedelta(days=28) and duty.shift.day.isoweekday() >= 6 for duty in own)
-        return self.engine.Person(who, self.pay[who], max(0, round(self.config.max_overtime_month * 60) - spent), weekends)
-
-    def _wishes(self, days):
-        rows = [self.state[key] for key in sorted(self.state) if key.startswith("wish:")]
-        return [self.engine.Wish(row["staff"], parse_time(row["start"]), parse_time(row["end"]), row["off"])
-                for row in rows if self.hours.store_day(parse_time(row["start"])) in days and row["staff"] in self.staff]  # fmt: skip
-
-    def _available(self, who, shift):
-        """Employed, of age for the hour, within the availability of that weekday, and not absent."""
-        row = self.staff[who]
-        if row.get("minor") and shift.end > self.hours.at(shift.day, CURFEW):
-            return False
-        if any(a["staff"] == who and parse_time(a["start"]) < shift.end and parse_time(a["end"]) > shift.start for a in self.absences):
-            return False
-        local = self.hours.local
-        return self.eligible.is_employed(row, shift.day) and self.eligible.is_available(
-            row.get("availability"), local(shift.start), local(shift.end)
-        )
+    def _kept(self, prefix):
+        return {key.removeprefix(prefix): self.state[key] for key in sorted(self.state) if key.startswith(prefix)}

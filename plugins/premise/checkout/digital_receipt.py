@@ -14,7 +14,7 @@ import base64
 import hashlib
 import hmac
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -71,8 +71,9 @@ class DigitalReceipt(Solution):
     def profile(self, event):
         tags = [tag.replace("_", ":") for tag in event.get("tags") or ()]
         mode = event.get("receipt") or next((tag.partition(":")[2] for tag in tags if tag in ("receipt:digital", "receipt:paper")), None)
-        channels, allowed = event.get("channels") or {}, event["consents"].get("messaging")
-        channel = next((one for one in channels if allowed is None or one in allowed), (allowed or [None])[0])
+        allowed = event["consents"].get("messaging")
+        wanted = [one for one in event.get("channels") or {} if allowed is None or one in allowed] or allowed or []
+        channel = next((one for one in wanted if one in get_args(Channel)), None)
         key = f"choice|{event['member']}"
         if event.get("left") or not (mode or channel):
             self.state.pop(key, None)

@@ -10,7 +10,9 @@ Stock is the last snapshot and the movements after it. Coming is what was ordere
 takes the place of the order it names, a receipt of either. Where neither is known, the snapshot's `in_transit` counts. Drafts that the
 store has not let go by the next run have lapsed. Beyond the catalogue's streams it reads `order.propose`: a proposal of the same id by
 somebody else is the store's edit, one of basis promotion or fresh keeps its items out until it is delivered.
-Sold in the week after an order is stock then and since moved less stock now. An item is blocked by `blocked` among its attributes; `min_order` there is its least order.
+
+Sold in the week after an order is stock then and since moved less stock now. An item is blocked by `blocked` among its attributes;
+`min_order` there is its least order.
 """
 
 from datetime import timedelta

@@ -225,7 +225,14 @@ class EslPriceSync(Solution):
         self.state["parity_low"] = low
 
     def _places(self):
-        return list({row["label"]: row for row in reversed(self.tables.planogram.rows()) if row.get("label")}.values())[::-1]
+        """Planogram rows that have a label, each label once; where the planogram names none at all, slots name their labels."""
+        rows = self.tables.planogram.rows()
+        name = "label" if any(row.get("label") for row in rows) else "slot"
+        places = {}
+        for row in rows:
+            if row.get(name):
+                places.setdefault(row[name], {**row, "label": row[name]})
+        return list(places.values())
 
     def _follow(self, keys=None):
         """Bring the labels of these products (of all, without keys) to the content wanted now."""

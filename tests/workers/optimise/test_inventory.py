@@ -124,6 +124,14 @@ def test_the_evening_takes_the_freshest_first():
     assert [batch["qty"] for batch in batches] == [10, 20]
 
 
+def test_deliveries_on_the_way_meet_the_demand_of_the_days_between():
+    days = [date(2026, 3, 2), date(2026, 3, 3)]
+    arrivals = [(days[1], {"expiry": "2026-03-04", "qty": 75})]
+    batches = [{"lot": None, "expiry": None, "qty": 14}]
+    assert usable(batches, [(days[0], 4), (days[1], 80)], date(2026, 3, 4), 0.7, arrivals) == pytest.approx(5)
+    assert usable(batches, [(days[0], 4)], date(2026, 3, 4), 0.7, arrivals) == pytest.approx(85)
+
+
 def test_waste_leaves_its_lot_else_the_oldest():
     batches = [{"lot": "b", "expiry": "2026-03-04", "qty": 20}, {"lot": "a", "expiry": "2026-03-02", "qty": 10}]
     remove(batches, 5, "b")
