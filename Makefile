@@ -32,7 +32,7 @@ $(BIN)/python:
 demo: $(VENV)/.demo
 	@mkdir -p $(OUT)
 	$(BIN)/storeloom check examples/supermarket/bundle.toml
-	$(BIN)/storeloom try examples/supermarket/bundle.toml --report $(OUT)/demo.html
+	$(BIN)/storeloom try examples/supermarket/bundle.toml --history 14 --report $(OUT)/demo.html
 	@echo "Open $(OUT)/demo.html for the plots. The studio: make studio"
 
 test: $(VENV)/.dev

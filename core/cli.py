@@ -104,6 +104,7 @@ def build_parser(lang: str) -> Parser:
     option(trial, "--days", type=int, default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
     option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
     option(trial, "--seed", type=int, default=1, en="seed of the virtual store (default 1)", words="虚拟门店种子（默认 1）")
+    option(trial, "--history", type=int, default=0, en="days of records before them", words="此前的历史天数")
     option(trial, "--scale", type=float, default=1.0, en="shoppers against the format's usual number", words="客流相对倍数")
     option(
         trial,

@@ -65,10 +65,18 @@ def _run(arguments: argparse.Namespace, composition: Composition, plan: Plan, re
             return try_real(plan, registry, facts, given, name=name, source=source, progress=progress)
     start = _day(arguments.start)
     hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
-    span = hours.midnight(start), hours.midnight(start + timedelta(days=arguments.days))
+    span = hours.midnight(start - timedelta(days=arguments.history)), hours.midnight(start + timedelta(days=arguments.days))
     with progress_bar(span, arguments) as progress:
         return try_virtual(
-            plan, registry, start=start, days=arguments.days, seed=arguments.seed, scale=arguments.scale, name=name, progress=progress
+            plan,
+            registry,
+            start=start,
+            days=arguments.days,
+            seed=arguments.seed,
+            scale=arguments.scale,
+            history=arguments.history,
+            name=name,
+            progress=progress,
         )
 
 

@@ -234,7 +234,7 @@ def summed(cells: list[dict[str, Any]], figure: Kpi) -> float | None:
 def _sampled(cells: list[dict[str, Any]]) -> float | None:
     how = cells[0]["how"]
     if how == "mean":
-        return float(sum(cell["total"] for cell in cells)) / sum(cell["n"] for cell in cells)
+        return float(sum(cell["total"] for cell in cells) / sum(cell["n"] for cell in cells))
     values = sorted(value for cell in cells for value in cell["values"])
     if how == "median":
         return float(statistics.median(values))

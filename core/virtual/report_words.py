@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "whole": ("The store's day", "门店全天情况"),
     "trade": ("Receipts and shoppers by hour", "每小时小票与客流"),
     "receipts_n": ("Receipts ({n})", "小票（{n} 张）"),
-    "visitors_n": ("Shoppers who came in ({n})", "进店顾客（{n} 人）"),
+    "visitors_n": ("Parties of shoppers who came in ({n})", "进店客群（{n} 批）"),
     "truth": ("Answers beside the truth", "结果与真实情况对照"),
     "truth_note": (
         "The virtual store knows what really happened; the solutions do not. What they said is set beside it.",

@@ -217,7 +217,9 @@ class TillEvents:
             seq += 1
             self.world.tell(start + ring * 0.8, "pos.scan", source, {**base, "seq": seq, "kind": "void", "gtin": voided.gtin})
         total = sum(line["amount"] for line in lines)
-        self.world.tell(start + ring, "pos.scan", source, {**base, "seq": seq + 1, "kind": "total", "price": total})
+        asked: Row = {"kind": "total", "price": total, "version": 1, "basket": [undiscounted(line) for line in lines]}
+        asked |= {"member": shopper.member} if shopper.member else {}
+        self.world.tell(start + ring, "pos.scan", source, {**base, "seq": seq + 1, **asked})
         self.world.tell(end - 1, "pos.scan", source, {**base, "seq": seq + 2, "kind": "end"})
         if till.startswith("sco-"):
             self._self_service(till, receipt, shopper, total, (start, start + ring, end))
@@ -279,3 +281,9 @@ def raw_code(line: Row) -> str:
     if "weight_g" not in line:
         return str(line["gtin"])
     return gtin13(f"{str(line['gtin'])[:7]}{min(int(line['weight_g']), 99999):05d}")
+
+
+def undiscounted(line: Row) -> Row:
+    """A receipt's line as the till asks a price for it: before any discount."""
+    asked = {key: value for key, value in line.items() if key not in ("discount", "promo", "amount")}
+    return asked | {"amount": line["amount"] + line.get("discount", 0)}

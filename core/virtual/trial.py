@@ -22,6 +22,7 @@ from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
+RECORDS = frozenset({"pos.sale", "inventory.snapshot", "inventory.movement", "shipment.notice", "calendar.event", "weather.forecast"})
 QUARTER_S = 900  # every zone's hours begin on a quarter of a UTC hour
 Progress = Callable[[datetime], None]
 Tables = Mapping[str, Iterable[Mapping[str, Any]]]
@@ -193,16 +194,24 @@ def try_virtual(
     days: int = 1,
     seed: int = 1,
     scale: float = 1.0,
+    history: int = 0,
     name: str = "",
     progress: Progress | None = None,
 ) -> TrialResult:
-    """Try a plan on the virtual store for whole store days."""
+    """Try a plan on the virtual store for whole store days.
+
+    For `history` days before them it is given what a store has records of (`RECORDS`), so that what learns from the past has one;
+    these days count for nothing in the result.
+    """
     store = VirtualStore(plan.store, seed=seed, scale=scale)
     hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
-    begin, end = hours.midnight(start), hours.midnight(start + timedelta(days=days))
-    trial = Trial(plan, registry, store.tables, begin, name=name)
+    first = start - timedelta(days=history)
+    trial = Trial(plan, registry, store.tables, hours.midnight(first), name=name)
+    trial.result.start = hours.midnight(start)
+    past = store.run(first, history, trial.consumed & RECORDS)
     facts = store.run(start, days, trial.consumed)
-    result = trial.run(facts, end, answer=store.command, progress=progress)
+    end = hours.midnight(start + timedelta(days=days))
+    result = trial.run(itertools.chain(past, facts), end, answer=store.command, progress=progress)
     result.truth = store.truth.as_dict()
     return result
 

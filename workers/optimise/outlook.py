@@ -24,12 +24,13 @@ def enter_forecast(book: Book, data: Mapping[str, Any], days: Sequence[str], tod
     """
     sd = spread(data.get("p10"), data.get("p90"), data["mean"]) / sqrt(len(days))
     points = dict(data.get("quantiles") or {}) | {share: data[name] for name, share in POINTS.items() if name in data}
+    basis, issued = data.get("basis", "base"), data.get("issued", data["from"])
     for day in days:
         bases = book.setdefault(day, {})
-        known = bases.get(data["basis"])
-        if known is None or datetime.fromisoformat(known["issued"]) <= datetime.fromisoformat(data["issued"]):
+        known = bases.get(basis)
+        if known is None or datetime.fromisoformat(known["issued"]) <= datetime.fromisoformat(issued):
             kept = points if len(days) == 1 else {}
-            bases[data["basis"]] = {"mean": data["mean"] / len(days), "sd": sd, "points": kept, "issued": data["issued"]}
+            bases[basis] = {"mean": data["mean"] / len(days), "sd": sd, "points": kept, "issued": issued}
     for day in [day for day in book if day < today]:
         del book[day]
 

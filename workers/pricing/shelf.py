@@ -198,3 +198,8 @@ def offer_price(row: Row, base: int | None, zone: tzinfo) -> int | None:
 def holds(row: Row, at: datetime, zone: tzinfo) -> bool:
     """Whether a row's validity, half open, holds an instant."""
     return instant(row.get("from"), zone, EARLIEST) <= at < instant(row.get("to"), zone, LATEST)
+
+
+def overlaps(row: Row, start: datetime, end: datetime, zone: tzinfo) -> bool:
+    """Whether a row's validity shares an instant with [start, end]."""
+    return instant(row.get("from"), zone, EARLIEST) <= end and start < instant(row.get("to"), zone, LATEST)

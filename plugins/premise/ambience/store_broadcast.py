@@ -1,5 +1,5 @@
-"""Background music and announcements: music that fits the hour and the crowd at a volume that follows the noise, and announcements that come
-in order of importance and never too often.
+"""Background music and announcements: music that fits the hour and the crowd at a volume that follows the noise, and announcements that
+come in order of importance and never too often.
 
 Voice is laid over the music, which the speakers duck; an evacuation silences all else and goes to every zone. Music plays in the zones that
 customers use. An audio.play of kind music without asset only changes the volume. Noise counts in the two seconds after a track, from the
@@ -19,6 +19,7 @@ from storeloom.core.kernel.events import draw, parse_time, plain
 RANKS = {"evacuation": 7, "safety": 6, "lost_person": 5, "staff": 4, "closing": 3, "promotion": 2}
 WHEN_CLOSED = RANKS["safety"]
 NO_MUSIC = ("backroom", "restricted", "kitchen", "parking", "grid", "level")
+DayPart = Literal["morning", "noon", "afternoon", "evening", "all"]
 PARTS = (("11:00", "morning"), ("14:00", "noon"), ("17:00", "afternoon"), ("24:00", "evening"))
 UNHEARD, PAUSE, STALE = timedelta(seconds=30), timedelta(seconds=2), timedelta(minutes=20)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -51,7 +52,7 @@ class StoreBroadcast(Solution):
     }
 
     class Config(SolutionConfig):
-        playlists: dict[Literal["morning", "noon", "afternoon", "evening", "all"], list[Track]] = setting({}, "Music by day part", "分时段歌单",
+        playlists: dict[DayPart, list[Track]] = setting({}, "Music by day part", "分时段歌单",
             help_en="Empty plays the licensed default list.", help_zh="留空则播放默认授权歌单。")  # fmt: skip
         snr_db: float = setting(6, "Music over noise", "音乐高出噪声", unit="dB", ge=0, le=20,
             help_en="Added to the background noise.", help_zh="在背景噪声之上增加。")  # fmt: skip
@@ -165,6 +166,8 @@ class StoreBroadcast(Solution):
             one["queue"].remove(item)
             if one["voice"]:
                 one["queue"].insert(0, one["voice"])
+                if one["voice"]["kind"] == "promotion":
+                    self.timers.set("stale", f"{zone}|{one['voice']['key']}", self.now + STALE)
             yield from self._say_it(zone, one, item)
             return
 
@@ -289,6 +292,7 @@ class StoreBroadcast(Solution):
             track.asset: plain(self.now)
         }
         one["music"], one["volume"] = track.asset, self._volume(one)
+        self._steer(zone, one)
         self.timers.set("track_end", zone, self.now + timedelta(seconds=track.duration_s) + UNHEARD)
         yield out("audio.play", zone=zone, asset=track.asset, kind="music", volume_db=one["volume"], until=open_hours[1])
 
@@ -310,6 +314,8 @@ class StoreBroadcast(Solution):
         if event["what"] == "visitors":
             known = {start: one for start, one in self.state.get("traffic", {}).items() if parse_time(one["to"]) > self.now}
             self.state["traffic"] = known | {event["from"]: {"to": event["to"], "p50": event["p50"]}}
+            for zone in self._zones(music=True):
+                self._steer(zone, self._zone(zone))
 
     @on("sensor.reading?")
     def noise(self, event):
@@ -325,7 +331,10 @@ class StoreBroadcast(Solution):
         if one["volume"] is None:
             return
         self.kpi.sample("noise_margin", one["volume"] - noise)
-        if one["volume"] != self._target(one) and not self.timers.get("volume", zone):
+        self._steer(zone, one)
+
+    def _steer(self, zone, one):
+        if one["volume"] not in (None, self._target(one)) and not self.timers.get("volume", zone):
             self.timers.set("volume", zone, self.now + MINUTE)
 
     @timer("volume")
@@ -333,8 +342,7 @@ class StoreBroadcast(Solution):
         one = self._zone(due.key)
         change = self._target(one) - one["volume"]
         one["volume"] += max(-self.config.step_db, min(self.config.step_db, change))
-        if one["volume"] != self._target(one):
-            self.timers.set("volume", due.key, self.now + MINUTE)
+        self._steer(due.key, one)
         if change and self.store.hours.is_open(self.now):
             yield out("audio.play", zone=due.key, kind="music", volume_db=one["volume"])
 

@@ -1,8 +1,9 @@
 """Queue and lane control: opens the next lane before the queue is there, from entrants and service speed, and closes it without see-sawing.
 
 Need comes from `workers/optimise/queueing.py` (M/M/c, Erlang C). Each checkout zone is a lane; in a store with a single one its `staff`
-counts the lanes. Self-checkouts are the zones of category self_checkout, else the tills whose receipts of the last week say so. A lane
-closes only if a whole lane is surplus (need at most one lane below what is open), so that a part of a self-checkout never makes it see-saw;
+counts the lanes. Where no camera tells staff, the tills with a receipt in the last ten minutes are the lanes, and only lanes opened here
+are closed. Self-checkouts are the zones of category self_checkout, else the tills whose receipts of the last week say so. A lane closes
+only if a whole lane is surplus (need at most one lane below what is open), so that a part of a self-checkout never makes it see-saw;
 lanes opened here close first, the latest before the others. Without history every entrant is taken to pay. Without any `staff.clock`
 the task goes out unassigned, for a person with skill till. Until a lane camera has reported, nothing is decided.
 
@@ -22,7 +23,7 @@ ORDER_LAPSES = timedelta(minutes=7)
 CAMERA_SILENT = timedelta(minutes=2)
 ENTRANTS_SPAN = timedelta(minutes=5)
 COUNT_OLDEST = timedelta(minutes=20)
-AT_TILL = timedelta(minutes=5)
+AT_TILL, TILL_IDLE = timedelta(minutes=5), timedelta(minutes=10)
 LONGEST_RECEIPT_S = 3600
 EQUAL_WEEKDAYS, SELF_CHECKOUT_DAYS = 7, 7
 
@@ -79,6 +80,7 @@ class QueueLaneControl(Solution):
         if channel == "self_checkout":
             self.state.setdefault("self_checkouts", {})[event.get("till", "")] = plain(event.time)
             return
+        self.state.setdefault("tills", {})[event.get("till", "")] = plain(event.time)
         if event.get("cashier"):
             self.state.setdefault("at_till", {})[event["cashier"]] = plain(event.time)
         seconds = (event.time - parse_time(event["started"])).total_seconds() if event.get("started") else 0
@@ -126,6 +128,7 @@ class QueueLaneControl(Solution):
         lane["seen"] = plain(event.time)
         lane["queue"] = event.get("queue", max(0, event.get("occupancy", 0) - (staff or 0)))
         if staff is not None:
+            self.state["staff_seen"] = True
             self._manning(lane, staff, event.time)
         self._watch_queue(event.time)
 
@@ -148,6 +151,7 @@ class QueueLaneControl(Solution):
         if not self.store.hours.is_open(due.time) or not self.state.get("lanes"):
             return
         self._new_day()
+        self._lapse()
         need = self._need()
         self._measure()
         yield from self._decide_opening(need)
@@ -268,10 +272,19 @@ class QueueLaneControl(Solution):
         lanes = {
             zone: lane for zone, lane in self.state.get("lanes", {}).items() if zone not in sco and (not lane["closing"] or self._single())
         }
-        open_ = {zone: lane for zone, lane in lanes.items() if lane["staff"] or lane["ordered"]}
+        open_ = {zone: lane for zone, lane in lanes.items() if lane["staff"] or lane["ordered"] or self._single()}
         return dict(sorted(open_.items(), key=lambda item: (item[1]["since"] or item[1]["ordered"] or "", item[0])))
 
+    def _lapse(self):
+        """Where no camera tells staff, an order stands until its till shows in the receipts."""
+        for lane in self.state["lanes"].values():
+            if lane["ordered"] and not self.state.get("staff_seen") and self.now - parse_time(lane["ordered"]) > ORDER_LAPSES:
+                lane["ordered"] = None
+
     def _lane_count(self):
+        if not self.state.get("staff_seen"):
+            tills = sum(self.now - parse_time(at) <= TILL_IDLE for at in self.state.get("tills", {}).values())
+            return tills + sum(bool(lane["ordered"]) for lane in self._manned().values())
         if self._single():
             return sum(lane["staff"] + bool(lane["ordered"]) - lane["closing"] for lane in self._manned().values())
         return len(self._manned())
@@ -321,6 +334,8 @@ class QueueLaneControl(Solution):
     def _open_one(self):
         manned, sco = self._manned(), self._self_checkout_zones()
         zones = [row["zone"] for row in self.tables.zones.rows(kind="checkout") if row["zone"] not in sco]
+        if self._single() and manned and self._lane(zones[0])["ordered"]:
+            return
         free = zones if self._single() else sorted(zone for zone in zones if zone not in manned)
         lane = free[0] if free else "extra"
         if lane == "extra" and lane in manned:
@@ -370,7 +385,7 @@ class QueueLaneControl(Solution):
             return
         manned = self._manned()
         ours = [lane for lane in manned if manned[lane]["ours"]]
-        for lane in reversed(ours[-1:] or list(manned)):
+        for lane in ours[-1:] or (reversed(manned) if self.state.get("staff_seen") else ()):
             if self._may_close(manned[lane]):
                 yield from self._close(lane, manned[lane])
                 flow["surplus_since"] = None

@@ -16,7 +16,7 @@ Sold in the week after an order is stock then and since moved less stock now. An
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -36,11 +36,17 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class OrderChance(SolutionConfig):
     """When a supplier takes orders."""
 
-    days: Literal["daily"] | list[Weekday] = Field("daily", title="Order days", json_schema_extra={"x-zh": "订货日"})
+    days: Literal["daily"] | list[Weekday] | list[Annotated[int, Field(ge=1, le=7)]] = Field(
+        "daily", title="Order days", json_schema_extra={"x-zh": "订货日"}
+    )
     cutoff: str = Field("15:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", title="Cut-off, store time", json_schema_extra={"x-zh": "截单时间"})
 
     def weekdays(self):
-        return tuple(range(1, 8)) if self.days == "daily" else tuple(WEEKDAYS.index(day) + 1 for day in self.days)
+        return (
+            tuple(range(1, 8))
+            if self.days == "daily"
+            else tuple(day if isinstance(day, int) else WEEKDAYS.index(day) + 1 for day in self.days)
+        )
 
 
 class AutoReplenishment(Solution):
@@ -97,7 +103,7 @@ class AutoReplenishment(Solution):
     def forecast(self, event):
         from storeloom.workers.optimise.outlook import enter_forecast
 
-        if event["level"] != "item":
+        if event.get("level", "item") != "item":
             return
         gtin, hours, begin = self._gtin(event["key"]), self.store.hours, parse_time(event["from"])
         span = range(max(1, round((parse_time(event["to"]) - begin) / DAY)))
@@ -135,7 +141,7 @@ class AutoReplenishment(Solution):
             if event["state"] != "cancelled" and event.get("order"):
                 self._ordered(event["order"], gtin, line["qty"])
             qty = 0 if event["state"] == "cancelled" else line["qty"]
-            expect(self._book(gtin), event["shipment"], qty, event["eta"], event.get("order"))
+            expect(self._book(gtin), event["shipment"], qty, event.get("eta", self.now.isoformat()), event.get("order"))
             self._repeat(gtin)
 
     @on("score.report?")

@@ -84,7 +84,7 @@ class FreshNewsvendorOrder(Solution):
         from storeloom.workers.optimise.outlook import enter_forecast
 
         row = self._product(event["key"])
-        if event["level"] == "item" and self._fresh(row):
+        if event.get("level", "item") == "item" and self._fresh(row):
             hours, begin = self.store.hours, parse_time(event["from"])
             span = range(max(1, round((parse_time(event["to"]) - begin) / DAY)))
             days = [hours.store_day(begin + number * DAY).isoformat() for number in span]

@@ -90,15 +90,16 @@ class SkuDemandForecast(Solution):
 
     @on("pos.sale")
     def sold(self, event):
-        if event["kind"] in ("void", "training"):
+        kind = event.get("kind", "sale")
+        if kind in ("void", "training"):
             return
         day = event.get("business_day") or self._day(event.time).isoformat()
         for line in event["lines"]:
             gtin, row = self._product(line["gtin"])
-            units = line["qty"]
-            if row.get("unit") == "kg" and line.get("weight_g") is not None:
-                units = abs(line["weight_g"]) / 1000 * (-1 if units < 0 or event["kind"] == "return" else 1)
-            self._news(gtin, day)["units"] += units
+            weighed = row.get("unit") == "kg" and line.get("weight_g") is not None
+            units = abs(line["weight_g"]) / 1000 if weighed else abs(line["qty"])
+            back = kind == "return" or line["qty"] < 0
+            self._news(gtin, day)["units"] += -units if back else units
 
     @on("inventory.snapshot?")
     def counted(self, event):

@@ -8,6 +8,9 @@ day of listing where that is later. It decides prices, it does not write off: wh
 
 import math
 from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
@@ -34,7 +37,7 @@ class NearExpiryMarkdown(Solution):
     load = "optimise"
 
     class Config(SolutionConfig):
-        ladder: list[int] = setting(
+        ladder: list[Annotated[int, Field(ge=0, le=95)]] = setting(
             [0, 20, 30, 50, 70],
             "Allowed discounts",
             "允许的折扣",
@@ -347,11 +350,11 @@ class NearExpiryMarkdown(Solution):
 
 @hookimpl
 def storeloom_config_problems(config, store):
-    """The ladder rises, from 0 to 95."""
+    """The ladder rises."""
     ladder = config.get("ladder", [])
-    if ladder == sorted(set(ladder)) and all(0 <= step <= 95 for step in ladder):
+    if ladder == sorted(set(ladder)):
         return []
-    return [Problem("ladder", "The discounts do not rise within 0..95", "折扣须在 0 至 95 内递增", "List them rising.", "请按递增填写。")]
+    return [Problem("ladder", "The discounts do not rise", "折扣档位没有递增", "List them rising, each once.", "请按递增填写，且不重复。")]
 
 
 def _left(known):

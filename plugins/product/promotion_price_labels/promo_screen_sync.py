@@ -285,18 +285,15 @@ class PromoScreenSync(Solution):
 
     def _offers(self):
         """Approved promotions with their items: whether each is in stock and priced as promised, as things stand now."""
+        from storeloom.workers.pricing.shelf import overlaps
+
         rows = [row for row in self.tables.promotions.all_rows() if row.get("kind", "fixed") in OFFERS and row.get("approved", True)]
         soon = self.now + timedelta(seconds=self.config.slot_s * (self.config.loop_slots + 1))
-        rows = [row for row in rows if self._reaches(row, soon)]
+        rows = [row for row in rows if overlaps(row, self.now, soon, self.store.hours.zone)]
         products = self.tables.products.rows() if any(row.get("category") for row in rows) else []
         named = {row["promo"]: self._gtins(row, products) for row in rows}
         till = self._till({self._key(gtin) for gtins in named.values() for gtin in gtins})
         return [{"row": row, "items": [self._item(gtin, row, till) for gtin in named[row["promo"]]]} for row in rows]
-
-    def _reaches(self, row, soon):
-        from storeloom.workers.pricing.shelf import holds
-
-        return holds({**row, "from": None}, self.now, self.store.hours.zone) and holds({**row, "to": None}, soon, self.store.hours.zone)
 
     def _gtins(self, row, products):
         category = row.get("category")
@@ -333,8 +330,8 @@ class PromoScreenSync(Solution):
     def _till(self, keys):
         from storeloom.workers.pricing.shelf import overlaid
 
-        pricing, zone = self.workers.pricing, self.store.hours.zone
-        table = [row for row in self.tables.prices.all_rows() if self._key(row["gtin"]) in keys]
+        pricing, zone, item_key = self.workers.pricing, self.store.hours.zone, self.workers.gs1.item_key
+        table = [row for row in self.tables.prices.all_rows() if item_key(row["gtin"]) in keys]
         rows = overlaid(table, [row for key in sorted(keys) for row in self.state.get(f"news:{key}", [])])
         goods = pricing.index_products(row for key in sorted(keys) if (row := self.tables.products.get(key)))
         bases = [row for row in rows if row.get("kind", "base") == "base"]

@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storeloom.workers.pricing.rules import promotion_rule
-from storeloom.workers.pricing.shelf import ShelfPrices, holds, net_grams, offer_price, overlaid, single_price, unit_price, with_news
+from storeloom.workers.pricing.shelf import (
+    ShelfPrices,
+    holds,
+    net_grams,
+    offer_price,
+    overlaid,
+    overlaps,
+    single_price,
+    unit_price,
+    with_news,
+)
 
 MILK = "6901234567892"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -122,3 +132,5 @@ def test_validity_is_half_open() -> None:
     assert holds(row, NOON, UTC)
     assert not holds(row, NOON + HOUR, UTC)
     assert holds({}, NOON, UTC)
+    assert overlaps(row, NOON - HOUR, NOON, UTC)
+    assert not overlaps(row, NOON + HOUR, NOON + 2 * HOUR, UTC)
