@@ -125,6 +125,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "first_day": {"en": "First day", "zh": "起始日"},
     "days": {"en": "Days", "zh": "天数"},
+    "history": {"en": "Days of records before", "zh": "此前的历史天数"},
     "seed": {"en": "Seed of chance", "zh": "随机种子"},
     "scale": {"en": "Shoppers, share of usual", "zh": "客流比例"},
     "run": {"en": "Run the trial", "zh": "开始试运行"},

@@ -1,7 +1,7 @@
 """A store's opening hours and days, in its own time zone.
 
-Spec, in store time: `{"open": "08:00", "close": "22:00"}`, weekdays that differ (`"sat": {"open": ..., "close": ...}`, `"sun": None` for
-closed), and dates that differ (`"dates": {"2026-02-17": None}`); `"closed": [date, ...]` is short for closed dates. `24:00` is the end
+Spec, in store time: `{"open": "08:00", "close": "22:00"}`, weekdays that differ (`"sat": {"open": ..., "close": ...}`, `"sun": false` for
+closed), and dates that differ (`"dates": {"2026-02-17": false}`); `"closed": [date, ...]` is short for closed dates. `24:00` is the end
 of the day; a close at or before the opening lies on the next day.
 """
 
@@ -33,6 +33,11 @@ class StoreHours:
     def store_day(self, at: datetime) -> date:
         """The store day (calendar date in its zone) of an instant."""
         return at.astimezone(self.zone).date()
+
+    def trading_day(self, at: datetime) -> date:
+        """The store day on which the opening hours around an instant began; while closed, the calendar date."""
+        span = self.span(at)
+        return self.store_day(span[0] if span else at)
 
     def at(self, day: date, clock: str) -> datetime:
         """The instant of a wall time `HH:MM` (or `24:00`) on a store day; a time skipped by the clock change moves forward."""

@@ -185,20 +185,23 @@ class Engine:
         return self._step(micros(before))
 
     def _step(self, limit: int) -> bool:
-        coming = [(due[0], order, due, one) for order, one in enumerate(self.instances.values()) if (due := self._due(one))]
+        earliest: tuple[tuple[int, str, str], Instance] | None = None
+        for one in self.instances.values():
+            due = self._due(one)
+            if due is not None and (earliest is None or due[0] < earliest[0][0]):
+                earliest = due, one
         switch = self._profiles.next_change(self.now)
-        earliest = min(coming, key=lambda item: item[:2], default=None)
         rested = self.supervisor.next_end()
-        if rested is not None and micros(rested) < limit and (earliest is None or micros(rested) <= earliest[0]):
+        if rested is not None and micros(rested) < limit and (earliest is None or micros(rested) <= earliest[0][0]):
             self.now = max(self.now, rested)
             self._catch_up()
             return True
-        if switch is not None and micros(switch) < limit and (earliest is None or micros(switch) <= earliest[0]):
+        if switch is not None and micros(switch) < limit and (earliest is None or micros(switch) <= earliest[0][0]):
             self._switch_profiles(switch)
             return True
-        if earliest is None or earliest[0] >= limit:
+        if earliest is None or earliest[0][0] >= limit:
             return False
-        _, _, (at, name, key), one = earliest
+        (at, name, key), one = earliest
         self.now = max(self.now, instant(at))
         self._run(one, f"{name}|{key}|{at}", f"{name} {key}".strip(), partial(one.fire, at, name, key))
         self._drain()
@@ -251,7 +254,7 @@ class Engine:
 
     def _overdue(self, one: Instance, before: datetime) -> None:
         """What came due for an instance while it rested, up to the arrival of the event it takes next."""
-        while (due := one.due()) and due[0] < micros(before):
+        while (due := self._due(one)) and due[0] < micros(before):
             at, name, key = due
             self._run(one, f"{name}|{key}|{at}", f"{name} {key}".strip(), partial(one.fire, at, name, key))
 

@@ -130,6 +130,7 @@ class Instance:
             logging.getLogger(f"storeloom.solution.{self.name}"),
         )
         self.solution = cls(cls.Config(**plan.config), context)  # type: ignore[arg-type]
+        self._taken: tuple[str, str] | None = None
         self._handlers: dict[str, list[str]] = {}
         self._alarm_handlers: dict[str, str] = {}
         self._table_handlers: dict[str, list[str]] = {}
@@ -188,6 +189,7 @@ class Instance:
             self._fired[name] = at
             self._next_tick[name] = micros(next(self._ticks[name]))
             return [(name, collect(getattr(self.solution, name)(Due(instant(at), name))))]
+        self._taken = (name, key)
         data = self.alarms.take(name, key)
         handler = self._alarm_handlers.get(name)
         if handler is None:
@@ -206,15 +208,20 @@ class Instance:
 
     def keep(self) -> None:
         """The handler's changes stand."""
+        self._taken = None
         self.state.keep()
         self.alarms.keep()
         self._figure_state.keep()
         self._fired.keep()
 
     def undo(self) -> None:
-        """The handler's changes are taken back; a schedule's instant has passed all the same."""
+        """The handler's changes are taken back; the instant of a schedule or an alarm has passed all the same."""
         self.state.undo()
         self.alarms.undo()
+        if self._taken is not None:
+            self.alarms.cancel(*self._taken)
+            self.alarms.keep()
+            self._taken = None
         self._figure_state.undo()
         self._fired.keep()
 

@@ -22,12 +22,14 @@ class ProfileSwitch:
         self._hours = hours
         self._events: dict[str, tuple[str, datetime, datetime]] = {}
         self._applied: tuple[str, ...] = ()
+        self._next: tuple[datetime, datetime | None] | None = None
 
     def sees(self, event: Event) -> bool:
         """Take note of a calendar event; True when profiles depend on the calendar."""
         if event.stream != CALENDAR or not any("calendar" in profile.when for profile in self._plan.profiles):
             return False
         span = parse_time(event["from"]), parse_time(event["to"])
+        self._next = None
         self._events[str(event["event"])] = (str(event["kind"]), *span)
         return True
 
@@ -55,6 +57,12 @@ class ProfileSwitch:
         """The first whole minute from `now`'s on, within a day, at which other profiles hold than are applied."""
         if not self._plan.profiles:
             return None
+        if self._next is None or now >= self._next[0]:
+            found = self._search(now)
+            self._next = (found or now + timedelta(hours=12), found)
+        return self._next[1]
+
+    def _search(self, now: datetime) -> datetime | None:
         if self.stale(now):
             return now
         edges = {now.replace(second=0, microsecond=0) + timedelta(minutes=1)}
@@ -68,6 +76,7 @@ class ProfileSwitch:
     def configs(self, at: datetime) -> Mapping[str, Mapping[str, Any]]:
         """Apply the profiles that hold at a time, later ones over earlier; the whole config of every instance."""
         self._applied = self._active(at)
+        self._next = None
         configs = {item.name: item.config for item in self._plan.instances}
         for profile in self._plan.profiles:
             if profile.name in self._applied:

@@ -28,6 +28,7 @@ class TableSet:
     def __init__(self, tables: Mapping[str, Iterable[Row]], hours: StoreHours) -> None:
         self.hours = hours
         self._rows: dict[str, list[Row]] = {}
+        self._derived: dict[str, dict[str, Any]] = {}
         self._index: dict[str, dict[tuple[Any, ...], list[Row]]] = {}
         for name, rows in tables.items():
             self.replace(name, rows)
@@ -36,6 +37,7 @@ class TableSet:
         """Put new rows in place of a table's old ones."""
         keys = schemas.tables().get(name, ())
         self._rows[name] = list(rows)
+        self._derived[name] = {}
         index: dict[tuple[Any, ...], list[Row]] = {}
         for row in self._rows[name]:
             whole = tuple(_key(field, row.get(field)) for field in keys)
@@ -48,6 +50,13 @@ class TableSet:
 
     def all(self, name: str) -> list[Row]:
         return self._rows.get(name, [])
+
+    def derived(self, name: str, what: str, build: Callable[[list[Row]], Any]) -> Any:
+        """What `build` makes of a table's rows, made once for as long as the table stands."""
+        kept = self._derived.setdefault(name, {})
+        if what not in kept:
+            kept[what] = build(self.all(name))
+        return kept[what]
 
     def find(self, name: str, key: tuple[Any, ...]) -> list[Row]:
         """Rows whose key starts with these values, valid or not."""
@@ -131,6 +140,13 @@ class View:
             for row in pool
             if all(_key(name, row.get(name)) == value for name, value in wanted.items()) and self._tables.valid(row, now)
         ]
+
+    def derived(self, what: str, build: Callable[[list[Row]], Any]) -> Any:
+        """An index or rules made ready from all rows, made once until the table is replaced: for what would cost too much at each event.
+
+        `what` names it among the table's; it must depend on nothing but the rows.
+        """
+        return self._tables.derived(self._name, what, build)
 
     def all_rows(self) -> list[Row]:
         """Every row, those not yet or no longer valid too (future prices, past promotions)."""

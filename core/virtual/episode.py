@@ -162,7 +162,10 @@ class Episode:
         base = default_profile(str(self.data.get("store", {}).get("format", "supermarket")))
         base["devices"] = {f"{kind}-1": {"kind": kind} for kind in registry.catalogue.adapter_kinds}
         base["edge"] = ROOMY
-        store = merge_patch(base, self.data.get("store", {}))
+        given = self.data.get("store", {})
+        store = merge_patch(base, given)
+        if "hours" in given:
+            store["hours"] = _shut_days(given["hours"])
         given = frozenset(schemas.streams())
         composed = compose_solo(registry, solution, store, self.data.get("config") or {}, self.document, given)
         if composed.plan is None:
@@ -273,6 +276,11 @@ class Episode:
                 got = self.result.figures.get(instance, {}).get(figure)
                 if not matches(value, got):
                     self.result.differences.append(f"figure {figure}: expected {value}, got {got}")
+
+
+def _shut_days(hours: Mapping[str, Any]) -> dict[str, Any]:
+    """Opening hours as an episode gives them; a day that is null is closed, as false is in a profile."""
+    return {key: _shut_days(value) if key == "dates" else (False if value is None else value) for key, value in hours.items()}
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,11 @@ def hours(result: TrialResult) -> list[str]:
         names[hour_name(at.astimezone(zone))] = None
         at += timedelta(hours=1)
     return list(names)
+
+
+def within(counts: Mapping[str, int], result: TrialResult) -> Counter[str]:
+    """Counts by hour of store time, without the hours of a history before the trial."""
+    return Counter({hour: counts[hour] for hour in hours(result) if hour in counts})
 
 
 def by_hour(events: Iterable[Event], result: TrialResult) -> dict[str, Counter[str]]:

@@ -12,7 +12,7 @@ from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding
 from storeloom.core.kernel.events import Event
 from storeloom.core.kernel.registry import Catalogue
-from storeloom.core.virtual.figures import by_hour, figure_text, hours, store_time
+from storeloom.core.virtual.figures import by_hour, figure_text, hours, store_time, within
 from storeloom.core.virtual.plots import Series, hourly
 from storeloom.core.virtual.report_words import STYLE, word
 from storeloom.core.virtual.score import score
@@ -200,9 +200,9 @@ class Report:
     def _whole(self) -> str:
         """Receipts by hour as the solutions saw them, else as the virtual store knows them, and who really came in."""
         truth = self.result.truth
-        receipts = self.result.facts_by_hour.get("pos.sale") or Counter(truth.get("receipts", {}))
+        receipts = self.result.facts_by_hour.get("pos.sale") or within(truth.get("receipts", {}), self.result)
         rows = [Series(word("receipts_n", self.lang, n=f"{receipts.total():,}"), receipts)] if receipts else []
-        visitors = Counter(truth.get("arrivals", {}))
+        visitors = within(truth.get("arrivals", {}), self.result)
         if visitors:
             rows.append(Series(word("visitors_n", self.lang, n=f"{visitors.total():,}"), visitors))
         if not rows:

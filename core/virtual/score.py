@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from storeloom.core.kernel.events import Event, parse_time
+from storeloom.core.virtual.figures import within
 from storeloom.core.virtual.trial import TrialResult
 
 COLD = ("excursion", "cold", "temperature", "use_first", "warm")
@@ -62,8 +63,8 @@ def _of(events: Iterable[Event], *streams: str) -> list[Event]:
 def _entries(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Parties that came in: the virtual store's account counts those who shop together once, as `groups` of a traffic report do."""
     groups = {e["from"]: part["value"] for e in _of(events, "score.report") for part in e["parts"] if part["name"] == "groups"}
-    arrivals = result.truth.get("arrivals")
-    return (sum(groups.values()), sum(arrivals.values())) if groups and arrivals else None
+    arrivals = within(result.truth.get("arrivals", {}), result)
+    return (sum(groups.values()), arrivals.total()) if groups and arrivals else None
 
 
 def _found(cases: Iterable[Row], events: list[Event], late: timedelta, names: Callable[[Row, Event], bool]) -> tuple[float, float]:
@@ -76,6 +77,18 @@ def _found(cases: Iterable[Row], events: list[Event], late: timedelta, names: Ca
     return found, total
 
 
+def _cases(result: TrialResult, kind: str) -> list[Row]:
+    """The true cases of a kind that touch the trial; those of a history before it are none of its business."""
+    found = []
+    for case in result.truth.get(kind, ()):
+        if case.get("from", case.get("at")):
+            begin, end = _span(case, timedelta())
+            last = end or (result.end if "from" in case else begin)
+            if begin < result.end and last >= result.start:
+                found.append(case)
+    return found
+
+
 def _span(case: Row, late: timedelta) -> tuple[datetime, datetime | None]:
     begin = parse_time(case["from"] if "from" in case else case["at"])
     return begin, parse_time(case["to"]) + late if case.get("to") else None
@@ -83,19 +96,19 @@ def _span(case: Row, late: timedelta) -> tuple[datetime, datetime | None]:
 
 def _excursions(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     alerts = [e for e in _of(events, "alert.raise") if any(word in e["kind"] for word in COLD)]
-    cases = [case for case in result.truth.get("excursions", ()) if parse_time(case["from"]) < result.end]
+    cases = _cases(result, "excursions")
     return _found(cases, alerts, AFTER, lambda case, e: e.get("asset") == case["asset"]) if alerts and cases else None
 
 
 def _gaps(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     seen = [e for e in _of(events, "shelf.state") if e["state"] == "out"]
-    cases = result.truth.get("gaps", ())
+    cases = _cases(result, "gaps")
     return _found(cases, seen, timedelta(), lambda case, e: e["gtin"] == case["gtin"]) if seen and cases else None
 
 
 def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data)]
-    cases = result.truth.get("cases", ())
+    cases = _cases(result, "cases")
     if not said or not cases:
         return None
     return _found(cases, said, timedelta(), lambda case, e: case["receipt"] in str(e.data))
@@ -103,7 +116,7 @@ def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float]
 
 def _labels(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     said = _of(events, "alert.raise", "task.create")
-    cases = [case for case in result.truth.get("label_faults", ()) if case["from"]]
+    cases = _cases(result, "label_faults")
     if not cases or not _of(events, "label.update"):
         return None
     return _found(cases, said, AFTER, lambda case, e: case["label"] in str(e.data))

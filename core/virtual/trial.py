@@ -140,7 +140,7 @@ class Trial:
                 progress(fact.received)
             if fact.received >= self.result.start:
                 self.result.facts[fact.stream] += 1
-            self._quarters[fact.stream, int(fact.received.timestamp()) // QUARTER_S] += 1
+                self._quarters[fact.stream, int(fact.received.timestamp()) // QUARTER_S] += 1
             if fact.stream in self.consumed:
                 self.engine.feed(fact, number)
         self.engine.advance(until or self._midnight())

@@ -55,21 +55,32 @@ def _fingerprint() -> str:
 
 
 def _controls(plan: Plan, name: str) -> None:
-    columns = st.columns(4)
+    columns = st.columns(5)
     start = columns[0].date_input(say("first_day"), value=FIRST_DAY, key="start")
     days = columns[1].number_input(say("days"), value=1, min_value=1, max_value=31, step=1, key="days")
     scale = columns[2].number_input(say("scale"), value=1.0, min_value=0.01, max_value=3.0, step=0.1, key="scale")
-    seed = columns[3].number_input(say("seed"), value=1, min_value=0, step=1, key="seed")
+    history = columns[3].number_input(say("history"), value=0, min_value=0, max_value=365, step=1, key="history")
+    seed = columns[4].number_input(say("seed"), value=1, min_value=0, step=1, key="seed")
     if st.button(say("run"), type="primary", icon=":material/play_arrow:", key="run"):
         hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
-        begin, end = hours.midnight(start), hours.midnight(start + timedelta(days=int(days)))
+        begin, end = hours.midnight(start - timedelta(days=int(history))), hours.midnight(start + timedelta(days=int(days)))
         bar = st.progress(0.0)
 
         def show(now: datetime) -> None:
             share = (now - begin) / (end - begin)
             bar.progress(min(1.0, max(0.0, share)), say("running", time=f"{hours.local(now):%Y-%m-%d %H:%M}"))
 
-        result = try_virtual(plan, registry(), start=start, days=int(days), seed=int(seed), scale=float(scale), name=name, progress=show)
+        result = try_virtual(
+            plan,
+            registry(),
+            start=start,
+            days=int(days),
+            seed=int(seed),
+            scale=float(scale),
+            history=int(history),
+            name=name,
+            progress=show,
+        )
         bar.empty()
         st.session_state["trial"] = Kept(result, _fingerprint(), {})
 

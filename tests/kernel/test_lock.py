@@ -51,5 +51,5 @@ def test_a_plugin_that_is_not_the_locked_one_is_refused(packed, toys):
     with pytest.raises(BundleFault) as caught:
         unpack(path, registry.catalogue)
     (finding,) = caught.value.findings
-    assert finding.code == "SL-BND-02" and finding.args["what"] == "source_sha256"
+    assert finding.code == "SL-BND-02" and finding.args["what"] == "source"
     assert json.loads(path.read_text())["lock"]["solutions"]["hot_toy"]["version"] == "1.0.0"

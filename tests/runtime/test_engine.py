@@ -96,6 +96,25 @@ def test_three_failures_in_five_minutes_pause_it_and_its_events_wait(plan):
     assert "ninety-nine" in engine.supervisor.why()["counter"]
 
 
+def test_an_alarm_whose_handler_raises_has_passed_all_the_same(toys, bundle):
+    handlers = """
+    @on("sensor.reading")
+    def f(self, event):
+        self.timers.set("boom", "k", self.now)
+        return out("alert.raise", alert="a", kind="hot", severity="info", state="open", text="seen")
+
+    @timer("boom")
+    def g(self, due):
+        self.timers.set("boom", "k", self.now)
+        raise ValueError("boom")
+    """
+    toys.add("bomb", handlers, adapters='"sensor",')
+    registry = toys.registry()
+    plan = compose(bundle("[solutions.bomb]\n"), registry).require()
+    engine, outs = run(plan, registry, StoreLog(), [reading(n * 20, 1) for n in range(10)], T0 + timedelta(minutes=10))
+    assert len(outs) == 10 and len(engine.failures) == 10
+
+
 @pytest.mark.parametrize("commit_every", [1, 3, 100])
 def test_cut_anywhere_a_restart_gives_what_an_unbroken_run_gives(plan, tmp_path, commit_every):
     facts = [reading(second * 25, second % 9) for second in range(20)]

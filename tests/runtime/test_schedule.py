@@ -11,7 +11,7 @@ from storeloom.core.kernel.contract import Schedule
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.runtime.schedule import instants, resolve, seconds
 
-SHANGHAI = StoreHours("Asia/Shanghai", {"open": "08:00", "close": "22:00", "sun": None, "closed": ["2026-03-04"]})
+SHANGHAI = StoreHours("Asia/Shanghai", {"open": "08:00", "close": "22:00", "sun": False, "closed": ["2026-03-04"]})
 BERLIN = StoreHours("Europe/Berlin", {"open": "08:00", "close": "20:00"})
 NIGHT = StoreHours("UTC", {"open": "20:00", "close": "04:00"})
 

@@ -146,6 +146,7 @@ def test_saving_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
 def test_a_trial_runs_and_shows_results_and_the_report() -> None:
     app = opened("views/trial.py", "en", "attendance_hours")
     app.number_input(key="scale").set_value(0.05)
+    app.number_input(key="history").set_value(2)
     app.button(key="run").click()
     run(app)
     result = app.session_state["trial"].result

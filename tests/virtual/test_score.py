@@ -98,5 +98,16 @@ def test_the_last_forecast_issued_before_the_day_counts() -> None:
     assert pairs(trial) == [("Units expected by the forecast", 11, 9)]
 
 
+def test_a_history_before_the_trial_is_no_part_of_its_truth() -> None:
+    old = {"asset": "chiller-1", "from": "2026-02-20T02:00:00Z", "to": "2026-02-20T03:00:00Z"}
+    truth = {"arrivals": {"2026-03-01T10": 70, "2026-03-02T10": 7}, "excursions": [old, *EXCURSIONS["excursions"]]}
+    trial = result(
+        truth,
+        ("score.report", 12, traffic("2026-03-02T02:00:00Z", 5)),
+        ("alert.raise", 11, alert("cold_excursion", asset="chiller-1")),
+    )
+    assert pairs(trial) == [("Parties of shoppers counted in", 5, 7), ("Cold-cabinet faults alerted", 1, 2)]
+
+
 def test_real_input_has_no_truth_to_be_judged_by() -> None:
     assert score(result({}, ("score.report", 11, traffic("2026-03-02T02:00:00Z", 6)))) == []

@@ -24,7 +24,7 @@ def enter_forecast(book: Book, data: Mapping[str, Any], days: Sequence[str], tod
     """
     sd = spread(data.get("p10"), data.get("p90"), data["mean"]) / sqrt(len(days))
     points = dict(data.get("quantiles") or {}) | {share: data[name] for name, share in POINTS.items() if name in data}
-    basis, issued = data.get("basis", "base"), data.get("issued", data["from"])
+    basis, issued = data.get("basis", "base"), data.get("issued") or data["from"]
     for day in days:
         bases = book.setdefault(day, {})
         known = bases.get(basis)

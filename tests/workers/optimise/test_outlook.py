@@ -2,7 +2,15 @@
 
 from storeloom.workers.optimise.outlook import enter_forecast, of_day
 
-BASE = {"basis": "base", "mean": 14.0, "p10": 4.0, "p50": 13.0, "p90": 24.0, "issued": "2026-03-01T14:00:00Z"}
+BASE = {
+    "from": "2026-03-01T16:00:00Z",
+    "basis": "base",
+    "mean": 14.0,
+    "p10": 4.0,
+    "p50": 13.0,
+    "p90": 24.0,
+    "issued": "2026-03-01T14:00:00Z",
+}
 
 
 def test_a_promotion_goes_before_the_base_and_a_later_issue_before_an_earlier():
