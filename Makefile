@@ -48,13 +48,13 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	@mkdir -p .types/storeloom
 	@for part in core plugins schemas studio workers hardware_adapters; do ln -sfn ../../$$part .types/storeloom/$$part; done
-	$(BIN)/mypy -p storeloom.core -p storeloom.workers
+	$(BIN)/mypy -p storeloom.core -p storeloom.workers -p storeloom.hardware_adapters -p storeloom.studio
 
 fresh: $(VENV)/.dev
 	$(BIN)/storeloom index --check
 
 studio: $(VENV)/.demo
-	$(BIN)/streamlit run studio/app.py
+	$(BIN)/streamlit run studio/app.py --client.toolbarMode viewer --browser.gatherUsageStats false
 
 bench: $(VENV)/.dev
 	$(BIN)/storeloom bench all --json

@@ -9,10 +9,10 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from storeloom.core.kernel.errors import Finding, MisuseFault, StoreloomError
+from storeloom.core.kernel.errors import DocumentFault, Finding, MisuseFault, StoreloomError
 
 VERSION = "0.1.0"
 PILLARS = ("people", "personnel", "process", "product", "premise")
@@ -32,6 +32,7 @@ COMPLAINTS_ZH = (
     (r"unrecognized arguments: (.+)", r"未知的参数：\1"),
     (r"argument (.+?): invalid choice: (.+) \(choose from (.+)\)", r"参数 \1 不能为 \2（可选：\3）"),
     (r"argument (.+?): invalid (?:int|float) value: (.+)", r"参数 \1 应为数字，当前为 \2"),
+    (r"argument (.+?): must be (.+), got (.*)", r"参数 \1 须 \2，当前为 \3"),
     (r"argument (.+?): expected (?:one|at least one) argument", r"参数 \1 缺少取值"),
 )
 
@@ -53,6 +54,24 @@ def language(argv: Sequence[str]) -> str:
             return word[-2:]
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     return "zh" if locale.startswith("zh") else "en"
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an option: a whole number, not below `least`."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d{1,9}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be >= {least}, got {text}")
+        return int(text)
+
+    return number
+
+
+def positive(text: str) -> float:
+    """The type of an option: a number above zero."""
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?|\.\d+", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"must be > 0, got {text}")
+    return float(text)
 
 
 def build_parser(lang: str) -> Parser:
@@ -101,11 +120,11 @@ def build_parser(lang: str) -> Parser:
     )
     option(trial, "file", nargs="?", en="the bundle (default: the supermarket example)", words="方案包文件（默认：超市示例）")
     option(trial, "--solution", en="try one solution alone, with its defaults", words="以默认配置单独试跑一个方案")
-    option(trial, "--days", type=int, default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
+    option(trial, "--days", type=whole(1), default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
     option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
     option(trial, "--seed", type=int, default=1, en="seed of the virtual store (default 1)", words="虚拟门店种子（默认 1）")
-    option(trial, "--history", type=int, default=0, en="days of records before them", words="此前的历史天数")
-    option(trial, "--scale", type=float, default=1.0, en="shoppers against the format's usual number", words="客流相对倍数")
+    option(trial, "--history", type=whole(0), default=0, en="days of records before them", words="此前的历史天数")
+    option(trial, "--scale", type=positive, default=1.0, en="shoppers against the format's usual number", words="客流相对倍数")
     option(
         trial,
         "--pos",
@@ -152,6 +171,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        args = {"file": str(error.filename), "reason": error.strerror or str(error)}
+        return complain(DocumentFault(Finding("SL-DOC-05", args, file=str(error.filename))), lang, "--json" in words)
     except KeyboardInterrupt:
         return 130
 

@@ -18,6 +18,7 @@ from storeloom.core.kernel.events import Event, Fact, plain
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
+from storeloom.core.kernel.sources import open_document
 from storeloom.core.runtime.adapters import make_adapter
 from storeloom.core.runtime.engine import Engine, utc_now
 from storeloom.core.runtime.log import StoreLog
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     sources = heapq.merge(facts, *(one.facts() for one in adapters.values()), key=lambda fact: fact.received)
     first = next(sources, None)
     start = first.received if first is not None and recorded else utc_now()
-    engine = Engine(plan, registry, log, tables, start, on_output=_printer(arguments))
+    engine = Engine(plan, registry, log, tables, start, on_output=_printer(arguments), secrets=read_secrets(folder))
     stop = _stop_on_signals()
     try:
         _feed(engine, outbox, itertools.chain([first] if first else [], sources), stop)
@@ -63,6 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     log.close()
     return 1 if engine.failures else 0
+
+
+def read_secrets(folder: Path) -> dict[str, str]:
+    """The store's secrets by name, from `secrets.json` in its data folder; none where there is no such file."""
+    file = folder / "secrets.json"
+    return {str(name): str(value) for name, value in open_document(file).data.items()} if file.is_file() else {}
 
 
 def device_adapters(plan: Plan, registry: Registry) -> dict[str, Any]:

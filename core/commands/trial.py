@@ -34,7 +34,7 @@ EVERY_NTH = 2  # of a recording's pictures: five a second, at which a store's ca
 def trial(arguments: argparse.Namespace) -> int:
     """Try a bundle, print what each solution did, write the report if one is asked for."""
     if arguments.file and arguments.solution:
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": "give either a bundle or --solution ID, not both", "command": "try"}))
+        raise _misuse("give either a bundle or --solution ID, not both", "方案包与 --solution ID 只能给出其一")
     registry = Registry()
     if arguments.solution:
         composition = with_providers(registry, arguments.solution)

@@ -190,15 +190,21 @@ def _profiles(sources: Sources, instances: list[Instance], findings: list[Findin
     profiles = sources.value.get("profiles", {})
     for name, body in profiles.items() if isinstance(profiles, Mapping) else ():
         configs: dict[str, Mapping[str, Any]] = {}
-        for target, part in body.get("solutions", {}).items():
+        parts = _table(_table(body).get("solutions"))
+        for target, part in parts.items():
             path = ("profiles", name, "solutions", target)
             if target not in by_name:
                 missing = unknown("instance", "实例", target, by_name)
                 findings.append(Finding(missing.code, missing.args, ".".join(path), *sources.place(*path)))
                 continue
-            configs[target] = part.get("config", {})
+            configs[target] = _table(_table(part).get("config"))
             findings += _profile_config(by_name[target], configs[target], (*path, "config"), sources)
-        yield RuntimeProfile(name, body.get("when", {}), configs)
+        yield RuntimeProfile(name, _table(_table(body).get("when")), configs)
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """The value if it is a table; one of a wrong shape has its finding already."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _profile_config(one: Instance, patch: Mapping[str, Any], path: tuple[str, ...], sources: Sources) -> list[Finding]:

@@ -237,6 +237,8 @@ class Context(Protocol):
     workers: Any
     log: Any
 
+    def secret(self, name: str) -> str: ...
+
 
 class Solution:
     """Base of every solution; see the module's text for what a subclass declares."""
@@ -277,6 +279,13 @@ class Solution:
     def say(self, en: str, zh: str) -> str:
         """The words for people in the store's language."""
         return zh if self.store.language.startswith("zh") else en
+
+    def secret(self, name: str) -> str:
+        """The value of a secret that the config names (`widget="secret"`); a config, log or bundle never holds the value itself.
+
+        In a dry run and in an episode the value is the name. LookupError when the store does not have it.
+        """
+        return self.context.secret(name)
 
     def start(self) -> Iterable[Out] | Out | None:
         """Runs once, when the instance is first started in a store, before its first event."""

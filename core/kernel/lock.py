@@ -14,6 +14,7 @@ from storeloom.core.kernel.registry import Catalogue, Entry
 from storeloom.core.kernel.sources import open_document
 
 PACKED = "packed/1"
+PARTS = ("name", "store", "solutions", "order", "profiles", "arbitrate", "lock")
 
 
 def canonical(value: Any) -> bytes:
@@ -69,6 +70,9 @@ def unpack(path: str | Path, catalogue: Catalogue) -> tuple[str, Plan]:
     digest = body.pop("digest", None)
     if digest != "sha256:" + hashlib.sha256(canonical(body)).hexdigest():
         raise BundleFault(Finding("SL-BND-01", file=document.path))
+    if not body.keys() >= set(PARTS):
+        missing = next(part for part in PARTS if part not in body)
+        raise BundleFault(Finding("SL-CFG-04", {"key": missing, "known": PARTS}, missing, document.path, 1))
     findings = list(_drift(body["lock"], catalogue, document.path))
     if findings:
         raise BundleFault(findings)

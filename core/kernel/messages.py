@@ -45,6 +45,13 @@ MESSAGES: dict[str, Message] = {
         "Name another file, or correct its `document`.",
         "请改用其他文件，或更正其 document。",
     ),
+    "SL-DOC-05": Message(
+        "error",
+        "Cannot write or open {file}: {reason}.",
+        "无法写入或打开 {file}：{reason}。",
+        "Check the path, its permissions and the space that is left.",
+        "请检查路径、权限与剩余空间。",
+    ),
     # plugins
     "SL-PLG-01": Message(
         "error",

@@ -123,12 +123,29 @@ def _store(own: Document, findings: list[Finding]) -> Layered | None:
         if document is None:
             return None
         findings += _schema_findings(document, STORE)
+        findings += _zone_findings(document.data, "zone", document.path, document.line_of("zone"))
         return Layered([Layer("store profile", document, document.data)])
     if isinstance(given, Mapping):
         findings += schemas.check(STORE, given, at="store", place=lambda *keys: (own.path, own.line_of("store", *keys)))
+        findings += _zone_findings(given, "store.zone", own.path, own.line_of("store", "zone"))
         return Layered([Layer("store profile", own, given, ("store",))])
     findings.append(Finding("SL-BND-03", file=own.path))
     return None
+
+
+def _zone_findings(store: Mapping[str, Any], path: str, file: str, line: int) -> list[Finding]:
+    """A finding for a time zone that this machine does not know."""
+    import zoneinfo
+
+    name = store.get("zone")
+    try:
+        if isinstance(name, str):
+            zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        allowed = {"en": "an IANA time zone such as Asia/Shanghai", "zh": "IANA 时区名，如 Asia/Shanghai"}
+        args = {"got": schemas.show(name), "allowed": allowed, "remedy_en": "", "remedy_zh": ""}
+        return [Finding("SL-CFG-03", args, path, file, line)]
+    return []
 
 
 def _schema_findings(document: Document, schema: Path) -> list[Finding]:

@@ -43,7 +43,7 @@ class Failure:
 
 class Engine:
     """Runs a plan. `commit_every` facts share a transaction (1 in a live store); `strict` reads state back from JSON at every step;
-    `lenient` takes facts that lack required fields and notes their ids in `incomplete`."""
+    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name (without: the name itself)."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Engine:
         strict: bool = False,
         on_output: Callable[[Event], None] | None = None,
         lenient: bool = False,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = plan
         self.log = log
@@ -76,7 +77,7 @@ class Engine:
         self.instances: dict[str, Instance] = {}
         for item in plan.instances:
             cls = registry.load(item.solution).cls
-            self.instances[item.name] = Instance(item, cls, log, self.store, self.tables, workers, start, strict=strict)
+            self.instances[item.name] = Instance(item, cls, log, self.store, self.tables, workers, start, strict=strict, secrets=secrets)
         self._by_stream: dict[str, list[Instance]] = {}
         for one in self.instances.values():
             for stream in one.streams:

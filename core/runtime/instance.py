@@ -85,6 +85,14 @@ class InstanceContext:
     devices: Mapping[str, tuple[BoundDevice, ...]]
     workers: Workers
     log: logging.Logger
+    secrets: Mapping[str, str] | None
+
+    def secret(self, name: str) -> str:
+        if self.secrets is None:
+            return name
+        if name not in self.secrets:
+            raise LookupError(f"the store has no secret '{name}'; put it into secrets.json of its data folder")
+        return self.secrets[name]
 
 
 class Instance:
@@ -101,6 +109,7 @@ class Instance:
         start: datetime,
         *,
         strict: bool = False,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = plan
         self.name = plan.name
@@ -128,6 +137,7 @@ class Instance:
             plan.devices,
             workers,
             logging.getLogger(f"storeloom.solution.{self.name}"),
+            secrets,
         )
         self.solution = cls(cls.Config(**plan.config), context)  # type: ignore[arg-type]
         self._taken: tuple[str, str] | None = None

@@ -68,6 +68,7 @@ class StoreLog:
         self.path = str(path)
         if not safe_version(apsw.sqlite_lib_version()):
             raise LogFault(Finding("SL-LOG-03", {"version": apsw.sqlite_lib_version()}))
+        self._refuse_stump()
         try:
             self._db: Any = apsw.Connection(self.path)
             self._db.set_busy_timeout(5000)
@@ -78,6 +79,14 @@ class StoreLog:
         except apsw.Error as error:
             raise LogFault(Finding("SL-LOG-01", {"file": self.path, "reason": str(error)}, file=self.path)) from error
         self.last = self._newest()
+
+    def _refuse_stump(self) -> None:
+        """LogFault for a file too short for SQLite's header, which SQLite itself would take for a new one."""
+        file = Path(self.path)
+        size = file.stat().st_size if file.is_file() else 0
+        if 0 < size < 512:
+            reason = {"en": f"it is cut off after {size} bytes", "zh": f"文件在 {size} 字节处被截断"}
+            raise LogFault(Finding("SL-LOG-01", {"file": self.path, "reason": reason}, file=self.path))
 
     def _newest(self) -> int:
         row = self._db.execute("SELECT coalesce(max(seq), 0) FROM log").fetchone()
@@ -147,7 +156,13 @@ class StoreLog:
     def _record(self, row: tuple[Any, ...]) -> Record:
         seq, event_id, stream, source, store, time, received, hops, data, crc = row
         if not isinstance(data, bytes) or checksum(row[:-1]) != crc:
-            raise LogFault(Finding("SL-LOG-02", {"seq": seq, "file": self.path, "reason": {"en": "its checksum differs", "zh": "校验和不符"}}, file=self.path))
+            raise LogFault(
+                Finding(
+                    "SL-LOG-02",
+                    {"seq": seq, "file": self.path, "reason": {"en": "its checksum differs", "zh": "校验和不符"}},
+                    file=self.path,
+                )
+            )
         event = Event(stream, instant(time), orjson.loads(data), event_id, store, source, instant(received))
         return Record(seq, event, hops)
 

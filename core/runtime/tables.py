@@ -91,6 +91,8 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
             continue
         try:
             tables[name] = json.loads(path.read_bytes())
+            if not isinstance(tables[name], list):
+                raise ValueError("it holds no list")
         except (OSError, ValueError) as error:
             args = {"file": str(path), "reason": str(error), "remedy": "Write it as a JSON list of rows."}
             raise DocumentFault(Finding("SL-DOC-02", args, file=str(path))) from error

@@ -25,7 +25,7 @@ from storeloom.core.kernel.registry import Registry, hint
 from storeloom.core.kernel.sources import open_document
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
-from storeloom.core.virtual.formats import default_profile
+from storeloom.core.virtual.formats import SHAPES, default_profile
 from storeloom.core.virtual.matching import closest, describe, matches
 from storeloom.core.virtual.solo import ROOMY, compose_solo
 from storeloom.core.virtual.tables import default_tables
@@ -147,6 +147,8 @@ class Episode:
         for part in () if faults else ("given", "expect", "never"):
             for index, entry in enumerate(self.data.get(part, [])):
                 stream = entry["stream"]
+                if part != "given" and "at" in entry:
+                    self._time(entry["at"], part, index, "at")
                 if stream not in schemas.streams():
                     near = hint(stream, schemas.streams())
                     en, zh = f"there is no stream '{stream}'.{near['hint_en']}", f"没有数据流“{stream}”。{near['hint_zh']}"
@@ -159,7 +161,8 @@ class Episode:
             return compose(Path(self.document.path).parent / str(self.data["bundle"]), registry).require()
         solution = str(self.data["solution"])
         registry.catalogue.solution(solution)
-        base = default_profile(str(self.data.get("store", {}).get("format", "supermarket")))
+        named = self.data.get("store", {}).get("format")
+        base = default_profile(named if isinstance(named, str) and named in SHAPES else "supermarket")
         base["devices"] = {f"{kind}-1": {"kind": kind} for kind in registry.catalogue.adapter_kinds}
         base["edge"] = ROOMY
         given = self.data.get("store", {})

@@ -29,7 +29,7 @@ EN = {
     "catalogue": "toy_teller",
     "show": "limit_c = 5.0 °C  Limit",
     "check": "0 errors, 0 warnings, 0 notes",
-    "compose": "pos.sale <- device:till-1",
+    "compose": "pos.sale <- device:pos",
     "explain": "solutions.toy_teller.config.limit_c = 4  [store s1]",
     "pack": "sha256:",
     "try": "times real time",

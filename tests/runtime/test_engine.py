@@ -174,11 +174,12 @@ def test_what_a_solution_does_not_declare_is_refused(toys, bundle, handlers, cod
 
 
 def test_a_loop_that_never_settles_is_stopped(toys, bundle):
-    for one, other in (("ping", "pong"), ("pong", "ping")):
+    for one in ("ping", "pong"):
         toys.add(
             one,
             '@on("alert.raise?")\ndef f(self, event): return out("alert.raise", event.data)\n'
-            '@on("sensor.reading?")\ndef g(self, event): return out("alert.raise", alert="a", kind="hot", severity="info", state="open", text="t")\n',
+            '@on("sensor.reading?")\ndef g(self, event):\n'
+            '    return out("alert.raise", alert="a", kind="hot", severity="info", state="open", text="t")\n',
         )
     registry = toys.registry()
     plan = compose(bundle("[solutions.ping]\n[solutions.pong]\n"), registry).require()
@@ -189,7 +190,8 @@ def test_a_loop_that_never_settles_is_stopped(toys, bundle):
 def test_a_runtime_profile_switches_its_keys_at_its_hours(toys, bundle):
     toys.add("counter", COUNTER, adapters='"sensor",', tail=IMPORT)
     registry = toys.registry()
-    body = '[solutions.counter]\n[profiles.night]\nwhen = { from = "18:30", to = "19:00" }\n[profiles.night.solutions.counter.config]\nlimit_c = 9\n'
+    when = '[profiles.night]\nwhen = { from = "18:30", to = "19:00" }\n'
+    body = f"[solutions.counter]\n{when}[profiles.night.solutions.counter.config]\nlimit_c = 9\n"
     plan = compose(bundle(body), registry).require()
     facts = [reading(0, 7), reading(1799, 7), reading(1800, 7), reading(3599, 7), reading(3600, 7)]
     _, outs = run(plan, registry, StoreLog(), facts)
