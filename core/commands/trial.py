@@ -22,6 +22,7 @@ from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import ROOT, Registry
 from storeloom.core.runtime.adapters import make_adapter
+from storeloom.core.virtual.figures import figure_text
 from storeloom.core.virtual.solo import with_providers
 from storeloom.core.virtual.tables import default_tables
 from storeloom.core.virtual.trial import Progress, TrialResult, try_real, try_virtual
@@ -150,7 +151,10 @@ def print_result(result: TrialResult, registry: Registry, lang: str) -> None:
     commands = schemas.streams()
     for name, one in result.solutions.items():
         entry = registry.catalogue.solution(one.solution)
-        figures = [f"{entry['kpis'][k]['zh' if zh else 'en']} {_figure(v, entry['kpis'][k]['unit'])}" for k, v in one.figures.items()]
+        figures = [
+            f"{entry['kpis'][k]['zh' if zh else 'en']} {figure_text(v, entry['kpis'][k]['unit'], lang, result.currency)}"
+            for k, v in one.figures.items()
+        ]
         actions = [f"{stream} {n}" for stream, n in sorted(one.outputs.items()) if commands[stream] and stream != "alert.raise"]
         facts = [f"{stream} {n}" for stream, n in sorted(one.outputs.items()) if not commands[stream] and stream != "alert.raise"]
         title = f"{entry['zh' if zh else 'en']}\n[dim]{name}[/dim]"
@@ -165,12 +169,3 @@ def print_result(result: TrialResult, registry: Registry, lang: str) -> None:
         console.print(f"{total} facts in {result.seconds:.1f} s, {result.speed:.0f} times real time", highlight=False)
     for finding in result.failures[:10]:
         console.print(finding.render(lang), markup=False, highlight=False)
-
-
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    if unit in ("currency", "minor", "minor units"):
-        return f"{value / 100:,.2f}"
-    text = f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
-    return text if unit == "count" else f"{text} {unit}"

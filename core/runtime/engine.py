@@ -43,7 +43,7 @@ class Failure:
 
 class Engine:
     """Runs a plan. `commit_every` facts share a transaction (1 in a live store); `strict` reads state back from JSON at every step;
-    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name (without: the name itself)."""
+    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name."""
 
     def __init__(
         self,

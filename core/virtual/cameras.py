@@ -17,6 +17,8 @@ CROSSING_S = 4
 SHELF_EVERY = 10 * MINUTE
 COLOURS = ("#336699", "#993333", "#222222", "#dddddd", "#557744", "#cc9933")
 
+DOOR_M = 12.0  # width of the entrance that the camera sees
+
 
 class Cameras:
     """Counts come from true arrivals: one person in a hundred is missed at the door, none is invented."""
@@ -128,14 +130,14 @@ class Cameras:
                 self.world.schedule(float(second), self._tell_frame)
             depth = CROSSING_S - 1 - step if out else step
             for mate in range(shopper.group):
-                x = min(0.9, 0.3 + 0.12 * mate + (shopper.number % 20) / 100)
+                x = 0.05 + (shopper.number * 37 % 60) / 100 + 0.05 * mate
                 self.frames[second].append(
                     {
                         "id": f"p{shopper.number}-{mate}{'-out' if out else ''}",
                         "class": "person",
-                        "box": [round(x, 3), round(0.1 + 0.15 * depth, 3), 0.08, 0.3],
+                        "box": [round(x, 3), round(0.1 + 0.15 * depth, 3), 0.05, 0.3],
                         "score": 0.9,
-                        "floor": [round(x * 6, 2), round(0.5 + 1.2 * depth, 2)],
+                        "floor": [round(x * DOOR_M, 2), round(0.5 + 1.2 * depth, 2)],
                         "colour": COLOURS[(shopper.number + mate) % len(COLOURS)],
                     }
                 )

@@ -22,7 +22,20 @@ from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
-RECORDS = frozenset({"pos.sale", "inventory.snapshot", "inventory.movement", "shipment.notice", "calendar.event", "weather.forecast"})
+RECORDS = frozenset(
+    {
+        "calendar.event",
+        "inventory.movement",
+        "inventory.snapshot",
+        "member.profile",
+        "pos.exception",
+        "pos.sale",
+        "shift.fixed",
+        "shipment.notice",
+        "staff.clock",
+        "weather.forecast",
+    }
+)
 QUARTER_S = 900  # every zone's hours begin on a quarter of a UTC hour
 Progress = Callable[[datetime], None]
 Tables = Mapping[str, Iterable[Mapping[str, Any]]]
