@@ -36,7 +36,7 @@ demo: $(VENV)/.demo
 	@echo "Open $(OUT)/demo.html for the plots. The studio: make studio"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types fresh test
 

@@ -77,8 +77,9 @@ class CashierExceptionAudit(Solution):
     def receipt(self, event):
         kind, cashier, number = event["kind"], event.get("cashier"), event["receipt"]
         if kind == "training":
-            self._note(number, event)["training"] = True
-            self._strike(number)
+            note = self._note(number, event)
+            note["training"] = True
+            self._strike(number, note)
             return
         if any(p.get("method") == "cash" and p["amount"] > 0 for p in event.get("payments", ())):
             note = self._note(number, event) | {"cash_at": plain(event.time), "cashier": cashier, "till": event.get("till")}
@@ -103,10 +104,10 @@ class CashierExceptionAudit(Solution):
 
     @on("task.done?")
     def reviewed(self, event):
-        found = next((k for k in self.state if k.startswith("case|") and self.state[k]["task"] == event["task"]), None)
-        if found is None or event["state"] not in ("done", "approved", "rejected"):
+        key = self.state.get(f"task|{event['task']}")
+        if key is None or event["state"] not in ("done", "approved", "rejected"):
             return
-        case = self.state[found]
+        case = self.state[key]
         cashier, kind, reviews = case["cashier"], case["kind"], case["reviews"]
         if event["staff"] == cashier or event["staff"] in reviews or len(reviews) == REVIEWERS:
             return
@@ -142,10 +143,14 @@ class CashierExceptionAudit(Solution):
                 subject_kind="staff", subject=cashier, score=max(rate.ratio for rate in rates.values()), parts=parts, rank=rank,
                 of=len(order), labels={"state": "flagged" if flagged else "normal"}, notes=[self.kinds[k][0] for k in flagged])  # fmt: skip
             yield from self._flag(cashier, flagged, rates, totals[cashier]["events"])
+        for cashier in [key.removeprefix("flags|") for key in self.state if key.startswith("flags|")]:
+            if cashier not in judged:
+                yield from self._flag(cashier, [], {}, {})
 
     def _flag(self, cashier, flagged, rates, events):
-        before = self.state.get(f"flags|{cashier}", [])
-        self.state[f"flags|{cashier}"] = flagged
+        before = self.state.pop(f"flags|{cashier}", [])
+        if flagged:
+            self.state[f"flags|{cashier}"] = flagged
         if flagged and not before:
             self.kpi.add("cashiers_flagged")
         for kind in flagged:
@@ -180,6 +185,7 @@ class CashierExceptionAudit(Solution):
         seen = {"receipt": number, "time": plain(event.time), "till": event.get("till")}
         day = self._day(cashier, event.time)
         day["events"].setdefault(kind, []).append(seen)
+        note.setdefault("on", {})[cashier] = self.store.hours.store_day(event.time).isoformat()
         if kind == "void_receipt":
             note["void"] = {**seen, "cashier": cashier}
             yield from self._cash_void(number, note, event)
@@ -244,7 +250,10 @@ class CashierExceptionAudit(Solution):
         if case and today - date.fromisoformat(case["opened"]) < timedelta(days=self.config.window_days):
             case["alerts"].append(alert)
             return
+        if case:
+            del self.state[f"task|{case['task']}"]
         task = f"case-{cashier}-{kind}-{today}"
+        self.state[f"task|{task}"] = key
         self.state[key] = {"task": task, "cashier": cashier, "kind": kind, "opened": today.isoformat(), "alerts": [alert], "reviews": {}}
         items = [{"note": " ".join(filter(None, (seen["receipt"], seen["time"], seen["till"])))} for seen in evidence]
         receipts = [{k: seen[k] for k in ("receipt", "time", "till") if seen.get(k)} for seen in evidence]
@@ -262,10 +271,10 @@ class CashierExceptionAudit(Solution):
     def _note(self, number, event):
         return self.state.setdefault(f"receipt|{number}", {"day": self.store.hours.store_day(event.time).isoformat()})
 
-    def _strike(self, number):
+    def _strike(self, number, note):
         """Take out what was keyed in a training receipt before it was known to be one."""
-        for key in [key for key in self.state if key.startswith("day|")]:
-            events = self.state[key]["events"]
+        for cashier, day in note.pop("on", {}).items():
+            events = self.state[f"day|{day}|{cashier}"]["events"]
             for kind in events:
                 events[kind] = [seen for seen in events[kind] if seen["receipt"] != number]
 
