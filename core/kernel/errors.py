@@ -19,7 +19,7 @@ LANGUAGES = ("en", "zh")
 class Finding:
     """One thing that a check found.
 
-    `code` is stable (`SL-CFG-02`); `path` is the place inside the document (`solutions.smart_cart.config.tolerance_g`); `args` fill
+    `code` is stable (`SL-CFG-02`); `path` is the place inside the document (`solutions.NAME.config.KEY`); `args` fill
     the message; `patch`, where a fix can be made by machine, is the JSON Merge Patch on the document that makes it.
     """
 

@@ -266,8 +266,8 @@ MESSAGES: dict[str, Message] = {
         "error",
         "The bundle has no solutions.",
         "方案包没有任何方案。",
-        "Add one: [solutions.smart_cart]; list them with storeloom catalogue.",
-        "请添加一个：[solutions.smart_cart]；用 storeloom catalogue 查看。",
+        "Add one: [solutions.ID]; list them with storeloom catalogue.",
+        "请添加一个：[solutions.ID]；用 storeloom catalogue 查看。",
     ),
     # episodes
     "SL-EPI-01": Message(

@@ -127,7 +127,7 @@ class CashierExceptionAudit(Solution):
 
     @every("1d", at="close")
     def judge(self, due):
-        today = self.store.hours.store_day(due.time)
+        today = self.store.hours.trading_day(due.time - timedelta(seconds=1))
         since = today - timedelta(days=self.config.window_days - 1)
         totals = self._totals(since)
         self._forget(since, today)
@@ -219,8 +219,7 @@ class CashierExceptionAudit(Solution):
 
     def _returned(self, cashier, day, seen, amount, event):
         self.kpi.share("return_without_receipt_rate", int(not event.get("original")), 1)
-        hours = self.store.hours.span(event.time)
-        if not event.get("original") and hours and hours[1] - event.time <= timedelta(minutes=self.config.close_window_min):
+        if not event.get("original") and self._closes_soon(event.time):
             key = seen["receipt"] or f"{cashier}-{seen['time']}"
             yield from self._case(cashier, "late_return", f"late_return-{key}", [seen], event, value=amount, unit="minor")
         limit = (self.tables.staff.get(cashier) or {}).get("authorisation_limit") or 0
@@ -229,6 +228,11 @@ class CashierExceptionAudit(Solution):
             if len(day["hugging"]) == HUGGING_RETURNS:
                 key = f"limit_hugging-{cashier}-{self.store.hours.store_day(event.time)}"
                 yield from self._case(cashier, "limit_hugging", key, day["hugging"], event, value=amount, limit=limit, unit="minor")
+
+    def _closes_soon(self, time):
+        hours = self.store.hours.span(time)
+        soon = hours is not None and hours[1] - time <= timedelta(minutes=self.config.close_window_min)
+        return soon and not self.store.hours.is_open(hours[1])
 
     def _member_seen(self, cashier, event):
         receipts = self._day(cashier, event.time)["members"].setdefault(event["member"], [])
