@@ -88,9 +88,13 @@ def check(package: Package) -> list[Finding]:
         if not path.is_file():
             findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "it is missing", "zh": "文件缺失"}}, file=str(path)))
         elif path.read_text(encoding="utf-8") != text:
-            findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin changed", "zh": "插件已更改"}}, file=str(path)))
+            findings.append(
+                Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin changed", "zh": "插件已更改"}}, file=str(path))
+            )
     for path in _orphans(package, files):
-        findings.append(Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin is gone", "zh": "插件已移除"}}, file=str(path)))
+        findings.append(
+            Finding("SL-PLG-08", {"file": str(path), "reason": {"en": "its plugin is gone", "zh": "插件已移除"}}, file=str(path))
+        )
     return findings
 
 

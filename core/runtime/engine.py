@@ -20,6 +20,7 @@ from storeloom.core.kernel.errors import ContractFault, Finding, InputFault
 from storeloom.core.kernel.events import Event, Fact, Out, event_id
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime.arbiter import Arbiter
 from storeloom.core.runtime.instance import Answers, Instance, StoreView, Workers
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.profiles import ProfileSwitch
@@ -28,6 +29,7 @@ from storeloom.core.runtime.tables import TableSet
 
 MAX_HOPS = 16
 UNLOGGED = frozenset({"camera.frame"})
+ARBITER = "arbiter"
 KINDED = frozenset({"alert.raise", "task.create"})
 
 
@@ -84,6 +86,8 @@ class Engine:
                 self._by_stream.setdefault(stream, []).append(one)
         self._profiles = ProfileSwitch(plan, self.store.hours)
         self._commands = schemas.streams()
+        self._arbiter = Arbiter(plan, log)
+        self.overruled: set[str] = set()
         self._resume()
 
     def _resume(self) -> None:
@@ -305,10 +309,31 @@ class Engine:
             if seq is None:
                 return
             if self._commands[item.stream]:
-                self.log.push(event.id, seq, one.name, item.stream, micros(self.now))
+                self._command(event, seq)
             self._queue.append((seq, event, hops))
         if self._on_output is not None:
             self._on_output(event)
+
+    def _command(self, event: Event, seq: int) -> None:
+        """Put a command into the outbox, unless a stronger one holds its target; then the loser is named by an alert."""
+        self.log.push(event.id, seq, event.source, event.stream, micros(self.now))
+        winner = self._arbiter.loses_to(event)
+        if winner is None:
+            return
+        self.overruled.add(event.id)
+        self.log.settle(event.id, "overruled", 0, micros(self.now), f"held by {winner}")
+        zh = self.store.language.startswith("zh")
+        text = (
+            f"{winner} 优先，{event.source} 的 {event.stream} 未下发"
+            if zh
+            else f"{winner} holds it: {event.stream} of {event.source} was not sent"
+        )
+        data: dict[str, Any] = {"alert": f"overruled-{event.source}-{event.stream}", "kind": "overruled", "severity": "info", "state": "open"}
+        data |= {"subject": event.source, "text": text, "ref": event.ref}
+        note = Event("alert.raise", self.now, data, event_id(self.now, ARBITER, event.id), self.store.id, ARBITER, self.now)
+        number = self.log.append(note)
+        if number is not None:
+            self._queue.append((number, note, 0))
 
     def _begin(self) -> None:
         if self._uncommitted == 0:
@@ -330,6 +355,7 @@ class Engine:
     def _save(self) -> None:
         for one in self.instances.values():
             one.save(self.log)
+        self._arbiter.save(self.log)
 
     def close(self) -> None:
         """Commit and let go."""

@@ -16,6 +16,7 @@ DEFROST_EVERY = 6 * HOUR
 DEFROST_S = 25 * MINUTE
 RAMP_C_S = 0.0022
 RECOVERY_S = 20 * MINUTE
+HALL_LUX, ENTRANCE_LUX = 750.0, 1000.0
 UNITS = {"temperature": "C", "humidity": "%", "co2": "ppm", "lux": "lx", "noise": "dB", "door": "state", "leak": "state"}
 
 
@@ -47,7 +48,7 @@ class Building:
         for row in world.tables["assets"]:
             if row["kind"] in {"chiller", "freezer"} and row["asset"] in probes:
                 frozen = row["kind"] == "freezer"
-                limit = float((row.get("limits") or {}).get("max_c", -15.0 if frozen else 6.0))
+                limit = float((row.get("limits") or {}).get("frozen" if frozen else "chilled", -15.0 if frozen else 6.0))
                 self.cabinets.append(Cabinet(row["asset"], row["kind"], probes[row["asset"]], -20.5 if frozen else 2.6, limit))
         in_cabinets = {cabinet.probe for cabinet in self.cabinets}
         self.sensors = {
@@ -55,7 +56,8 @@ class Building:
         }
         self.meters = {key: row for key, row in world.devices.items() if row["kind"] == "meter"}
         self.registers = dict.fromkeys(self.meters, 0.0)
-        self.light_pct = 100.0
+        self.lamps = {row["asset"]: row for row in world.tables["assets"] if row["kind"] == "lighting"}
+        self.light_pct = dict.fromkeys(self.lamps, 100.0)
         self.hvac_setpoint_c = 24.0
         self.days = 0
 
@@ -99,6 +101,19 @@ class Building:
                     if cabinet.entry:
                         cabinet.entry["to"] = iso(at)
 
+    def light(self, group: str, level_pct: float) -> None:
+        """A command to a lamp group: an asset, its zone, or a lighting device for the lamps of the hall. Others light nothing here."""
+        for asset, row in self.lamps.items():
+            hall = self.world.devices.get(group, {}).get("kind") == "lighting" and row["asset"] == "lighting"
+            if group in {asset, row.get("zone")} or hall:
+                self.light_pct[asset] = level_pct
+
+    def _lit(self, zone: str | None) -> float:
+        """Share of full light in a zone: that of its own lamps, else of the store's by their power."""
+        lamps = [row for row in self.lamps.values() if row.get("zone") == zone] or list(self.lamps.values())
+        watts = sum(float(row["rated_w"]) for row in lamps)
+        return sum(float(row["rated_w"]) * self.light_pct[row["asset"]] / 100 for row in lamps) / watts if watts else 1.0
+
     def _cold_c(self, cabinet: Cabinet, stamp: float, noise: float, door: bool) -> float:
         frozen = cabinet.kind == "freezer"
         value = cabinet.setpoint_c + 0.25 * noise + (0.6 if self.world.is_open(stamp) and not frozen else 0.0)
@@ -129,11 +144,11 @@ class Building:
             self.world.tell(stamp, "sensor.reading", cabinet.probe, data)
         people = sum(self.occupancy.values())
         for key, row in self.sensors.items():
-            value = self._air(row["measures"], key, stamp, people, chance.gauss(0, 1), chance.random())
+            value = self._air(row["measures"], row.get("zone"), stamp, people, chance.gauss(0, 1), chance.random())
             data = {"sensor": key, "kind": row["measures"], "value": value, "unit": UNITS[row["measures"]], "zone": row.get("zone")}
             self.world.tell(stamp, "sensor.reading", key, data)
 
-    def _air(self, measures: str, key: str, stamp: float, people: int, noise: float, draw: float) -> float:
+    def _air(self, measures: str, zone: str | None, stamp: float, people: int, noise: float, draw: float) -> float:
         is_open = self.world.is_open(stamp)
         if measures == "temperature":
             outside = self.weather.outdoor_c(stamp)
@@ -145,8 +160,8 @@ class Building:
         if measures == "co2":
             return round(430 + people * 420 / max(30.0, 90 * self.world.scale) + 12 * abs(noise), 0)
         if measures == "lux":
-            lit = 750 if key.endswith("1") else 520
-            return round((lit * self.light_pct / 100 if is_open else 15.0) + (5 * noise if is_open else 0.0), 0)
+            full = ENTRANCE_LUX if zone == "z-entrance" else HALL_LUX
+            return round((full * self._lit(zone) if is_open else 15.0) + (5 * noise if is_open else 0.0), 0)
         if measures == "noise":
             return round((38 if not is_open else 55 + min(14, people / 15)) + 1.5 * noise, 1)
         if measures == "door":
@@ -160,7 +175,7 @@ class Building:
         outside = self.weather.outdoor_c(stamp)
         cold = sum(0.9 if cabinet.kind == "chiller" else 1.1 for cabinet in self.cabinets)
         loads = {
-            "lighting": area * (0.012 * self.light_pct / 100 if is_open else 0.0012),
+            "lighting": area * (0.012 * self._lit(None) if is_open else 0.0012),
             "refrigeration": cold * (0.55 + 0.012 * max(0.0, outside - 10)) * (1.1 if is_open else 1.0),
             "hvac": area * 0.0016 * abs(outside - self.hvac_setpoint_c) * (1.0 if is_open else 0.2),
         }

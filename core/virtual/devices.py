@@ -264,7 +264,7 @@ class Devices:
         building = self.store.building
 
         def act(_: float) -> None:
-            building.light_pct = float(data["level_pct"])
+            building.light(data["group"], float(data["level_pct"]))
 
         self.store.world.schedule(at, act)
         return self._status(at, data["group"], "lighting", data, level_pct=data["level_pct"])

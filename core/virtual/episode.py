@@ -179,7 +179,9 @@ class Episode:
         tables = dict(_default_tables(str(self.plan.store["format"])))
         for name, rows in self.data.get("tables", {}).items():
             if name not in schemas.tables():
-                raise self._fault(f"there is no table '{name}'", f"没有数据表“{name}”", f"Known: {', '.join(schemas.tables())}.", "tables", name)
+                raise self._fault(
+                    f"there is no table '{name}'", f"没有数据表“{name}”", f"Known: {', '.join(schemas.tables())}.", "tables", name
+                )
             tables[name] = rows or []
         return tables
 
@@ -276,7 +278,11 @@ class Episode:
                 instance, _, figure = name.rpartition(".")
                 pairs = [(instance or self.plan.instances[0].name, figure, wanted)]
             for instance, figure, value in pairs:
-                got = self.result.figures.get(instance, {}).get(figure)
+                known = self.result.figures.get(instance, {})
+                if figure not in known:
+                    self.result.differences.append(f"there is no figure {figure} of {instance}")
+                    continue
+                got = known[figure]
                 if not matches(value, got):
                     self.result.differences.append(f"figure {figure}: expected {value}, got {got}")
 

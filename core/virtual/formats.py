@@ -11,7 +11,8 @@ from storeloom.core.virtual.facts import Row
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Figures of one format on an ordinary weekday at scale 1. `hours` weighs arrivals by local hour of the day."""
+    """Figures of one format on an ordinary weekday at scale 1. `hours` weighs arrivals by local hour of the day; `hall` is the first
+    zone of kind `sales`, where the shop floor's lamps and their lux sensor are."""
 
     visitors: int
     buy_share: float
@@ -32,6 +33,7 @@ class Shape:
     hours: tuple[float, ...]
     weekend: float
     zone_m: tuple[float, float]
+    hall: str
     missions: tuple[tuple[str, float, float], ...]
 
 
@@ -60,6 +62,7 @@ SHAPES: Mapping[str, Shape] = {
         hours=_SUPER_HOURS,
         weekend=1.35,
         zone_m=(9.0, 7.0),
+        hall="z-sales-6",
         missions=(("top_up", 0.58, 0.72), ("weekly", 0.24, 2.2), ("lunch", 0.18, 0.45)),
     ),
     "convenience": Shape(
@@ -82,6 +85,7 @@ SHAPES: Mapping[str, Shape] = {
         hours=_CONV_HOURS,
         weekend=0.85,
         zone_m=(4.0, 3.0),
+        hall="z-sales-3",
         missions=(("top_up", 0.62, 1.0), ("lunch", 0.38, 1.05)),
     ),
     "mall": Shape(
@@ -104,6 +108,7 @@ SHAPES: Mapping[str, Shape] = {
         hours=_MALL_HOURS,
         weekend=1.7,
         zone_m=(16.0, 12.0),
+        hall="z-sales-1",
         missions=(("browse", 0.75, 0.9), ("gift", 0.25, 1.3)),
     ),
     "specialty": Shape(
@@ -126,6 +131,7 @@ SHAPES: Mapping[str, Shape] = {
         hours=_MALL_HOURS,
         weekend=1.6,
         zone_m=(6.0, 5.0),
+        hall="z-sales-1",
         missions=(("browse", 0.8, 0.95), ("gift", 0.2, 1.2)),
     ),
 }
@@ -173,7 +179,7 @@ def default_devices_of(store_format: str) -> dict[str, Row]:
         ("sens-air-1", "temperature", "z-sales-1"),
         ("sens-hum-1", "humidity", "z-sales-1"),
         ("sens-co2-1", "co2", "z-sales-1"),
-        ("sens-lux-1", "lux", "z-sales-1"),
+        ("sens-lux-1", "lux", shape.hall),
         ("sens-lux-2", "lux", "z-entrance"),
         ("sens-noise-1", "noise", "z-checkout"),
         ("sens-door-1", "door", "z-backroom"),

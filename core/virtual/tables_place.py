@@ -12,6 +12,7 @@ from storeloom.core.virtual.formats import Shape
 
 COLUMNS = 4
 SLOTS_PER_FIXTURE = 40
+LAMPS_W_M2 = 12
 CONTRACTOR = "6970000000016"
 FRESH_STORAGE = frozenset({"chilled", "frozen"})
 
@@ -121,12 +122,14 @@ def _fixture(fixture: str, zone: str, kind: str, x: float, y: float) -> Row:
 
 def make_assets(shape: Shape, seed: int) -> list[Row]:
     """Cold cabinets, plant, lights and IT, with service and value figures."""
-    chance = Chance(seed, "assets")
+    chance, zone_m2 = Chance(seed, "assets"), shape.zone_m[0] * shape.zone_m[1]
     plan: list[tuple[str, str, str, str, int, str]] = []
     plan += [(f"chiller-{n}", "chiller", f"冷藏柜{n}", "z-sales-1", 900, "A") for n in range(1, shape.chillers + 1)]
     plan += [(f"freezer-{n}", "freezer", f"冷冻柜{n}", "z-sales-1", 1100, "A") for n in range(1, shape.freezers + 1)]
     plan += [
-        ("lighting", "lighting", "卖场照明", "z-sales-1", 12 * round(shape.zone_m[0] * shape.zone_m[1] * 10), "B"),
+        ("lighting", "lighting", "卖场照明", shape.hall, round(LAMPS_W_M2 * zone_m2 * 10), "B"),
+        ("lighting-entrance", "lighting", "入口照明", "z-entrance", round(LAMPS_W_M2 * zone_m2), "B"),
+        ("lighting-backroom", "lighting", "后仓照明", "z-backroom", round(LAMPS_W_M2 * zone_m2), "B"),
         ("hvac", "hvac", "空调机组", "z-sales-1", 400 * shape.chillers + 6000, "A"),
         ("main", "meter", "总电表", "z-backroom", 0, "A"),
         ("refrigeration", "meter", "冷链电表", "z-backroom", 0, "A"),
@@ -159,7 +162,7 @@ def make_assets(shape: Shape, seed: int) -> list[Row]:
             "verified_to": "2027-03-31",
         }
         if kind in {"chiller", "freezer"}:
-            row["limits"] = {"min_c": -25.0 if kind == "freezer" else 0.0, "max_c": -15.0 if kind == "freezer" else 6.0}
+            row["limits"] = {"frozen": -15} if kind == "freezer" else {"chilled": 6}
             row["device"] = f"probe-{asset}"
         if kind == "scale":
             row |= {"e_g": 5.0, "max_g": 15000}

@@ -131,7 +131,7 @@ class Trial:
     def _took(self, event: Event) -> None:
         if event.time >= self.result.start:
             self.result.outputs.append(event)
-        if self._answer is not None and schemas.streams()[event.stream]:
+        if self._answer is not None and schemas.streams()[event.stream] and event.id not in self.engine.overruled:
             for fact in self._answer(event.stream, event.data, event.time):
                 if fact.stream in self.consumed:
                     self._count += 1

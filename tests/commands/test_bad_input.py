@@ -244,7 +244,9 @@ def receipts(folder, body="r1,2026-03-02T10:00:00,1,6901234567892,1,1.00,1.00\n"
 def test_receipts_that_cannot_be_read_are_named(call, shop, tmp_path, command, name, content):
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
-    words = ["try", shop, "--pos", file] if command == "try" else ["run", packed(call, shop), "--data", tmp_path / "d", "--pos", file, "--once"]
+    words = (
+        ["try", shop, "--pos", file] if command == "try" else ["run", packed(call, shop), "--data", tmp_path / "d", "--pos", file, "--once"]
+    )
     answer = call(*words)
     assert answer.code == 1 and name in answer.err and "[SL-INP-01]" in answer.err
 

@@ -119,7 +119,9 @@ class Lab:
             got = self.run(case, config=config)
             if got is None:
                 continue
-            raised += [f"{Path(case.document.path).name} with {key} = {value!r}: {text}" for text in got.raised[:1] if not case.outcome.raised]
+            raised += [
+                f"{Path(case.document.path).name} with {key} = {value!r}: {text}" for text in got.raised[:1] if not case.outcome.raised
+            ]
             if got.seen != case.outcome.seen:
                 return True, raised
         return False, raised

@@ -16,7 +16,7 @@ ALLOWED = {
     "core/bench": {KERNEL, RUNTIME, VIRTUAL, "core.bench"},
     "core/commands": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.agent", "core.bench", "core.commands", "core.cli"},
     "core/cli.py": {KERNEL},
-    "workers": {"workers", "core.kernel.errors", "core.kernel.events"},
+    "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
     "hardware_adapters": {KERNEL, "workers", "hardware_adapters"},
     "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "studio"},

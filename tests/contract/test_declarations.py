@@ -158,7 +158,7 @@ def test_streams_tables_devices_and_formats_exist(solution, registry):
 
 
 def test_an_empty_config_runs(solution, registry):
-    """In a default store of each of its formats, its streams given: a day with the store's tables, then a month with nothing at all."""
+    """In a default store of each of its formats, its streams given: a day with the store's tables, then a week with nothing at all."""
     entry = registry.catalogue.solution(solution)
     start = datetime(2026, 3, 1, 16, tzinfo=UTC)
     for store_format in entry["formats"]:
@@ -166,7 +166,7 @@ def test_an_empty_config_runs(solution, registry):
         store["devices"] = {f"{kind}-1": {"kind": kind} for kind in registry.catalogue.adapter_kinds}
         composition = compose_solo(registry, solution, store, {}, Document(solution, {}, {}), schemas.streams())
         assert not composition.errors, "\n".join(finding.render() for finding in composition.errors)
-        runs = [({}, 31)] if store_format != entry["formats"][0] else [({}, 31), (default_tables(store_format, 1), 1)]
+        runs = [({}, 8)] if store_format != entry["formats"][0] else [({}, 8), (default_tables(store_format, 1), 1)]
         for tables, days in runs:
             trial = Trial(composition.require(), registry, tables, start)
             trial.run([], start + timedelta(days=days))

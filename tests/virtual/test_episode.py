@@ -19,7 +19,8 @@ def echo(self, event):
 
 @every("1h")
 def tick(self, due):
-    yield out("task.create", task=f"{due.time:%H%M}", kind="hot", title="tick", priority=3, items=[{"gtin": "06901234567892"}, {"gtin": "x"}])
+    yield out("task.create", task=f"{due.time:%H%M}", kind="hot", title="tick", priority=3,
+              items=[{"gtin": "06901234567892"}, {"gtin": "x"}])
 """
 READING = "stream: sensor.reading, data: {sensor: s, kind: temperature, unit: C"
 
@@ -57,9 +58,13 @@ def test_inputs_come_when_they_say_and_in_their_order(play):
 
 def test_repeat_sends_copies_with_the_same_id_which_count_once(play):
     assert alerts(play(given(f"at: 2026-03-02T10:00:00Z, repeat: 3, {READING}, value: 1}}"))) == [("10:00:00",)]
-    twice = play(given(f"at: 2026-03-02T10:00:00Z, id: A, {READING}, value: 1}}", f"at: 2026-03-02T10:00:09Z, id: A, {READING}, value: 1}}"))
+    twice = play(
+        given(f"at: 2026-03-02T10:00:00Z, id: A, {READING}, value: 1}}", f"at: 2026-03-02T10:00:09Z, id: A, {READING}, value: 1}}")
+    )
     assert len(alerts(twice)) == 1
-    other = play(given(f"at: 2026-03-02T10:00:00Z, id: A, {READING}, value: 1}}", f"at: 2026-03-02T10:00:09Z, id: B, {READING}, value: 1}}"))
+    other = play(
+        given(f"at: 2026-03-02T10:00:00Z, id: A, {READING}, value: 1}}", f"at: 2026-03-02T10:00:09Z, id: B, {READING}, value: 1}}")
+    )
     assert len(alerts(other)) == 2
 
 

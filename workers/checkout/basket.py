@@ -35,8 +35,8 @@ def read_scan(data: Row, on: date) -> tuple[str | None, float | None]:
 
 
 def price_now(product: Row, rows: Iterable[Row], at: datetime, member: Row | None, zone: tzinfo) -> pricing.Price | None:
-    """The price of a product from its valid rows of the table `prices`; None when it has none."""
-    book = pricing.PriceBook(_valid(rows), products=pricing.index_products([product]), zone=zone)
+    """The price of a product from its rows of the table `prices`; None when it has none."""
+    book = pricing.PriceBook(rows, products=pricing.index_products([product]), zone=zone)
     try:
         return book.lookup(product["gtin"], at, member=member)
     except pricing.UnpricedItem:
@@ -65,7 +65,7 @@ def take_out(lines: list[Line], gtin: str, qty: float) -> float:
 def reprice(
     lines: list[Line],
     *,
-    promotions: Iterable[Row],
+    promotions: Iterable[Row] | pricing.RuleIndex,
     coupons: Iterable[Row],
     products: Iterable[Row],
     member: Row | None,
@@ -78,7 +78,7 @@ def reprice(
             {"gtin": line["gtin"], "qty": line["qty"], "price": line["price"]} | ({"weight_g": line_g(line)} if line["per_kg"] else {})
             for line in lines
         ],
-        promotions=_valid(promotions),
+        promotions=promotions,
         coupons=coupons,
         prices=pricing.PriceBook(()),
         products=pricing.index_products(products),
@@ -128,7 +128,3 @@ def receipt_lines(lines: Iterable[Row]) -> list[dict[str, Any]]:
         written.append(row)
     return written
 
-
-def _valid(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Rows that the caller has found valid: a table's last day counts whole, where the price book ends at its first moment."""
-    return [{**row, "to": None} for row in rows]

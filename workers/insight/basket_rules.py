@@ -6,7 +6,9 @@ confidence over B's own share of all baskets; above 1 the two attract each other
 Counts live in any mutable mapping of JSON values, such as a solution's state: `PREFIX + "baskets"` holds how many baskets were seen, and
 `PREFIX + item` holds `{"n": baskets with the item, "with": {other item: baskets with both}}`. They are bounded: an item keeps its most
 frequent partners only, a long basket counts with its first items, and once many baskets were seen all counts are halved, so that old
-habits fade.
+habits fade. Pairs far below the least support are pruned by lossy counting (Manku and Motwani 2002, their epsilon being `PRUNED_BELOW` of
+all baskets): a pair that comes anew starts with as many baskets as it may have lost before, so that it is never missed and is counted
+too high by no more than that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -17,6 +19,8 @@ BASKETS = PREFIX + "baskets"
 MOST_ITEMS_A_BASKET = 60
 MOST_PARTNERS = 100
 MOST_BASKETS = 200_000
+LEAST_SUPPORT = 0.001
+PRUNED_BELOW = LEAST_SUPPORT / 10
 
 
 class BasketRule(NamedTuple):
@@ -36,12 +40,13 @@ def count_basket(counts: MutableMapping[str, Any], items: Iterable[str]) -> None
     if not distinct:
         return
     counts[BASKETS] = counts.get(BASKETS, 0) + 1
+    lost = _negligible(counts)
     for item in distinct:
         seen = counts.get(PREFIX + item) or {"n": 0, "with": {}}
         partners = seen["with"]
         for other in distinct:
             if other != item:
-                partners[other] = partners.get(other, 0) + 1
+                partners[other] = partners.get(other, lost) + 1
         if len(partners) > 2 * MOST_PARTNERS:
             partners = _most_frequent(partners)
         counts[PREFIX + item] = {"n": seen["n"] + 1, "with": partners}
@@ -56,7 +61,7 @@ def rule(item: str, other: str, together: int, with_item: int, with_other: int, 
 
 
 def rules(
-    counts: Mapping[str, Any], *, min_lift: float, min_together: int = 2, min_support: float = 0.001, most: int = 10
+    counts: Mapping[str, Any], *, min_lift: float, min_together: int = 2, min_support: float = LEAST_SUPPORT, most: int = 10
 ) -> Iterator[tuple[str, list[BasketRule]]]:
     """For each item its strongest rules, by confidence, then lift; the list is empty where none is strong enough.
 
@@ -67,7 +72,7 @@ def rules(
     items = {key.removeprefix(PREFIX): counts[key] for key in counts if key.startswith(PREFIX) and key != BASKETS}
     for item, seen in sorted(items.items()):
         found = [
-            rule(item, other, together, seen["n"], items[other]["n"], baskets)
+            rule(item, other, min(together, seen["n"], items[other]["n"]), seen["n"], items[other]["n"], baskets)
             for other, together in seen["with"].items()
             if together >= least and other in items
         ]
@@ -87,6 +92,23 @@ def age(counts: MutableMapping[str, Any], most_baskets: int = MOST_BASKETS) -> N
             continue
         halved = {other: n // 2 for other, n in _most_frequent(seen["with"]).items() if n > 1}
         counts[key] = {"n": seen["n"] // 2, "with": halved}
+
+
+def prune(counts: MutableMapping[str, Any]) -> None:
+    """Drop the pairs that are too rare to become a rule soon; items without any keep their own count."""
+    lost = _negligible(counts)
+    if not lost:
+        return
+    for key in [key for key in counts if key.startswith(PREFIX) and key != BASKETS]:
+        partners = counts[key]["with"]
+        rare = [other for other, together in partners.items() if together <= lost]
+        for other in rare:
+            del partners[other]
+
+
+def _negligible(counts: Mapping[str, Any]) -> int:
+    """Baskets that a pair may have been seen in before it was pruned."""
+    return int(counts.get(BASKETS, 0) * PRUNED_BELOW)
 
 
 def _most_frequent(partners: Mapping[str, int]) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 from .basket import AppliedRule, GiftOffer, PricedBasket, PricedLine, Refusal, price_basket, refund_amount
 from .money import Rounding, apportion, line_amount, round_money
-from .prices import Price, PriceBook, UnpricedItem, index_products
+from .prices import Price, PriceBook, UnpricedItem, index_products, rows_by_item
+from .rule_index import RuleIndex
 from .rules import Rule, coupon_rule, promotion_rule
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Refusal",
     "Rounding",
     "Rule",
+    "RuleIndex",
     "UnpricedItem",
     "apportion",
     "coupon_rule",
@@ -24,4 +26,5 @@ __all__ = [
     "promotion_rule",
     "refund_amount",
     "round_money",
+    "rows_by_item",
 ]

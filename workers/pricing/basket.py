@@ -21,6 +21,7 @@ from storeloom.workers.gs1 import item_key
 
 from .money import Rounding, apportion, exact, line_amount
 from .prices import PriceBook
+from .rule_index import RuleIndex
 from .rules import Line, Row, Rule, coupon_rule, gift_pieces, promotion_rule, savings, spend
 
 GroupPolicy = Literal["best_saving", "priority"]
@@ -117,7 +118,7 @@ def refund_amount(amount: int, qty: int, returned: int, back: int) -> int:
 def price_basket(
     lines: Iterable[Row],
     *,
-    promotions: Iterable[Row | Rule],
+    promotions: Iterable[Row | Rule] | RuleIndex,
     coupons: Iterable[Row | Rule],
     prices: PriceBook,
     products: Mapping[str, Row],
@@ -133,8 +134,8 @@ def price_basket(
 
     A line is a mapping with `gtin`, `qty` and, where known, `line` (else its place from 1), `weight_g`, `price` (each,
     or per kg with a weight; else looked up) and `zone`, `cabinet`, `lot` for scoped prices. Promotions and coupons are
-    table rows, whose bounds given as days are days in `zone`, or rules made ready once; `products` is what
-    `index_products` makes. A rule that would save more than what `budgets` still holds under its id does not apply.
+    table rows, whose bounds given as days are days in `zone`, or rules made ready once, for promotions best in an index;
+    `products` is what `index_products` makes. A rule that would save more than what `budgets` still holds under its id does not apply.
     `rounding` is that of percentage discounts; prices times weights round half up.
 
     ValueError on a line number given twice, a quantity or price below zero, mixed currencies or a malformed rule;
@@ -143,7 +144,8 @@ def price_basket(
     if not 0 <= max_discount_pct <= 100:
         raise ValueError(f"max_discount_pct {max_discount_pct}: 0 to 100 expected")
     read, currency = _read_lines(lines, prices, products, member, at)
-    rules = [rule for row in promotions if (rule := row if isinstance(row, Rule) else promotion_rule(row, zone)) is not None]
+    candidates = promotions.touching(read) if isinstance(promotions, RuleIndex) else promotions
+    rules = [rule for row in candidates if (rule := row if isinstance(row, Rule) else promotion_rule(row, zone)) is not None]
     held = [rule for row in coupons if (rule := row if isinstance(row, Rule) else coupon_rule(row, zone)) is not None]
     valid = [r for r in [*rules, *held] if r.start <= at < r.end and (member is not None or not r.members_only)]
     present = {line.key for line in read}

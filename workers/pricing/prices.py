@@ -47,6 +47,14 @@ def index_products(rows: Iterable[Row]) -> dict[str, Row]:
     return {item_key(row["gtin"]): row for row in rows}
 
 
+def rows_by_item(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows of the table `prices`, valid or not at any time, by `item_key` of their gtin."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[item_key(row["gtin"])].append(row)
+    return dict(found)
+
+
 @dataclass(frozen=True)
 class _Entry:
     price: Price

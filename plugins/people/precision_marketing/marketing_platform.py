@@ -12,12 +12,13 @@ unused is for the coupon account to say. Spent budgets and the day's figures of 
 """
 
 import math
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time
-from storeloom.workers import pricing
+from storeloom.workers import gs1, pricing
 from storeloom.workers.pricing import answers, budgets
 
 REMEMBER_SOLD_D, REMEMBER_OPEN_D = 30, 1
@@ -84,19 +85,12 @@ class MarketingPlatform(Solution):
         """A new version of the rules; the one before serves the baskets that began under it."""
         old = self.state.get("rules", 0)
         self.state["rules"] = old + 1
-        self.state[f"rules:{old + 1}"] = [self._to_its_last_day(row) for row in self.tables.promotions.all_rows()]
+        self.state[f"rules:{old + 1}"] = self.tables.promotions.all_rows()
         self.timers.set("drop_rules", str(old), self.now + timedelta(days=REMEMBER_OPEN_D))
 
     @timer("drop_rules")
     def drop_rules(self, due):
         self.state.pop(f"rules:{due.key}", None)
-
-    def _to_its_last_day(self, row):
-        """A `to` that is a day holds until that day ends."""
-        to = str(row.get("to") or "")
-        if len(to) != len("2026-03-02"):
-            return row
-        return {**row, "to": self.store.hours.midnight(date.fromisoformat(to) + timedelta(days=1)).isoformat()}
 
     # Questions
 
@@ -180,28 +174,34 @@ class MarketingPlatform(Solution):
 
     def _price(self, name, basket, asked, slow):
         """The answer's data, and what each rule took of its budget, by promotion and coupon template."""
-        rules = self.state.get(f"rules:{basket['rules']}") or self.state[f"rules:{self.state['rules']}"]
+        rules = self._rules(basket["rules"])
         coupons = {code: row for code in asked["coupons"] if (row := self._coupon(code))}
         if not slow:
             return self._priced(name, basket, asked, rules, coupons)
         if self.config.degrade == "item_rules":
-            zone = self.store.hours.zone
-            ready = [rule for row in rules if (rule := pricing.promotion_rule(row, zone))]
-            return self._priced(name, basket, asked, [rule for rule in ready if rule.is_item_rule and not rule.stack], {})
+            return self._priced(name, basket, asked, rules.item_rules(), {})
         data, _ = self._priced(name, basket, asked, (), {})
         last = basket["answers"].get(str(basket["last"]))
         if self.config.degrade == "last_known" and last:
             return answers.keep_discounts(data, last["data"]), basket["took"]
         return data, {}
 
+    def _rules(self, version):
+        """The rules of a version; one that is too old to be kept gives way to the table as it stands."""
+        zone, kept = self.store.hours.zone, None if version == self.state["rules"] else self.state.get(f"rules:{version}")
+        if kept is not None:
+            return pricing.RuleIndex(kept, zone)
+        return self.tables.promotions.derived("price rules", lambda rows: pricing.RuleIndex(rows, zone))
+
     def _priced(self, name, basket, asked, rules, coupons):
         hours = self.store.hours
         gtins = dict.fromkeys(line["gtin"] for line in asked["lines"])
         products = pricing.index_products(product for gtin in gtins if (product := self.tables.products.get(gtin)))
-        prices = [{**row, "to": None} for gtin in gtins for row in self.tables.prices.rows(gtin=gtin)]
+        known = self.tables.prices.derived("by item", pricing.rows_by_item)
+        prices = [row for item in dict.fromkeys(map(gs1.item_key, gtins)) for row in known.get(item, ())]
         account = {code: row["template"] for code, row in coupons.items()}
-        owners = {**{row["promo"]: row["promo"] for row in self.tables.promotions.all_rows()}, **account}
         funded = self._funded()
+        owners = {**{owner: owner for owner in funded}, **account}
         rest = {rule: budgets.rest(self._ledger(owner), funded[owner], name) for rule, owner in owners.items() if owner in funded}
         book = pricing.PriceBook(prices, products=products, zone=hours.zone)
         priced = pricing.price_basket(
@@ -276,9 +276,9 @@ class MarketingPlatform(Solution):
 
     def _funded(self):
         """Budgets by promotion and coupon template."""
-        rows = [(row["promo"], row) for row in self.tables.promotions.all_rows()]
-        rows += [(row["template"], row) for row in self.tables.coupons.all_rows()]
-        return {owner: row["budget"] for owner, row in rows if row.get("budget") is not None}
+        tables = {"promo": self.tables.promotions, "template": self.tables.coupons}
+        parts = [table.derived("budgets", partial(_budgets, key)) for key, table in tables.items()]
+        return {owner: budget for part in parts for owner, budget in part.items()}
 
     def _voided(self, name):
         basket = self.state.get(f"basket:{name}")
@@ -342,3 +342,7 @@ class MarketingPlatform(Solution):
             yield out("promo.result", {"from": since, "to": due.time}, promo=owner, state="final" if over else "running",
                       units=day["units"], cost=day["amount"], redeemed=day["baskets"], method="discounts of paid baskets")  # fmt: skip
         self.state["day"], self.state["reported"] = {}, due.time.isoformat()
+
+
+def _budgets(key, rows):
+    return {row[key]: row["budget"] for row in rows if row.get("budget") is not None}

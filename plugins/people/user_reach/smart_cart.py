@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import draw, parse_time
+from storeloom.workers import pricing
 from storeloom.workers.checkout import basket
 from storeloom.workers.insight import basket_rules
 
@@ -182,9 +183,10 @@ class SmartCart(Solution):
 
     def _reprice(self, cart):
         products = [product for line in cart["lines"] if (product := self.tables.products.get(line["gtin"]))]
+        zone = self.store.hours.zone
+        rules = self.tables.promotions.derived("price rules", lambda rows: pricing.RuleIndex(rows, zone))
         cart["total"], cart["discount"], cart["used"] = basket.reprice(
-            cart["lines"], promotions=self.tables.promotions.rows(), coupons=cart["coupons"], products=products,
-            member=self._member(cart), at=self.now, zone=self.store.hours.zone,
+            cart["lines"], promotions=rules, coupons=cart["coupons"], products=products, member=self._member(cart), at=self.now, zone=zone,
         )  # fmt: skip
         cart["asked"] = None
 
@@ -294,8 +296,13 @@ class SmartCart(Solution):
     @every("1d", at="02:00")
     def read_basket_rules(self, due):
         basket_rules.age(self.state)
+        basket_rules.prune(self.state)
         for gtin, found in list(basket_rules.rules(self.state, min_lift=self.config.addon_min_lift)):
-            self.state[f"addons:{gtin}"] = [[rule.other, rule.lift] for rule in found]
+            addons = [[rule.other, rule.lift] for rule in found]
+            if addons:
+                self.state[f"addons:{gtin}"] = addons
+            else:
+                self.state.pop(f"addons:{gtin}", None)
 
     @on("inventory.snapshot?")
     def stock(self, event):

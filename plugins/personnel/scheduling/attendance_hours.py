@@ -98,10 +98,10 @@ class AttendanceHours(Solution):
             self._person(holder["staff"])["shifts"].pop(shift, None)
             yield from self._work_out(holder["staff"])
         holder.update(staff=staff, version=version)
-        shifts = self._person(staff)["shifts"]
-        shifts.pop(shift, None)
-        if not event.get("withdrawn"):
-            shifts[shift] = {key: event.get(key) or [] for key in ("start", "end", "breaks")}
+        withdrawn = bool(event.get("withdrawn"))
+        row = {"start": event["start"], "end": event["end"], "breaks": event.get("breaks") or [], "withdrawn": withdrawn}
+        self._person(staff)["shifts"][shift] = row
+        if not withdrawn:
             end = parse_time(event["end"])
             self.timers.set("look", f"{staff}|{shift}|end", end)
             self.timers.set("look", f"{staff}|{shift}|missing", end + timedelta(hours=self.config.missing_punch_after))
@@ -111,13 +111,18 @@ class AttendanceHours(Solution):
     def calendar(self, event):
         if event["kind"] not in ("public_holiday", "workday"):
             return
-        self.state.setdefault("calendar", {})[event["event"]] = [event["kind"], event["from"], event["to"]]
+        known = self.state.get("calendar", {}) | {event["event"]: [event["kind"], event["from"], event["to"]]}
+        self.state["calendar"] = {key: row for key, row in known.items() if parse_time(row[2]) > self.now - KEPT}
         for key in [key for key in self.state if key.startswith("staff:")]:
             yield from self._work_out(key.removeprefix("staff:"))
 
     @timer("look")
     def look_again(self, due):
         yield from self._work_out(due.key.split("|")[0])
+
+    @timer("pair")
+    def forget_pair(self, due):
+        self.state.pop(due.key, None)
 
     def _person(self, staff):
         return self.state.setdefault(f"staff:{staff}", {"punches": [], "shifts": {}, "days": {}, "warned": {}})
@@ -139,11 +144,14 @@ class AttendanceHours(Solution):
         oldest = self.now - KEPT
         first = self.store.hours.store_day(oldest).isoformat()
         person["punches"] = [punch for punch in person["punches"] if parse_time(punch[0]) >= oldest]
-        person["shifts"] = {shift: row for shift, row in person["shifts"].items() if parse_time(row["end"]) >= oldest}
+        for shift in [shift for shift, row in person["shifts"].items() if parse_time(row["end"]) < oldest]:
+            del person["shifts"][shift]
+            self.state.pop(f"shift:{shift}", None)
         person["days"] = {day: row for day, row in person["days"].items() if day > first}
+        person["warned"] = {month: kinds for month, kinds in person["warned"].items() if month >= first[:7]}
 
     def _days(self, staff, person):
-        shifts = [_shift(key, row) for key, row in person["shifts"].items()]
+        shifts = [_shift(key, row) for key, row in person["shifts"].items() if not row["withdrawn"]]
         groups = defaultdict(list)
         for pair in worktime.pair_punches((parse_time(time), kind) for time, kind in person["punches"]):
             groups[worktime.shift_of(pair, shifts)].append(pair)
@@ -227,7 +235,8 @@ class AttendanceHours(Solution):
     def _missing_alerts(self, staff, old, new):
         for punch in sorted(set(old) ^ set(new)):
             opened = punch in new
-            words = self.say(f"The punch of {staff} at {punch} has no counterpart", f"{staff} 于 {punch} 的打卡缺少配对")
+            local = f"{self.store.hours.local(parse_time(punch)):%m-%d %H:%M}"
+            words = self.say(f"The punch of {staff} at {local} has no counterpart", f"{staff} 于 {local} 的打卡缺少配对")
             key = f"open-punch-{staff}-{punch}"
             state = "open" if opened else "cleared"
             yield out("alert.raise", alert=key, kind="open_punch", severity="warn", state=state, subject=staff, text=words)
@@ -266,9 +275,11 @@ class AttendanceHours(Solution):
                           value=hours, limit=limit, unit="h")  # fmt: skip
                 yield from self._message(key, (self.tables.staff.get(staff) or {}).get("manager", staff), words)
         month = self.store.hours.store_day(self.now).isoformat()[:7]
-        near = self.state.setdefault("near", {})
-        near[staff] = month if "overtime_warning" in person["warned"].get(month, ()) else None
-        self.kpi.set("people_near_cap", sum(1 for reached in near.values() if reached == month))
+        near = {who: reached for who, reached in self.state.get("near", {}).items() if reached == month}
+        if "overtime_warning" in person["warned"].get(month, ()):
+            near[staff] = month
+        self.state["near"] = near
+        self.kpi.set("people_near_cap", len(near))
 
     def _message(self, key, to, words):
         if self.devices.get("messaging"):
@@ -283,7 +294,9 @@ class AttendanceHours(Solution):
         day = self.store.hours.store_day(event.time)
         for other in sorted(near - {staff}):
             one, two = sorted((staff, other))
-            pair = self.state.setdefault(f"pair:{one}|{two}", {"days": [], "told": None})
+            key = f"pair:{one}|{two}"
+            pair = self.state.setdefault(key, {"days": [], "told": None})
+            self.timers.set("pair", key, self.now + BUDDY_SPAN + timedelta(days=1))
             if pair["told"] and date.fromisoformat(pair["told"]) > day - BUDDY_SPAN:
                 continue
             days = {past for past in pair["days"] if date.fromisoformat(past) > day - BUDDY_SPAN} | {day.isoformat()}

@@ -19,7 +19,6 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import parse_time, plain
 
 MEMORY_DAYS = 35
-LONG_SHIFT_MIN = 360
 CHANGE_COST, WEEKEND_COST = 300, 200
 Template = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 
@@ -98,6 +97,8 @@ class SmartScheduling(Solution):
             self.state[f"absent:{event['shift']}"] = row
             yield from self._drop(row["staff"], parse_time(row["start"]), parse_time(row["end"]), told=True)
         elif not known or known["state"] == "other":
+            if known:
+                del self.state[f"duty:{known['day']}"][event["shift"]]
             self._keep(event["shift"], row | {"state": "withdrawn" if event.get("withdrawn") else "other", "version": 1})
 
     @every("1d", at="23:00")
@@ -153,6 +154,8 @@ class SmartScheduling(Solution):
         oldest = (today - timedelta(days=MEMORY_DAYS)).isoformat()
         published = self.state.setdefault("published", {})
         self.state["published"] = {day: True for day in published if day >= oldest}
+        holidays = self.state.get("holidays", {})
+        self.state["holidays"] = {event: span for event, span in holidays.items() if span[1][:10] >= oldest}
         for key in list(self.state):
             what, _, day = key.partition(":")
             if what in ("wish", "absent"):
@@ -248,7 +251,7 @@ class SmartScheduling(Solution):
     def _breaks(self, start, end):
         """The unpaid break, in the middle of a shift of six hours or more."""
         pause = timedelta(minutes=self.config.break_minutes)
-        if not pause or end - start < timedelta(minutes=LONG_SHIFT_MIN):
+        if not pause or end - start < timedelta(minutes=self.workers.optimise.roster_book.LONG_SHIFT_MIN):
             return None
         begin = start + (end - start - pause) / 2
         return [{"start": plain(begin), "end": plain(begin + pause)}]
@@ -278,20 +281,17 @@ class SmartScheduling(Solution):
         return [new - before for new, before in zip(fresh, old, strict=True)]
 
     def _solve(self, problem):
-        from storeloom.workers.optimise import shifts
-
-        return shifts.solve(problem, self.config.time_limit)
+        return self.workers.optimise.shifts.solve(problem, self.config.time_limit)
 
     def _book(self, change_cost=0):
         """All that is known of the roster now."""
-        from storeloom.workers.optimise.roster_book import RosterBook, Terms
-        from storeloom.workers.optimise.shifts import Rules
-
-        config = self.config
-        rules = Rules(round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost, config.over_cost,
-                      config.wish_cost, WEEKEND_COST, change_cost)  # fmt: skip
-        return RosterBook(
-            self.store.hours, Terms(config.templates, config.break_minutes, round(config.max_overtime_month * 60), rules),
+        config, book = self.config, self.workers.optimise.roster_book
+        rules = self.workers.optimise.shifts.Rules(
+            round(config.max_week * 60), round(config.min_rest * 60), config.max_days_row, config.under_cost, config.over_cost,
+            config.wish_cost, WEEKEND_COST, change_cost,
+        )  # fmt: skip
+        return book.RosterBook(
+            self.store.hours, book.Terms(config.templates, config.break_minutes, round(config.max_overtime_month * 60), rules),
             staff=self.tables.staff.rows(), skills=self.tables.skills.rows(), needs=self._kept("need:"),
             wishes=self._kept("wish:").values(),
             duties=[row for row in self._duties().values() if row["state"] != "withdrawn"], absences=self._kept("absent:").values(),

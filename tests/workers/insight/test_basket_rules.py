@@ -83,3 +83,21 @@ def test_rules_hold_after_aging_and_counts_are_json() -> None:
 
 def test_an_empty_basket_is_none() -> None:
     assert counted("") == {}
+
+
+def test_rare_pairs_are_pruned_and_start_anew_with_what_they_may_have_lost() -> None:
+    # Of 30,000 baskets 3 are negligible (one in 10,000).
+    counts = {"pairs:baskets": 30_000, "pairs:a": {"n": 40, "with": {"b": 3, "c": 4}}, "pairs:b": {"n": 9, "with": {"a": 3}}}
+    counts["pairs:c"] = {"n": 50, "with": {"a": 4}}
+    basket_rules.prune(counts)
+    assert [counts[f"pairs:{item}"]["with"] for item in "abc"] == [{"c": 4}, {}, {"a": 4}]
+    count_basket(counts, ["a", "b"])
+    assert counts["pairs:b"] == {"n": 10, "with": {"a": 4}}  # 1 seen now, up to 3 before
+    basket_rules.prune(counts)
+    assert counts["pairs:b"]["with"] == {"a": 4}
+
+
+def test_nothing_is_pruned_while_few_baskets_were_seen() -> None:
+    counts = counted("a b")
+    basket_rules.prune(counts)
+    assert counts["pairs:a"]["with"] == {"b": 1}
