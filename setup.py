@@ -1,7 +1,7 @@
 """Packaging of storeloom: the folders of this tree become the sub-packages of the import name `storeloom`."""
 
-from pathlib import Path
 import shutil
+from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py

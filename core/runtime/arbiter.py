@@ -1,8 +1,8 @@
 """Who wins when several solutions command one target: a lamp group, a relay, an air unit, a label.
 
-By priority (`light.set`, `relay.set`, `hvac.set`, `refrigeration.set`): safety over food over energy over comfort. Exclusive commands that
-the bundle lets several send: the earlier in its [arbitrate] list. The winner holds the target until its command's `until` (or for `seconds`),
-else for HOLD; a weaker command in that time is kept in the log but not sent, and the loser is named by an alert.
+By priority (`light.set`, `relay.set`, `hvac.set`, `refrigeration.set`): safety over food over energy over comfort. Exclusive commands
+that the bundle lets several send: the earlier in its [arbitrate] list. The winner holds the target until its command's `until` (or for
+`seconds`), else for HOLD; a weaker command in that time is kept in the log but not sent, and the loser is named by an alert.
 """
 
 from __future__ import annotations

@@ -328,7 +328,8 @@ class Engine:
             if zh
             else f"{winner} holds it: {event.stream} of {event.source} was not sent"
         )
-        data: dict[str, Any] = {"alert": f"overruled-{event.source}-{event.stream}", "kind": "overruled", "severity": "info", "state": "open"}
+        alert = f"overruled-{event.source}-{event.stream}"
+        data: dict[str, Any] = {"alert": alert, "kind": "overruled", "severity": "info", "state": "open"}
         data |= {"subject": event.source, "text": text, "ref": event.ref}
         note = Event("alert.raise", self.now, data, event_id(self.now, ARBITER, event.id), self.store.id, ARBITER, self.now)
         number = self.log.append(note)

@@ -49,7 +49,7 @@ class Building:
             if row["kind"] in {"chiller", "freezer"} and row["asset"] in probes:
                 frozen = row["kind"] == "freezer"
                 limit = float((row.get("limits") or {}).get("frozen" if frozen else "chilled", -15.0 if frozen else 6.0))
-                self.cabinets.append(Cabinet(row["asset"], row["kind"], probes[row["asset"]], -20.5 if frozen else 2.6, limit))
+                self.cabinets.append(Cabinet(row["asset"], row["kind"], probes[row["asset"]], -20.5 if frozen else 2.0, limit))
         in_cabinets = {cabinet.probe for cabinet in self.cabinets}
         self.sensors = {
             key: row for key, row in world.devices.items() if row["kind"] == "sensor" and row.get("measures") and key not in in_cabinets
@@ -110,9 +110,10 @@ class Building:
 
     def _lit(self, zone: str | None) -> float:
         """Share of full light in a zone: that of its own lamps, else of the store's by their power."""
-        lamps = [row for row in self.lamps.values() if row.get("zone") == zone] or list(self.lamps.values())
-        watts = sum(float(row["rated_w"]) for row in lamps)
-        return sum(float(row["rated_w"]) * self.light_pct[row["asset"]] / 100 for row in lamps) / watts if watts else 1.0
+        own = [asset for asset, row in self.lamps.items() if row.get("zone") == zone] or list(self.lamps)
+        watts = {asset: float(self.lamps[asset].get("rated_w", 0)) for asset in own}
+        full = sum(watts.values())
+        return sum(watts[asset] * self.light_pct[asset] / 100 for asset in own) / full if full else 1.0
 
     def _cold_c(self, cabinet: Cabinet, stamp: float, noise: float, door: bool) -> float:
         frozen = cabinet.kind == "freezer"

@@ -30,16 +30,21 @@ def compose_solo(
 
 
 def with_providers(registry: Registry, solution: str) -> Composition:
-    """The solution in a default store of the first format it is made for, with solutions added that provide what it needs."""
+    """The solution in a default store of the first format it is made for, with solutions added that provide what it needs.
+
+    A stream that nothing installed provides stays silent.
+    """
     entry = registry.catalogue.solution(solution)
     store = {**default_profile(entry["formats"][0]), "edge": ROOMY}
     body: dict[str, Any] = {"name": solution, "solutions": {solution: {}}, "store": store}
+    silent: frozenset[str] = frozenset()
     while True:
-        composition = compose_sources(gather(Document(solution, body, {}), registry.catalogue), registry)
-        patches = [finding.patch for finding in composition.errors if finding.code == "SL-WIR-01" and finding.patch]
+        composition = compose_sources(gather(Document(solution, body, {}), registry.catalogue), registry, given=silent)
+        missing = [finding for finding in composition.errors if finding.code == "SL-WIR-01"]
         wider = body
-        for patch in patches:
-            wider = merge_patch(wider, patch)
-        if wider == body:
+        for finding in missing:
+            wider = merge_patch(wider, finding.patch or {})
+        unprovided = silent | {str(finding.args["stream"]) for finding in missing if not finding.patch}
+        if wider == body and unprovided == silent:
             return composition
-        body = wider
+        body, silent = wider, unprovided

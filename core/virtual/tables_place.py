@@ -128,8 +128,6 @@ def make_assets(shape: Shape, seed: int) -> list[Row]:
     plan += [(f"freezer-{n}", "freezer", f"冷冻柜{n}", "z-sales-1", 1100, "A") for n in range(1, shape.freezers + 1)]
     plan += [
         ("lighting", "lighting", "卖场照明", shape.hall, round(LAMPS_W_M2 * zone_m2 * 10), "B"),
-        ("lighting-entrance", "lighting", "入口照明", "z-entrance", round(LAMPS_W_M2 * zone_m2), "B"),
-        ("lighting-backroom", "lighting", "后仓照明", "z-backroom", round(LAMPS_W_M2 * zone_m2), "B"),
         ("hvac", "hvac", "空调机组", "z-sales-1", 400 * shape.chillers + 6000, "A"),
         ("main", "meter", "总电表", "z-backroom", 0, "A"),
         ("refrigeration", "meter", "冷链电表", "z-backroom", 0, "A"),
@@ -138,6 +136,8 @@ def make_assets(shape: Shape, seed: int) -> list[Row]:
         ("forklift-1", "forklift", "电动叉车", "z-backroom", 1500, "B"),
         ("oven-1", "oven", "烤箱", "z-kitchen", 6000, "B"),
         ("server-1", "computer", "门店主机", "z-office", 250, "A"),
+        ("lighting-entrance", "lighting", "入口照明", "z-entrance", round(LAMPS_W_M2 * zone_m2), "B"),
+        ("lighting-backroom", "lighting", "后仓照明", "z-backroom", round(LAMPS_W_M2 * zone_m2), "B"),
     ]
     rows: list[Row] = []
     for asset, kind, name, zone, watts, grade in plan:

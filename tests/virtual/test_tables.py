@@ -129,3 +129,16 @@ def test_wall_clock_end_of_day():
 
     zone = ZoneInfo("Asia/Shanghai")
     assert at_local(date(2026, 3, 2), "24:00", zone) == at_local(date(2026, 3, 3), "00:00", zone)
+
+
+@pytest.mark.parametrize("store_format", FORMATS)
+def test_the_hall_is_a_sales_zone_with_lamps_and_a_lux_sensor(store_format):
+    tables = default_tables(store_format, 1)
+    hall = next(row["zone"] for row in tables["assets"] if row["asset"] == "lighting")
+    assert next(row["kind"] for row in tables["zones"] if row["zone"] == hall) == "sales"
+    assert default_profile(store_format)["devices"]["sens-lux-1"]["zone"] == hall
+
+
+def test_cabinets_name_their_limit_by_product_class():
+    limits = {row["kind"]: row["limits"] for row in default_tables("supermarket", 1)["assets"] if "limits" in row}
+    assert limits == {"chiller": {"chilled": 6}, "freezer": {"frozen": -15}}

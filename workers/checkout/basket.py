@@ -127,4 +127,3 @@ def receipt_lines(lines: Iterable[Row]) -> list[dict[str, Any]]:
         row |= {name: line[name] for name in ("discount", "promo") if line[name]}
         written.append(row)
     return written
-

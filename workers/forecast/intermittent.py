@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 PatternName = Literal["smooth", "erratic", "intermittent", "lumpy"]
 Series = Sequence[float | None]
+MOST_STEPS = 5000
 
 
 class Pattern(NamedTuple):
@@ -101,8 +102,10 @@ def overdispersion(series: Series) -> float:
 def negative_binomial_quantiles(mean: float, ratio: float, shares: Sequence[float], step: float = 1.0) -> list[float]:
     """Quantiles of a negative binomial with this mean and variance `ratio` x mean (`ratio` 1: Poisson), in steps of `step` units.
 
-    A quantile is the least number whose cumulative chance reaches the share. Counts are in steps: goods by weight take 0.1 kg.
+    A quantile is the least number whose cumulative chance reaches the share. Counts are in steps: goods by weight take 0.1 kg. Where
+    mean and deviation are many steps (litres of fuel), steps are taken together so that `MOST_STEPS` reach three deviations.
     """
+    step *= max(1, math.ceil((mean + 3 * math.sqrt(mean * ratio)) / step / MOST_STEPS)) if mean > 0 else 1
     expected = mean / step
     if expected <= 0:
         return [0.0 for _ in shares]

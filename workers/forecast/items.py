@@ -43,14 +43,15 @@ class ItemForecast:
         means = self.means[method]
         if self.pattern.intermittent:
             ratio = overdispersion(self.series)
-            return [negative_binomial_quantiles(mean, ratio, shares, step) for mean in means]
+            found = {mean: negative_binomial_quantiles(mean, ratio, shares, step) for mean in set(means)}
+            return [found[mean] for mean in means]
         if method == SMOOTHING:
             return [[float(value) for value in day] for day in self.smoothed.quantiles(shares).T]
         errors = self.tsb_errors if method == TSB else _naive_errors(self.series)
         import numpy as np
 
-        found = np.quantile(bootstrap(means, errors[-RESIDUAL_DAYS:]), list(shares), axis=0)
-        return [[float(value) for value in day] for day in found.T]
+        drawn = np.quantile(bootstrap(means, errors[-RESIDUAL_DAYS:]), list(shares), axis=0)
+        return [[float(value) for value in day] for day in drawn.T]
 
 
 def first_method(pattern: Pattern) -> str:

@@ -6,6 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
 KINDS = ("public_holiday", "workday", "school", "festival", "promotion", "local", "payday", "sport", "relayout", "short_day")
 WEATHER = ("temperature", "rain")
 DRIVERS = {**dict.fromkeys(KINDS, "calendar"), **dict.fromkeys(WEATHER, "weather"), "on_promotion": "promotion"}
@@ -14,10 +19,8 @@ WARM_SCALE_C = 5.0
 Span = tuple[date, date]
 
 
-def columns(
-    days: Sequence[date], calendar: Mapping[str, Iterable[Span]], weather: Mapping[date, tuple[float, float]], promoted: Iterable[Span]
-) -> list[list[float]]:
-    """Rows of regressors in the order of `DRIVERS`, one a day.
+def columns(days: Sequence[date], calendar: Mapping[str, Iterable[Span]], weather: Mapping[date, tuple[float, float]]) -> Array:
+    """Regressors that all items share, in the order of `DRIVERS` (days x regressors); the last, `on_promotion`, is 0.
 
     `calendar`: spans of days (both ends included) by kind; `weather`: highest temperature in C and rain in mm of a day. Temperature
     counts from its mean in steps of 5 C, rain as log(1 + mm); a day without weather is an average one.
@@ -28,7 +31,15 @@ def columns(
     air = [weather.get(day, average) for day in days]
     warm = [(temperature - mean) / WARM_SCALE_C for temperature, _ in air]
     wet = [math.log1p(max(0.0, rain)) for _, rain in air]
-    return [list(row) for row in zip(*marked, warm, wet, _marks(days, promoted), strict=True)]
+    return np.array([*marked, warm, wet, [0.0] * len(days)]).T
+
+
+def with_promotions(shared: Array, first: date, spans: Iterable[Span]) -> Array:
+    """An item's own regressors: the shared ones of the days from `first` on, with the days of its promotions marked."""
+    own = shared.copy()
+    for begin, end in spans:
+        own[max(0, (begin - first).days) : max(0, (end - first).days + 1), -1] = 1.0
+    return own
 
 
 def _marks(days: Sequence[date], spans: Iterable[Span]) -> list[float]:

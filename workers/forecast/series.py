@@ -33,6 +33,12 @@ def extend(item: Item, news: Mapping[str, Mapping[str, Any]], today: date, earli
     item["first"], item["units"] = begin.isoformat(), units
 
 
+def weekly_sales(series: Sequence[float | None], days: int) -> float:
+    """Units a week over the last `days` days (of a younger series: all), counting known days only; 0 where none is known."""
+    known = [max(0.0, units) for units in series[-days:] if units is not None]
+    return 7 * sum(known) / len(known) if known else 0.0
+
+
 def champion(current: str, scored: Sequence[Mapping[str, float]], methods: Iterable[str], gain: float, days: int) -> str:
     """The method that goes on: the best challenger where it beats the current one by the share `gain` over the last `days` scored days.
 

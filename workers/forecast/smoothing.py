@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,12 @@ class Smoothed:
         return found
 
 
+@cache
 def draws(days: int) -> Array:
     """The fixed uniform numbers of the bootstrap, paths x days: the same for each item, so that items do not depend on one another."""
-    return np.random.default_rng(SEED).random((PATHS, days))
+    numbers = np.random.default_rng(SEED).random((PATHS, days))
+    numbers.flags.writeable = False
+    return numbers
 
 
 def bootstrap(mean: Sequence[float], residuals: Sequence[float]) -> Array:
@@ -133,19 +137,20 @@ def _follow(plain: Array, known: NDArray[np.bool_], first_day: int) -> _Fit:
     """Run all smoothing constants over the series at once and keep the best."""
     gains = np.array([(level, season) for season in SEASON_GRID for level in LEVEL_GRID])
     start_level, start_season = _start(plain, known, first_day)
+    level_gain, season_gain = gains.T.copy()
     level = np.full(len(gains), start_level)
-    season = np.tile(start_season, (len(gains), 1))
+    season = np.tile(start_season[:, None], (1, len(gains)))
     errors = np.zeros((len(plain), len(gains)))
-    for day in np.flatnonzero(known):
-        weekday = (first_day + day) % WEEK
-        error = plain[day] - level - season[:, weekday]
-        level += gains[:, 0] * error
-        season[:, weekday] += gains[:, 1] * error
-        errors[day] = error
+    for day in np.flatnonzero(known).tolist():
+        of_weekday, error = season[(first_day + day) % WEEK], errors[day]
+        np.subtract(plain[day], level, out=error)
+        error -= of_weekday
+        level += level_gain * error
+        of_weekday += season_gain * error
     scored = errors[known][WEEK:] if known.sum() > 2 * WEEK else errors[known]
     best = int(np.argmin((scored**2).sum(axis=0)))
     latest = scored[-RESIDUAL_DAYS:, best]
-    return _Fit((float(gains[best, 0]), float(gains[best, 1])), float(level[best]), season[best], latest - latest.mean())
+    return _Fit((float(gains[best, 0]), float(gains[best, 1])), float(level[best]), season[:, best], latest - latest.mean())
 
 
 def _start(plain: Array, known: NDArray[np.bool_], first_day: int) -> tuple[float, Array]:

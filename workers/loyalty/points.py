@@ -90,9 +90,18 @@ def spend(account: Account, points: int, day: date, receipt: str | None = None) 
             left -= taken
             parts.append({"points": taken, "expires": lot["expires"], "cohort": lot["cohort"]})
     account["spent"] += points
-    if receipt is not None:
-        account["spends"].append({"receipt": receipt, "day": day.isoformat(), "points": points, "back": 0, "parts": parts})
+    account["spends"].append({"receipt": receipt, "day": day.isoformat(), "points": points, "back": 0, "parts": parts})
     return True
+
+
+def spent_on(account: Account, receipt: str, points: int, day: date) -> None:
+    """A receipt was paid with points: a spend of that day and size that named no receipt was for this one."""
+    if any(spent["receipt"] == receipt for spent in account["spends"]):
+        return
+    for spent in account["spends"]:
+        if (spent["receipt"], spent["points"], spent["day"]) == (None, points, day.isoformat()):
+            spent["receipt"] = receipt
+            return
 
 
 def reverse(account: Account, receipt: str, returned: int, rate: float, min_balance: int) -> tuple[int, int]:

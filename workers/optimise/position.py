@@ -1,7 +1,8 @@
-"""Stock position of an item from snapshots, movements and announcements, as plain JSON: what is there, what is coming, what is promised.
+"""Stock position of an item from snapshots, sales, movements and announcements, as plain JSON: what is there, coming and promised.
 
-A snapshot of shelf and of backroom add up; one of the whole store replaces both. Movements count from the snapshot of the place on; older
-ones are in it. Quantities are in the item's unit, times RFC 3339.
+A snapshot of shelf and of backroom add up; one of the whole store replaces both. Sales and movements count from the snapshot of the place
+on; older ones are in it. Quantities are in the item's unit, times RFC 3339. Who needs only what is on hand (of an item or of one of its
+lots) keeps `Places` and uses `count`, `take` and `units`; a `Book` adds what is coming.
 """
 
 from __future__ import annotations
@@ -11,8 +12,56 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Book = dict[str, Any]
+Places = dict[str, dict[str, Any]]
 PLACES = ("store", "shelf", "backroom")
+SOLD_FROM = ("shelf", "store", "backroom")
 FORGOTTEN_AFTER = timedelta(days=60)
+
+
+def is_count(data: Mapping[str, Any]) -> bool:
+    """Whether an `inventory.snapshot` counts goods in this store: not a warehouse's, a sales channel's or another store's figure."""
+    return _in_store(data) and not data.get("other_store")
+
+
+def count(places: Places, data: Mapping[str, Any], at: datetime, qty: float | None = None) -> bool:
+    """Enter an `inventory.snapshot`, with `qty` in place of its `on_hand`; False when it says nothing new about this store's own stock."""
+    return is_count(data) and _counted(places, data, at, data["on_hand"] if qty is None else qty)
+
+
+def take(places: Places, qty: float, at: datetime) -> None:
+    """Enter a sale: from the shelf, then the store's figure, then the backroom, never under 0; a return (`qty` < 0) goes to the first.
+
+    A sale from before the latest count of any place is in it.
+    """
+    if any(datetime.fromisoformat(known["at"]) > at for known in places.values()):
+        return
+    for place in (places[name] for name in SOLD_FROM if name in places):
+        moved = min(max(0, place["on_hand"]), qty)
+        place["on_hand"] -= moved
+        qty -= moved
+
+
+def units(places: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """Units in the store, None where they were never counted."""
+    return sum(place["on_hand"] for place in places.values()) if places else None
+
+
+def _in_store(data: Mapping[str, Any]) -> bool:
+    return data.get("location", "store") in PLACES and data.get("view", "physical") == "physical"
+
+
+def _counted(places: Places, data: Mapping[str, Any], at: datetime, qty: float) -> bool:
+    place = data.get("location", "store")
+    if not _in_store(data):
+        return False
+    if any(datetime.fromisoformat(known["at"]) > at for name, known in places.items() if name == place or "store" in (name, place)):
+        return False
+    if place == "store":
+        places.clear()
+    else:
+        places.pop("store", None)
+    places[place] = {"at": at.isoformat(), "on_hand": qty}
+    return True
 
 
 def empty() -> Book:
@@ -22,16 +71,8 @@ def empty() -> Book:
 
 def enter_snapshot(book: Book, data: Mapping[str, Any], at: datetime) -> bool:
     """Enter an `inventory.snapshot` of this store; False when it says nothing new about the store's own stock."""
-    place = data.get("location", "store")
-    if place not in PLACES or data.get("view", "physical") != "physical":
+    if not _counted(book["places"], data, at, data["on_hand"]):
         return False
-    if any(datetime.fromisoformat(known["at"]) > at for name, known in book["places"].items() if name == place or "store" in (name, place)):
-        return False
-    if place == "store":
-        book["places"] = {}
-    else:
-        book["places"].pop("store", None)
-    book["places"][place] = {"at": at.isoformat(), "on_hand": data["on_hand"]}
     book["reserved"], book["in_transit"] = data.get("reserved", 0), data.get("in_transit", 0)
     return True
 
@@ -89,7 +130,7 @@ def _receive(book: Book, qty: float, order: str | None) -> None:
 
 def on_hand(book: Book) -> float | None:
     """Stock in the store, None where nothing is known of it."""
-    return sum(place["on_hand"] for place in book["places"].values()) if book["places"] else None
+    return units(book["places"])
 
 
 def coming(book: Book, now: datetime, overdue_days: float) -> float:

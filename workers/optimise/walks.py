@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,3 +28,10 @@ def distances(zones: Iterable[Mapping[str, Any]], start: str) -> dict[str, float
             if other not in reached:
                 heapq.heappush(edge, (metres + step, other))
     return reached
+
+
+def nearest(zones: Iterable[Mapping[str, Any]], start: str, people: Mapping[str, str | None]) -> str | None:
+    """Who of people in zones has the shortest way to a zone; those whose way is unknown come last, equals by name."""
+    metres = distances(zones, start)
+    ways = [(metres.get(zone or "", math.inf), who) for who, zone in people.items()]
+    return min(ways)[1] if ways else None

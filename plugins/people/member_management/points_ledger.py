@@ -2,8 +2,8 @@
 
 Sales and paid online orders earn on what was spent after discounts and without the share that was paid in points; the receipt of an order
 (its payment names it) earns nothing more, a cancelled order loses its points. Points that others grant (`points.change`) are released at
-once, save those they call earned. A spend comes as a negative `points.change`; with `ref: {receipt}` its points come back when that receipt
-is returned. A spend that is refused raises an alert and changes nothing.
+once, save those they call earned. A spend comes as a negative `points.change`; its points come back when the receipt is returned that its
+`ref` names, or that was paid with just so many points on that day. A spend that is refused raises an alert and changes nothing.
 
 Days are store days: points earned on the 15th with a week's wait may be spent from the first minute of the 22nd, and those that expire at a
 month's end go in the first minute of the next. The liability stands in an `insight.report` on the first of each month.
@@ -116,6 +116,8 @@ class PointsLedger(Solution):
         sold = {"member": member, "total": event["total"], "net": self._net(event["lines"]), "lot": net, "back": 0, "returns": []}
         self._keep_receipt(receipt, sold)
         day, account = self._day(event), self._account(member)
+        if paid_in_points:
+            points.spent_on(account, receipt, paid_in_points // self.config.point_value, day)
         granted = min(points.points_for(net, self.config.earn_rate), points.room_today(account, day, self.config.daily_cap))
         if granted:
             yield from self._grant(event, member, account, granted, receipt=receipt, net=net)

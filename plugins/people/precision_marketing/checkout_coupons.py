@@ -127,7 +127,7 @@ class CheckoutCoupons(Solution):
         wanted = {item_key(gtin) for gtin in row.get("gtins") or ()}
         held = any(item_key(line["gtin"]) in wanted for line, _ in lines)
         held = held or (not wanted and rule != "switch" and category in {product.get("category") for _, product in lines})
-        if price is None or held:
+        if price is None or product.get("cost") is None or held:
             return
         face = coupon_value.face_value(row["kind"], row["value"], price)
         yield self._valued(rule, row, price - product["cost"], face, row.get("threshold"), category)

@@ -23,6 +23,7 @@ from storeloom.workers.pricing import answers, budgets
 
 REMEMBER_SOLD_D, REMEMBER_OPEN_D = 30, 1
 ORDER_CHANNELS = {"mini_app": "mini_program"}  # the name of an order's channel in channel_scope
+OWN_CHANNELS = ("mini_app", "mini_program", "app", "web", "phone", "kiosk", "live")  # an order of any other is a platform's
 
 
 class MarketingPlatform(Solution):
@@ -68,8 +69,7 @@ class MarketingPlatform(Solution):
         )  # fmt: skip
         channel_scope: list[str] = setting(
             lambda: ["till", "self_checkout", "mini_program", "delivery"], "Channels answered", "计价的渠道",
-            help_en="Channels of tills and orders, or an order's kind; others get no answer.",
-            help_zh="收银或订单渠道，或订单类型；其他渠道不应答。",
+            help_en="Others get no answer; delivery stands for all delivery platforms.", help_zh="其他渠道不应答；delivery指所有外卖平台。",
         )  # fmt: skip
         degrade: Literal["none", "item_rules", "last_known"] = setting(
             "item_rules", "What still applies when overloaded", "过载时仍生效的规则",
@@ -114,7 +114,9 @@ class MarketingPlatform(Solution):
 
     @on("order.placed?")
     def order(self, event):
-        if {event["channel"], ORDER_CHANNELS.get(event["channel"]), event.get("kind")}.isdisjoint(self.config.channel_scope):
+        channel = event["channel"]
+        platform = "delivery" if event.get("kind") == "delivery" and channel not in OWN_CHANNELS else channel
+        if {channel, ORDER_CHANNELS.get(channel, platform)}.isdisjoint(self.config.channel_scope):
             return
         if event.get("draft"):
             yield from self._answer(event["order"], self._basket(event["order"], event), event["lines"], event, event["channel"])

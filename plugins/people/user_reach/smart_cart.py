@@ -166,7 +166,7 @@ class SmartCart(Solution):
 
     def _changed(self, cart):
         """The lines changed: price and show them; a lowered or raised expectation may fit the weight at last."""
-        cart["checked"] = False
+        cart |= {"checked": False, "misfit_g": None}
         self._reprice(cart)
         items = [{name: line[name] for name in ("gtin", "name", "qty", "price", "amount")} for line in cart["lines"]]
         yield self._show(cart, "basket", items=items, total=cart["total"])

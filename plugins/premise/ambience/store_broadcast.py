@@ -54,16 +54,11 @@ class StoreBroadcast(Solution):
     class Config(SolutionConfig):
         playlists: dict[DayPart, list[Track]] = setting({}, "Music by day part", "分时段歌单",
             help_en="Empty plays the licensed default list.", help_zh="留空则播放默认授权歌单。")  # fmt: skip
-        snr_db: float = setting(6, "Music over noise", "音乐高出噪声", unit="dB", ge=0, le=20,
-            help_en="Added to the background noise.", help_zh="在背景噪声之上增加。")  # fmt: skip
-        min_db: float = setting(52, "Quietest", "最低音量", unit="dB", ge=30, le=80,
-            help_en="Music is never set lower.", help_zh="音乐不低于此值。")  # fmt: skip
-        max_db: float = setting(72, "Loudest", "最高音量", unit="dB", ge=40, le=90,
-            help_en="Music is never set higher.", help_zh="音乐不高于此值。")  # fmt: skip
-        step_db: float = setting(2, "Largest change a minute", "每分钟最大变化", unit="dB", ge=0.5, le=10,
-            help_en="Of the music's volume.", help_zh="按音乐音量计。")  # fmt: skip
-        duck_db: float = setting(12, "Lowered under a voice", "人声时降低", unit="dB", ge=0, le=40,
-            help_en="Of the music while someone speaks.", help_zh="播报期间音乐降低的幅度。")  # fmt: skip
+        snr_db: float = setting(6, "Music over noise", "音乐高出噪声", unit="dB", ge=0, le=20)
+        min_db: float = setting(52, "Quietest", "最低音量", unit="dB", ge=30, le=80)
+        max_db: float = setting(72, "Loudest", "最高音量", unit="dB", ge=40, le=90)
+        step_db: float = setting(2, "Largest change a minute", "每分钟最大变化", unit="dB", ge=0.5, le=10)
+        duck_db: float = setting(12, "Lowered under a voice", "人声时降低", unit="dB", ge=0, le=40)
         promo_gap_min: int = setting(8, "Between two promotions", "促销最短间隔", unit="min", ge=0, le=120,
             help_en="From start to start.", help_zh="自开播至下一次开播。")  # fmt: skip
         promo_per_hour: int = setting(6, "Promotions in 60 minutes", "每 60 分钟促销上限", ge=0, le=60,
@@ -88,6 +83,8 @@ class StoreBroadcast(Solution):
     def closing(self, due):
         for zone in self._zones():
             one = self._zone(zone)
+            self.timers.cancel("track", zone)
+            self.timers.cancel("track_end", zone)
             self.kpi.add("promo_dropped", sum(item["kind"] == "promotion" for item in one["queue"]))
             one |= {"music": None, "queue": [item for item in one["queue"] if RANKS[item["kind"]] >= WHEN_CLOSED]}
 

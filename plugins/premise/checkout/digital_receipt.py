@@ -1,9 +1,9 @@
 """Digital receipt and e-invoice: for customers who want no paper a signed receipt on the phone, for accountants one correct e-invoice per
 sale with tax by rate.
 
-A link is receipt, total and last day, signed with HMAC-SHA256. It goes to a member who chose digital receipts (tag `receipt:digital` or
-`receipt:paper`, or the profile's field `receipt`), is printed, or shown as a code on the till's display. `link_key` names the secret that
-signs; without one of its own a store signs with the default's value, which proves nothing to others.
+A link is receipt, total and last day, signed with HMAC-SHA256 by the secret that `link_key` names. It goes to a member who chose digital
+receipts (a tag of the words receipt and digital or paper, as `receipt:digital`, or the profile's field `receipt`), is printed, or shown
+as a code on the till's display.
 
 The invoice service is reached as message.send of purpose `tax`. Its message is the invoice's key, so resending never issues twice; a second
 request while one is under way or issued brings nothing new. A return before the request shrinks the amount, one after it brings a red
@@ -13,6 +13,7 @@ invoice under the return's own receipt, in proportion to what was invoiced. Titl
 import base64
 import hashlib
 import hmac
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
@@ -69,8 +70,7 @@ class DigitalReceipt(Solution):
 
     @on("member.profile?")
     def profile(self, event):
-        tags = [tag.replace("_", ":") for tag in event.get("tags") or ()]
-        mode = event.get("receipt") or next((tag.partition(":")[2] for tag in tags if tag in ("receipt:digital", "receipt:paper")), None)
+        mode = event.get("receipt") or next(filter(None, map(_receipt_mode, event.get("tags") or ())), None)
         allowed = event["consents"].get("messaging")
         wanted = [one for one in event.get("channels") or {} if allowed is None or one in allowed] or allowed or []
         channel = next((one for one in wanted if one in get_args(Channel)), None)
@@ -83,6 +83,7 @@ class DigitalReceipt(Solution):
     @on("pos.sale")
     def sold(self, event):
         kind, key = event["kind"], f"sale|{event['receipt']}"
+        day = self.store.hours.store_day(event.time).isoformat()
         if kind == "void":
             yield from self._taken_back(event, event.get("original") or event["receipt"])
         if kind in ("void", "training") or key in self.state:
@@ -91,7 +92,9 @@ class DigitalReceipt(Solution):
             yield from self._taken_back(event, event["original"])
         lines = [[line.get("gtin"), line["amount"], 0] for line in event["lines"]] if kind == "sale" else []
         self.state[key] = {"time": plain(event.time), "lines": lines, "other": self._not_invoiced(event), "invoice": None}
-        self.state.setdefault(f"day|{self.store.hours.store_day(event.time)}", []).append(event["receipt"])
+        if f"day|{day}" not in self.state:
+            self.state.setdefault("days", []).append(day)
+        self.state.setdefault(f"day|{day}", []).append(event["receipt"])
         yield from self._receipt(event)
 
     def _receipt(self, event):
@@ -120,7 +123,7 @@ class DigitalReceipt(Solution):
     def _link(self, receipt, total, until):
         """`receipt.total.last-second.signature`, readable by whoever has the key."""
         body = f"{receipt}.{total}.{int(until.timestamp())}"
-        digest = hmac.new(self.config.link_key.encode(), body.encode(), hashlib.sha256).digest()
+        digest = hmac.new(self.secret(self.config.link_key).encode(), body.encode(), hashlib.sha256).digest()
         return f"{body}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
     def _device(self, kind, till):
@@ -198,7 +201,7 @@ class DigitalReceipt(Solution):
             invoice["state"] = "waiting"
             self.timers.set("retry", receipt, self.now + timedelta(minutes=self.config.retry_min[invoice["tries"] - 1]))
             return
-        invoice |= {"state": "failed", "alerted": True}
+        invoice |= {"state": "failed", "alerted": True, "params": None}
         self.kpi.share("invoice_first_try", 0, 1)
         yield self._alert(receipt, "open", event.get("reason") or self.say("all tries failed", "多次尝试均失败"))
 
@@ -256,11 +259,17 @@ class DigitalReceipt(Solution):
         figures = {name: {"value": value, "unit": "count"} for name, value in day.items()}
         yield out("insight.report", {"from": due.time - timedelta(days=1), "to": due.time},
             report=f"receipts-{self.store.hours.store_day(due.time)}", kind="digital_receipts", version=1, figures=figures)  # fmt: skip
-        oldest = self.store.hours.store_day(due.time) - timedelta(days=self.config.invoice_days + 1)
-        for key in [key for key in self.state if key.startswith("day|") and key < f"day|{oldest}"]:
-            for receipt in self.state.pop(key):
+        oldest = (self.store.hours.store_day(due.time) - timedelta(days=self.config.invoice_days + 1)).isoformat()
+        for day in [day for day in self.state.get("days", []) if day < oldest]:
+            self.state["days"].remove(day)
+            for receipt in self.state.pop(f"day|{day}"):
                 self.state.pop(f"sale|{receipt}", None)
                 self.state.pop(f"invoice|{receipt}", None)
+
+
+def _receipt_mode(tag):
+    words = set(re.split(r"[^a-z]+", tag.lower()))
+    return next((mode for mode in ("digital", "paper") if {mode, "receipt"} <= words), None)
 
 
 def _matched(lines, event):

@@ -4,8 +4,9 @@ Need comes from `workers/optimise/queueing.py` (M/M/c, Erlang C). Each checkout 
 counts the lanes. Where no camera tells staff, the tills with a receipt in the last ten minutes are the lanes, and only lanes opened here
 are closed. Self-checkouts are the zones of category self_checkout, else the tills whose receipts of the last week say so. A lane closes
 only if a whole lane is surplus (need at most one lane below what is open), so that a part of a self-checkout never makes it see-saw;
-lanes opened here close first, the latest before the others. Without history every entrant is taken to pay. Without any `staff.clock`
-the task goes out unassigned, for a person with skill till. Until a lane camera has reported, nothing is decided.
+lanes opened here close first, the latest before the others. Without history every entrant is taken to pay. In a store without any
+`staff.clock` the task goes out unassigned, after one alert that nobody is known to be free. Until a lane camera has reported, nothing
+is decided.
 
 Privacy: counts per zone and line, staff numbers of clocked-in people; nobody is tracked.
 """
@@ -14,17 +15,17 @@ from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
-from storeloom.workers.optimise import queueing, walks
+from storeloom.workers.optimise import arrivals, lanes, queueing, walks
 from storeloom.workers.optimise.eligibility import Skills
 
 BETWEEN_ORDERS = timedelta(minutes=3)
 ORDER_DUE = timedelta(minutes=2)
-ORDER_LAPSES = timedelta(minutes=7)
 CAMERA_SILENT = timedelta(minutes=2)
 ENTRANTS_SPAN = timedelta(minutes=5)
 COUNT_OLDEST = timedelta(minutes=20)
 AT_TILL, TILL_IDLE = timedelta(minutes=5), timedelta(minutes=10)
 LONGEST_RECEIPT_S = 3600
+EXTRA = "extra"
 EQUAL_WEEKDAYS, SELF_CHECKOUT_DAYS = 7, 7
 
 
@@ -50,26 +51,16 @@ class QueueLaneControl(Solution):
     }
 
     class Config(SolutionConfig):
-        target_wait_s: int = setting(120, "Target wait", "目标等待时间", unit="s", ge=10, le=900,
-            help_en="Wait that most customers should not exceed.", help_zh="多数顾客不应超过的等待时间。")  # fmt: skip
-        service_level: float = setting(0.8, "Share within the target", "达标比例", ge=0.5, le=0.99,
-            help_en="Share of customers who wait no longer than the target.", help_zh="等待不超过目标的顾客比例。")  # fmt: skip
-        q_open: float = setting(4.0, "Queue that opens a lane", "触发开道的队长", unit="people", ge=1, le=15,
-            help_en="Measured queue per open lane that opens one more.", help_zh="每条开放通道的实测排队人数达到此值即增开。")  # fmt: skip
-        open_hold_s: int = setting(60, "Queue must last", "排队持续时间", unit="s", ge=0, le=600,
-            help_en="How long that queue must last.", help_zh="队长需持续此时间才触发。")  # fmt: skip
-        lead_min: int = setting(10, "Look-ahead", "预判提前量", unit="min", ge=0, le=60,
-            help_en="How far ahead the need is computed.", help_zh="提前多久计算所需通道。")  # fmt: skip
-        shop_lag_min: int = setting(18, "From door to till", "进店到结账时长", unit="min", ge=1, le=120,
-            help_en="Usual time a customer spends before the till.", help_zh="顾客从进店到结账的通常时长。")  # fmt: skip
-        close_hold_min: int = setting(8, "Surplus must last", "富余持续时间", unit="min", ge=1, le=60,
-            help_en="How long a lane must be surplus before it closes.", help_zh="通道富余持续此时间后才关闭。")  # fmt: skip
-        min_open_min: int = setting(20, "Least opening time", "最短开放时间", unit="min", ge=1, le=120,
-            help_en="An opened lane stays open at least this long.", help_zh="通道开放后至少保持此时间。")  # fmt: skip
-        sco_weight: float = setting(0.6, "Weight of a self-checkout", "自助收银折算", ge=0.1, le=1.5,
-            help_en="Lanes that one self-checkout is worth.", help_zh="一台自助收银折合的人工通道数。")  # fmt: skip
-        service_ewma: float = setting(0.1, "Weight of the newest receipt", "服务时间平滑系数", ge=0.01, le=1,
-            help_en="Weight of the newest service time in the average.", help_zh="最新一笔服务时间在平均中的权重。")  # fmt: skip
+        target_wait_s: int = setting(120, "Wait that most customers stay within", "多数顾客不应超过的等待时间", unit="s", ge=10, le=900)
+        service_level: float = setting(0.8, "Share of customers within the target wait", "等待达标的顾客比例", ge=0.5, le=0.99)
+        q_open: float = setting(4.0, "Queue per open lane that opens one more", "触发增开的每通道排队人数", unit="people", ge=1, le=15)
+        open_hold_s: int = setting(60, "How long that queue must last", "队长需持续时间", unit="s", ge=0, le=600)
+        lead_min: int = setting(10, "How far ahead the need is computed", "预判提前量", unit="min", ge=0, le=60)
+        shop_lag_min: int = setting(18, "Usual time from door to till", "进店到结账的通常时长", unit="min", ge=1, le=120)
+        close_hold_min: int = setting(8, "How long a surplus lasts before a lane closes", "关闭前富余需持续时间", unit="min", ge=1, le=60)
+        min_open_min: int = setting(20, "Least time that an opened lane stays open", "通道最短开放时间", unit="min", ge=1, le=120)
+        sco_weight: float = setting(0.6, "Lanes that one self-checkout is worth", "一台自助收银折合的通道数", ge=0.1, le=1.5)
+        service_ewma: float = setting(0.1, "Weight of the newest service time", "最新服务时间的权重", ge=0.01, le=1)
 
     @on("pos.sale")
     def sold(self, event):
@@ -92,21 +83,20 @@ class QueueLaneControl(Solution):
     def entered(self, event):
         if event.get("class", "person") != "person":
             return
-        start, end = parse_time(event["from"]), parse_time(event["to"])
-        self.state.setdefault("lines", {})[event["line"]] = True
-        self._day(end)["entrants"].setdefault(event["line"], 0)
-        self._day(end)["entrants"][event["line"]] += event["in"]
+        line, entrants = event["line"], self._day(parse_time(event["to"]))["entrants"]
+        self.state.setdefault("lines", {})[line] = True
+        entrants[line] = entrants.get(line, 0) + event["in"]
         recent = self.state.setdefault("counts", [])
-        recent.append([event["line"], event["from"], event["to"], event["in"] / max((end - start).total_seconds() / 60, 1e-9)])
+        recent.append([line, event["from"], event["to"], event["in"]])
         limit = self.now - timedelta(minutes=self.config.shop_lag_min) - 2 * COUNT_OLDEST
         self.state["counts"] = [row for row in recent if parse_time(row[2]) > limit]
 
     @on("forecast.traffic?")
     def foreseen(self, event):
         if event["what"] in ("visitors", "receipts"):
-            rows = self.state.setdefault("forecast", {})
-            rows[f"{event['what']}|{event['place']}|{event['from']}"] = [event["to"], event["p50"]]
-            self.state["forecast"] = {key: row for key, row in rows.items() if parse_time(row[0]) > self.now}
+            key = f"{event['what']}|{event['place']}|{event['from']}"
+            rows = self.state.get("forecast", {}) | {key: [event["place"], event["from"], event["to"], event["p50"]]}
+            self.state["forecast"] = {key: row for key, row in rows.items() if parse_time(row[2]) > self.now}
 
     @on("staff.clock?")
     def clocked(self, event):
@@ -129,17 +119,8 @@ class QueueLaneControl(Solution):
         lane["queue"] = event.get("queue", max(0, event.get("occupancy", 0) - (staff or 0)))
         if staff is not None:
             self.state["staff_seen"] = True
-            self._manning(lane, staff, event.time)
+            lanes.see_staff(lane, staff, event.time)
         self._watch_queue(event.time)
-
-    def _manning(self, lane, staff, at):
-        """Who stands at a lane: an order is met once more staff is there than before it, and lapses when nobody comes."""
-        lane["staff"], lane["closing"] = staff, lane["closing"] and staff >= lane["before"]
-        if lane["ordered"] and (staff > lane["before"] or at - parse_time(lane["ordered"]) > ORDER_LAPSES):
-            lane["ordered"] = None
-        if not lane["ordered"]:
-            lane["since"] = (lane["since"] or plain(at)) if staff else None
-            lane["ours"] = lane["ours"] and staff > 0
 
     @timer("hold")
     def queue_held(self, due):
@@ -148,10 +129,12 @@ class QueueLaneControl(Solution):
 
     @every("1m", only="open")
     def each_minute(self, due):
-        if not self.store.hours.is_open(due.time) or not self.state.get("lanes"):
+        if not self.state.get("lanes"):
             return
         self._new_day()
-        self._lapse()
+        if not self.state.get("staff_seen"):
+            for lane in self.state["lanes"].values():
+                lanes.lapse(lane, due.time)
         need = self._need()
         self._measure()
         yield from self._decide_opening(need)
@@ -172,10 +155,6 @@ class QueueLaneControl(Solution):
         empty = {"receipts": 0, "entrants": {}, "service_s": None, "minutes": 0, "within": 0, "lane_min": 0, "openings": 0}
         return self.state.setdefault(f"day:{day}", empty)
 
-    def _past(self, weeks):
-        day = self.store.hours.store_day(self.now) - timedelta(weeks=weeks)
-        return self.state.get(f"day:{day}")
-
     def _new_day(self):
         day = self.store.hours.store_day(self.now)
         if self.state.get("today") == day.isoformat():
@@ -185,28 +164,37 @@ class QueueLaneControl(Solution):
         for key in [key for key in self.state if key.startswith("day:") and key < oldest]:
             del self.state[key]
         for lane in self.state.get("lanes", {}).values():
-            lane.update(ordered=None, ours=False, closing=False, since=lane["since"] if lane["staff"] else None)
-        self.state["flow"] = {"queue_since": None, "surplus_since": None, "last_order": None}
+            lanes.start_day(lane)
+        at_till = self.state.get("at_till", {}).items()
+        self.state["at_till"] = {who: at for who, at in at_till if self.now - parse_time(at) <= AT_TILL}
+        self.state.pop("flow", None)
 
     def _flow(self):
         return self.state.setdefault("flow", {"queue_since": None, "surplus_since": None, "last_order": None})
 
+    def _past(self):
+        """Earlier store days by date, the oldest first."""
+        today = f"day:{self.store.hours.store_day(self.now)}"
+        return {key.removeprefix("day:"): self.state[key] for key in sorted(self.state) if key.startswith("day:") and key < today}
+
+    def _weeks_ago(self, weeks):
+        return str(self.store.hours.store_day(self.now) - timedelta(weeks=weeks))
+
     def _service_s(self):
         """Seconds a receipt takes: today's average, before the first receipt last week's, else the latest known."""
-        today, week_ago = self._day(self.now)["service_s"], (self._past(1) or {}).get("service_s")
-        if today or week_ago:
-            return today or week_ago
-        days = sorted(key for key in self.state if key.startswith("day:") and self.state[key]["service_s"])
-        return self.state[days[-1]]["service_s"] if days else None
+        today = self._day(self.now)["service_s"]
+        if today:
+            return today
+        past = {date: day["service_s"] for date, day in self._past().items() if day["service_s"]}
+        return past.get(self._weeks_ago(1)) or next(reversed(past.values()), None)
 
     def _conversion(self):
         """Receipts per entrant on the last equal weekdays; on all days known where there are none; None without history."""
-        equal = [day for weeks in range(1, EQUAL_WEEKDAYS + 1) if (day := self._past(weeks))]
-        today = f"day:{self.store.hours.store_day(self.now)}"
-        for days in (equal, [self.state[key] for key in self.state if key.startswith("day:") and key != today]):
-            entrants = sum(self._at_doors(day["entrants"]) for day in days)
-            if entrants:
-                return sum(day["receipts"] for day in days if self._at_doors(day["entrants"])) / entrants
+        past, weekdays = self._past(), [self._weeks_ago(weeks) for weeks in range(1, EQUAL_WEEKDAYS + 1)]
+        for days in ([past[date] for date in weekdays if date in past], past.values()):
+            share = arrivals.conversion((day["receipts"], self._at_doors(day["entrants"])) for day in days)
+            if share is not None:
+                return share
         return None
 
     def _at_doors(self, by_line):
@@ -215,50 +203,31 @@ class QueueLaneControl(Solution):
         known = doors & self.state.get("lines", {}).keys()
         return sum(n for line, n in by_line.items() if line in known or not known)
 
-    def _rate(self):
-        """Customers a minute at the tills, `lead_min` from now; None when nothing tells."""
-        conversion, entrants = self._conversion(), self._entrants_per_min()
-        if entrants is not None and conversion is not None:
-            return entrants * conversion
-        at = self.now + timedelta(minutes=self.config.lead_min)
-        receipts, visitors = self._foreseen("receipts", at), self._foreseen("visitors", at)
-        if receipts is not None:
-            return receipts
-        heads = entrants if entrants is not None else visitors
-        return None if heads is None else heads * (1.0 if conversion is None else conversion)
-
     def _entrants_per_min(self):
+        """At the time whose entrants will be at the tills `lead_min` from now; None while that still lies ahead."""
         at = self.now - timedelta(minutes=self.config.shop_lag_min - self.config.lead_min)
-        rows = [(line, parse_time(start), parse_time(end), rate) for line, start, end, rate in self.state.get("counts", [])]
-        near = [row for row in rows if row[1] < at and row[2] > at - ENTRANTS_SPAN and self._at_doors({row[0]: 1})]
-        if not near or at > self.now:
-            return None
-        by_line = {}
-        for line in {row[0] for row in near}:
-            shares = [(min(end, at) - max(start, at - ENTRANTS_SPAN), rate) for name, start, end, rate in near if name == line]
-            by_line[line] = sum(span.total_seconds() * rate for span, rate in shares) / sum(span.total_seconds() for span, _ in shares)
-        return self._at_doors(by_line)
+        counts = [(line, parse_time(start), parse_time(end), heads) for line, start, end, heads in self.state.get("counts", [])]
+        rates = arrivals.per_minute(counts, at, ENTRANTS_SPAN)
+        by_door = [self._at_doors({line: rate}) for line, rate in rates.items() if self._at_doors({line: 1})]
+        return sum(by_door) if by_door and at <= self.now else None
 
     def _foreseen(self, what, at):
-        """A forecast's rate a minute at a time: the store's where there is one, else its places together."""
-        found = {}
-        for key, (end, value) in self.state.get("forecast", {}).items():
-            kind, place, start = key.split("|")
-            if kind == what and parse_time(start) <= at < parse_time(end):
-                found[place] = value / ((parse_time(end) - parse_time(start)).total_seconds() / 60)
-        whole = [rate for place, rate in found.items() if place in (self.store.id, "store")]
-        return (whole[0] if whole else sum(found.values())) if found else None
+        rows = [row for key, row in self.state.get("forecast", {}).items() if key.startswith(f"{what}|")]
+        windows = [(place, parse_time(start), parse_time(end), value) for place, start, end, value in rows]
+        return arrivals.foreseen(windows, at, (self.store.id, "store"))
 
     def _need(self):
-        rate, service_s = self._rate(), self._service_s()
+        """Lanes needed `lead_min` from now; None when nothing tells the arrivals or the service time."""
+        at = self.now + timedelta(minutes=self.config.lead_min)
+        receipts, visitors = self._foreseen("receipts", at), self._foreseen("visitors", at)
+        rate = arrivals.expected(self._entrants_per_min(), receipts, visitors, self._conversion())
+        service_s = self._service_s()
         if rate is None or service_s is None:
             return None
         return queueing.servers_needed(rate, service_s / 60, self.config.target_wait_s / 60, self.config.service_level)
 
     def _lane(self, zone):
-        empty = {"staff": 0, "queue": 0, "seen": None, "since": None, "ordered": None, "before": 0, "by": None, "ours": False,
-                 "closing": False}  # fmt: skip
-        return self.state.setdefault("lanes", {}).setdefault(zone, empty)
+        return self.state.setdefault("lanes", {}).setdefault(zone, lanes.new())
 
     def _self_checkout_zones(self):
         return [row["zone"] for row in self.tables.zones.rows(kind="checkout") if row.get("category") == "self_checkout"]
@@ -269,40 +238,23 @@ class QueueLaneControl(Solution):
     def _manned(self):
         """Lanes that are manned or ordered, by name, in order of opening."""
         sco = self._self_checkout_zones()
-        lanes = {
-            zone: lane for zone, lane in self.state.get("lanes", {}).items() if zone not in sco and (not lane["closing"] or self._single())
-        }
-        open_ = {zone: lane for zone, lane in lanes.items() if lane["staff"] or lane["ordered"] or self._single()}
-        return dict(sorted(open_.items(), key=lambda item: (item[1]["since"] or item[1]["ordered"] or "", item[0])))
-
-    def _lapse(self):
-        """Where no camera tells staff, an order stands until its till shows in the receipts."""
-        for lane in self.state["lanes"].values():
-            if lane["ordered"] and not self.state.get("staff_seen") and self.now - parse_time(lane["ordered"]) > ORDER_LAPSES:
-                lane["ordered"] = None
+        known = {zone: lane for zone, lane in self.state.get("lanes", {}).items() if zone not in sco}
+        return lanes.manned(known, single=self._single())
 
     def _lane_count(self):
-        if not self.state.get("staff_seen"):
-            tills = sum(self.now - parse_time(at) <= TILL_IDLE for at in self.state.get("tills", {}).values())
-            return tills + sum(bool(lane["ordered"]) for lane in self._manned().values())
-        if self._single():
-            return sum(lane["staff"] + bool(lane["ordered"]) - lane["closing"] for lane in self._manned().values())
-        return len(self._manned())
+        if self.state.get("staff_seen"):
+            return lanes.count(self._manned(), single=self._single())
+        tills = sum(self.now - parse_time(at) <= TILL_IDLE for at in self.state.get("tills", {}).values())
+        return tills + sum(bool(lane["ordered"]) for lane in self._manned().values())
 
     def _open(self):
         week = self.now - timedelta(days=SELF_CHECKOUT_DAYS)
         seen = sum(parse_time(at) > week for at in self.state.get("self_checkouts", {}).values())
         return self._lane_count() + self.config.sco_weight * (len(self._self_checkout_zones()) or seen)
 
-    def _queue(self):
-        """People waiting, None when no queue camera has reported for two minutes."""
-        fresh = [lane["queue"] for lane in self.state.get("lanes", {}).values()
-                 if lane["seen"] and self.now - parse_time(lane["seen"]) <= CAMERA_SILENT]  # fmt: skip
-        return sum(fresh) if fresh else None
-
     def _watch_queue(self, at):
         """Since when the queue per open lane has been too long; an alarm for when that has lasted."""
-        flow, queue = self._flow(), self._queue()
+        flow, queue = self._flow(), lanes.waiting(self.state["lanes"], self.now, CAMERA_SILENT)
         if queue is None or queue < self.config.q_open * max(self._open(), 1):
             flow["queue_since"] = None
         elif flow["queue_since"] is None:
@@ -310,7 +262,7 @@ class QueueLaneControl(Solution):
             self.timers.set("hold", "queue", at + timedelta(seconds=self.config.open_hold_s))
 
     def _measure(self):
-        queue, service_s, day = self._queue(), self._service_s(), self._day(self.now)
+        queue, service_s, day = lanes.waiting(self.state["lanes"], self.now, CAMERA_SILENT), self._service_s(), self._day(self.now)
         self.kpi.add("lane_hours", self._lane_count() / 60)
         day["lane_min"] += self._lane_count()
         if queue is not None and service_s is not None and self._open():
@@ -337,29 +289,33 @@ class QueueLaneControl(Solution):
         if self._single() and manned and self._lane(zones[0])["ordered"]:
             return
         free = zones if self._single() else sorted(zone for zone in zones if zone not in manned)
-        lane = free[0] if free else "extra"
-        if lane == "extra" and lane in manned:
+        lane = free[0] if free else EXTRA
+        if lane == EXTRA and lane in manned:
             yield from self._alert("all_lanes_open", self.say("All lanes are open and the queue grows", "通道已全开，排队仍在增长"))
             return
-        known = "people" in self.state
-        staff = self._nearest(lane) if known else None
-        if known and staff is None:
+        staff = self._nearest(lane)
+        if staff is None:
             yield from self._alert("no_cashier", self.say("A lane is needed, nobody is free", "需要增开通道，但无人可用"), lane)
-            return
-        yield from self._clear()
-        row = self._lane(lane)
-        row.update(ordered=plain(self.now), before=row["staff"], since=plain(self.now), by=staff, ours=True, closing=False)
+            if "people" in self.state:
+                return
+        else:
+            yield from self._clear()
+        lanes.order(self._lane(lane), staff, self.now)
         self._flow().update(last_order=plain(self.now), queue_since=None, surplus_since=None)
         self.kpi.add("openings")
         self._day(self.now)["openings"] += 1
-        zone = None if lane == "extra" else lane
-        name = (self.tables.zones.get(lane) or {}).get("name", lane)
-        title = self.say(f"Open lane {name}", f"请增开收银通道 {name}")
+        name, zone = self._name(lane), None if lane == EXTRA else lane
+        title = self.say(f"Open {name}", f"请增开：{name}")
         yield out("task.create", task=f"open-{lane}-{plain(self.now)}", kind="open_lane", title=title, priority=1, zone=zone, staff=staff,
                   skill="till", due=self.now + ORDER_DUE)  # fmt: skip
         for screen in self._screens(lane):
-            text = self.say(f"Lane {name} is opening", f"{name} 通道即将开放")
+            text = self.say(f"Now opening: {name}", f"即将开放：{name}")
             yield out("sign.play", screen=screen.id, items=[{"asset": "lane", "duration_s": 60, "text": text, "params": {"lane": lane}}])
+
+    def _name(self, lane):
+        if lane == EXTRA:
+            return self.say("one more lane", "一条收银通道")
+        return (self.tables.zones.get(lane) or {}).get("name") or self.say(f"lane {lane}", f"收银通道 {lane}")
 
     def _screens(self, lane):
         screens = self.devices.get("signage", ())
@@ -368,12 +324,11 @@ class QueueLaneControl(Solution):
     def _nearest(self, lane):
         """The clocked-in person with skill till who has the shortest way and is at no lane already."""
         skills, today = Skills(self.tables.skills.rows()), self.store.hours.store_day(self.now)
-        metres = walks.distances(self.tables.zones.rows(), lane)
         busy = {row["by"] for row in self._manned().values()}
         busy |= {who for who, at in self.state.get("at_till", {}).items() if self.now - parse_time(at) <= AT_TILL}
-        free = [(metres.get(row["zone"], float("inf")), who) for who, row in self.state["people"].items()
-                if row["free"] and who not in busy and skills.holds(who, "till", today)]  # fmt: skip
-        return min(free)[1] if free else None
+        people = {who: row["zone"] for who, row in self.state.get("people", {}).items() if row["free"] and who not in busy}
+        able = {who: zone for who, zone in people.items() if skills.holds(who, "till", today)}
+        return walks.nearest(self.tables.zones.rows(), lane, able)
 
     def _decide_closing(self, need):
         flow, open_ = self._flow(), self._open()
@@ -383,25 +338,17 @@ class QueueLaneControl(Solution):
         flow["surplus_since"] = flow["surplus_since"] or plain(self.now)
         if self.now - parse_time(flow["surplus_since"]) < timedelta(minutes=self.config.close_hold_min):
             return
-        manned = self._manned()
-        ours = [lane for lane in manned if manned[lane]["ours"]]
-        for lane in ours[-1:] or (reversed(manned) if self.state.get("staff_seen") else ()):
-            if self._may_close(manned[lane]):
-                yield from self._close(lane, manned[lane])
-                flow["surplus_since"] = None
-                return
-
-    def _may_close(self, lane):
-        since = parse_time(lane["since"]) if lane["since"] else self.now - timedelta(minutes=self.config.min_open_min)
-        silent = not lane["seen"] or self.now - parse_time(lane["seen"]) > CAMERA_SILENT
-        return self.now - since >= timedelta(minutes=self.config.min_open_min) and (silent or not lane["queue"])
+        least_open = timedelta(minutes=self.config.min_open_min)
+        lane = lanes.to_close(self._manned(), self.now, least_open, CAMERA_SILENT, only_ours=not self.state.get("staff_seen"))
+        if lane is not None:
+            flow["surplus_since"] = None
+            yield self._close(lane, self._lane(lane))
 
     def _close(self, lane, row):
-        name = (self.tables.zones.get(lane) or {}).get("name", lane)
-        staff = row["by"]
-        row.update(ordered=None, by=None, ours=False, since=None, closing=row["staff"] > 0, before=row["staff"])
-        yield out("task.create", task=f"close-{lane}-{plain(self.now)}", kind="close_lane", priority=3, staff=staff,
-                  title=self.say(f"Close lane {name}", f"请关闭收银通道 {name}"), zone=None if lane == "extra" else lane,
+        staff, name = row["by"], self._name(lane)
+        lanes.close(row)
+        return out("task.create", task=f"close-{lane}-{plain(self.now)}", kind="close_lane", priority=3, staff=staff,
+                  title=self.say(f"Close {name}", f"请关闭：{name}"), zone=None if lane == EXTRA else lane,
                   skill="till")  # fmt: skip
 
     def _alert(self, kind, text, zone=None):

@@ -1,7 +1,7 @@
 """Daylight and occupancy lighting control: gives each zone exactly the light it needs by time, daylight and presence, without visible
 jumps, and proves the kilowatt-hours saved.
 
-Zones of the kinds in `target_lux` are controlled. A zone's lamp groups are its assets of kind `lighting`, else the zone is the group. The
+Zones of the kinds in `target_lux` are controlled. A zone's lamp groups are its assets of a kind in LAMPS, else the zone is the group. The
 clean phase is the hour before opening, and while closed any zone with people in the last `vacant_min`; the rest of the closed time is
 security. calendar.event `closure` closes a zone or the store, `short_day` opens it only from `from` to `to`. Until a level is known the
 lamps count as full on.
@@ -23,6 +23,7 @@ from storeloom.workers.insight.daylight import FULL_LEVEL_PCT, LEAST_LEVEL_PCT, 
 CLEAN_BEFORE_OPENING = timedelta(minutes=60)
 SENSOR_LOST = timedelta(minutes=60)
 BLIND_LEVEL_PCT = 85.0
+LAMPS = ("lighting", "light", "lamp", "luminaire")
 Lux = Annotated[int, Field(ge=50, le=3000)]
 
 
@@ -51,16 +52,11 @@ class LightingEnergyControl(Solution):
             unit="lx", help_en="By kind of zone; other kinds are left alone.", help_zh="按区域类型；未列出的类型不控制。")  # fmt: skip
         gain_lux: float = setting(6, "Light of one percent", "每 1% 亮度对应照度", unit="lx/%", ge=0.5, le=50,
             help_en="Where each zone begins; it is learned from the lamps' answers.", help_zh="各区域的初值；随灯具响应学习。")  # fmt: skip
-        step_s: int = setting(60, "Control step", "控制周期", unit="s", ge=10, le=600,
-            help_en="Least time between two changes of a zone.", help_zh="同一区域两次调整的最短间隔。")  # fmt: skip
-        max_step_pct: int = setting(10, "Largest change at once", "单次最大调整", unit="%", ge=1, le=50,
-            help_en="Of the lamps' level, so that nobody sees it.", help_zh="按亮度计，使人察觉不到变化。")  # fmt: skip
-        tolerance_pct: float = setting(5, "Deviation left alone", "容许偏差", unit="%", ge=1, le=20,
-            help_en="Of the target.", help_zh="相对目标照度。")  # fmt: skip
-        stages: Stages = setting(Stages, "Levels while closed", "非营业亮度", unit="%",
-            help_en="Fixed levels before opening and after closing.", help_zh="开门前与打烊后的固定亮度。")  # fmt: skip
-        vacant_min: int = setting(10, "Back room off after", "后区无人关灯", unit="min", ge=1, le=120,
-            help_en="Time without people.", help_zh="无人持续时长。")  # fmt: skip
+        step_s: int = setting(60, "Control step", "控制周期", unit="s", ge=10, le=600)
+        max_step_pct: int = setting(10, "Largest change at once", "单次最大调整", unit="%", ge=1, le=50)
+        tolerance_pct: float = setting(5, "Deviation left alone", "容许偏差", unit="%", ge=1, le=20)
+        stages: Stages = setting(Stages, "Levels while closed", "非营业亮度", unit="%")
+        vacant_min: int = setting(10, "Back room off after", "后区无人关灯", unit="min", ge=1, le=120)
         override_min: int = setting(60, "Life of a manual setting", "手动设定有效期", unit="min", ge=5, le=480,
             help_en="Afterwards control goes on from that level.", help_zh="到期后从该亮度继续自动控制。")  # fmt: skip
 
@@ -82,7 +78,7 @@ class LightingEnergyControl(Solution):
     @on("calendar.event?")
     def announced(self, event):
         if event["kind"] in ("closure", "short_day"):
-            self.state[f"calendar|{event['event']}"] = {key: event.get(key) for key in ("kind", "from", "to", "zone")}
+            self.state.setdefault("calendar", {})[event["event"]] = {key: event.get(key) for key in ("kind", "from", "to", "zone")}
             for edge in ("from", "to"):
                 self.timers.set("phase", f"{event['event']}|{edge}", max(self.now, parse_time(event[edge])))
 
@@ -170,10 +166,12 @@ class LightingEnergyControl(Solution):
             yield from self._blind(due.key)
 
     def _blind(self, zone):
-        """No sensor of the zone can be trusted: a safe fixed level, and one note."""
+        """No sensor of the zone can be trusted: a safe fixed level, and one note. One that was never heard may still come: nothing is
+        darkened for it."""
         lamp = self._lamp(zone)
         lamp["step"] = None
-        yield from self._light(zone, BLIND_LEVEL_PCT)
+        if lamp["sensors"] or lamp["level"] is None or lamp["level"] < BLIND_LEVEL_PCT:
+            yield from self._light(zone, BLIND_LEVEL_PCT)
         if lamp["sensors"] and not lamp["noted"]:
             lamp["noted"] = True
             text = self.say(f"Light sensor of {zone} silent or frozen: fixed at 85 %", f"{zone} 照度传感器无读数或读数不变：固定 85%")
@@ -290,8 +288,8 @@ class LightingEnergyControl(Solution):
 
     @every("1d", at="00:00")
     def report(self, due):
-        for key in [key for key in self.state if key.startswith("zone|")]:
-            self._settle(key.partition("|")[2])
+        self.count_energy(due)
+        self.state["calendar"] = {name: one for name, one in self._calendar().items() if parse_time(one["to"]) >= self.now}
         account = self.state.pop("account", None)
         if not account:
             return
@@ -300,8 +298,6 @@ class LightingEnergyControl(Solution):
         rows = [{"zone": zone, **{name: round(value, 3) for name, value in booked.items()}} for zone, booked in account["zones"].items()]
         yield out("insight.report", {"from": account["since"], "to": due.time}, report=f"lighting-{self.store.hours.store_day(due.time)}",
             kind="lighting_energy", version=1, figures=figures, rows=rows)  # fmt: skip
-        for key in [key for key in self.state if key.startswith("calendar|") and parse_time(self.state[key]["to"]) < self.now]:
-            del self.state[key]
 
     def _phase(self, zone):
         if self._is_open(zone, self.now):
@@ -313,8 +309,7 @@ class LightingEnergyControl(Solution):
 
     def _is_open(self, zone, at):
         is_open = self.store.hours.is_open(at)
-        for key in [key for key in self.state if key.startswith("calendar|")]:
-            event = self.state[key]
+        for event in self._calendar().values():
             start, end = parse_time(event["from"]), parse_time(event["to"])
             if event["zone"] not in (None, zone):
                 continue
@@ -324,9 +319,12 @@ class LightingEnergyControl(Solution):
                 is_open = start <= at < end
         return is_open
 
+    def _calendar(self):
+        return self.state.get("calendar", {})
+
     def _opened(self):
         span = self.store.hours.span(self.now)
-        starts = [parse_time(self.state[key]["from"]) for key in self.state if key.startswith("calendar|")]
+        starts = [parse_time(event["from"]) for event in self._calendar().values()]
         return max([span[0] if span else self.now, *(start for start in starts if start <= self.now)])
 
     def _held(self, lamp):
@@ -337,7 +335,7 @@ class LightingEnergyControl(Solution):
         return self.config.target_lux.get((self.tables.zones.get(zone) or {}).get("kind", "")) if zone else None
 
     def _lamps(self, zone):
-        return [row for row in self.tables.assets.rows(zone=zone) if row.get("kind") == "lighting"]
+        return [row for row in self.tables.assets.rows(zone=zone) if row.get("kind") in LAMPS]
 
     def _groups(self, zone):
         return [row["asset"] for row in self._lamps(zone)] or [zone]

@@ -3,7 +3,7 @@ defrost and in door heaters only where safety allows.
 
 Every asset with temperature readings that is no plant or appliance counts as a cabinet (`assets.limits` names its product class). A sensor
 whose name holds `evap`, an asset of kind `evaporator` below the cabinet, or `evaporator_c` in the cabinet's device.status gives the
-evaporator. The set point before a night rise is the controller's own (`setpoint_c` in device.status), else what the product stands at.
+evaporator. The set point before a night rise is the controller's own (`setpoint_c` in device.status), else the coldest air at that moment.
 The rack is `assets.parent`. A defrost ends when the controller says so (`defrost` 0 in its metrics, or code `defrost_end`), at the latest
 after 30 minutes.
 Readings without asset are the room's air: from temperature and humidity comes the dew point.
@@ -55,23 +55,17 @@ class RefrigerationEnergyHaccp(Solution):
     class Config(SolutionConfig):
         limits: dict[str, float] = setting({"chilled": 5, "produce": 10, "frozen": -15},
             "Critical product temperature", "商品关键温度", unit="°C",
-            help_en="By product class; `chilled` serves cabinets whose class is not named.",
-            help_zh="按商品类别；未注明类别的柜子按 chilled。")  # fmt: skip
-        tau_min: float = setting(30, "Thermal time constant", "热时间常数", unit="min", ge=5, le=240,
-            help_en="How slowly the product follows the air.", help_zh="商品温度跟随空气的快慢。")  # fmt: skip
-        use_first_min: int = setting(120, "Use first after", "优先使用时限", unit="min", ge=10, le=480,
-            help_en="Minutes over the limit after which goods must be used first.", help_zh="累计超温至此时商品须优先使用。")  # fmt: skip
-        discard_min: int = setting(240, "Discard after", "报废时限", unit="min", ge=20, le=1440,
-            help_en="Minutes over the limit after which goods are discarded.", help_zh="累计超温至此时商品报废。")  # fmt: skip
+            help_en="By product class; `chilled` serves cabinets that name none. A class that is not here has its cabinet's own limit.",
+            help_zh="按商品类别；未注明类别的柜子按 chilled。此处没有的类别用柜子自己的限值。")  # fmt: skip
+        tau_min: float = setting(30, "Thermal time constant", "热时间常数", unit="min", ge=5, le=240)
+        use_first_min: int = setting(120, "Use first after so long over the limit", "累计超温后优先使用时限", unit="min", ge=10, le=480)
+        discard_min: int = setting(240, "Discard after so long over the limit", "累计超温后报废时限", unit="min", ge=20, le=1440)
         night_raise_k: float = setting(1.0, "Night set-point rise", "夜间升温幅度", unit="K", ge=0, le=4,
             help_en="While closed and well below the limit; 0 leaves it.", help_zh="打烊且远低于限值时生效；0 表示不升温。")  # fmt: skip
-        frost_dt_k: float = setting(10, "Frost difference", "结霜温差", unit="K", ge=4, le=25,
-            help_en="Air minus evaporator difference that starts a defrost.", help_zh="空气与蒸发器温差达到此值即除霜。")  # fmt: skip
-        max_defrost_h: int = setting(24, "Longest time without defrost", "最长除霜间隔", unit="h", ge=4, le=96,
-            help_en="A defrost starts after it even without frost.", help_zh="到时即使无霜也除霜一次。")  # fmt: skip
+        frost_dt_k: float = setting(10, "Air minus evaporator that starts a defrost", "触发除霜的空气与蒸发器温差", unit="K", ge=4, le=25)
+        max_defrost_h: int = setting(24, "Longest time without defrost", "最长除霜间隔", unit="h", ge=4, le=96)
         dew_range_c: list[float] = setting([7, 15], "Dew points of 0 % and 100 % door heating", "门加热 0% 与 100% 的露点",
-            unit="°C", min_length=2, max_length=2,
-            help_en="Between them the heaters run in proportion.", help_zh="两者之间按比例加热。")  # fmt: skip
+            unit="°C", min_length=2, max_length=2)  # fmt: skip
 
     @on("sensor.reading")
     def reading(self, event):
@@ -81,7 +75,7 @@ class RefrigerationEnergyHaccp(Solution):
         if row is None:
             self.state[f"room|{event.get('zone', '')}"] = {
                 **self.state.get(f"room|{event.get('zone', '')}", {}), event["kind"]: event["value"], "at": plain(event.time)}  # fmt: skip
-        elif event["kind"] == "temperature" and row.get("kind") not in NO_CABINET:
+        elif event["kind"] == "temperature" and _is_cabinet(row):
             evaporator = row.get("kind") == "evaporator"
             asset = row["parent"] if evaporator and row.get("parent") else row["asset"]
             if evaporator or "evap" in event["sensor"].lower():
@@ -93,7 +87,7 @@ class RefrigerationEnergyHaccp(Solution):
     def controller(self, event):
         row = self._asset(None, event["device"])
         metrics = event.get("metrics") or {}
-        if row is None or row.get("kind") in NO_CABINET:
+        if row is None or not _is_cabinet(row):
             return
         cabinet = self._cabinet(row["asset"])
         if "setpoint_c" in metrics and cabinet["raised"] is None:
@@ -131,10 +125,10 @@ class RefrigerationEnergyHaccp(Solution):
         if cabinet["silent"]:
             cabinet["silent"] = False
             yield self._alert(asset, "sensor_silent", "high", "cleared", self.say("reading again", "恢复读数"))
+        self.kpi.add("excursion_minutes", found.over_s / 60)
         if found.over_s:
             cabinet["over_s"] += found.over_s
             cabinet["today_over_s"] += found.over_s
-            self.kpi.add("excursion_minutes", found.over_s / 60)
             yield from self._time_is_up(asset, cabinet, found.warmest_c)
         yield from self._set_back(asset, cabinet)
         yield from self._frosted(asset, cabinet)
@@ -178,7 +172,7 @@ class RefrigerationEnergyHaccp(Solution):
         closed_long = not self.store.hours.is_open(self.now) and (opens is None or opens - self.now > RETURN_BEFORE_OPENING)
         if closed_long and self.now - parse_time(cabinet["cold_since"]) >= COLD_BEFORE_RISE:
             if cabinet["setpoint"] is None:
-                cabinet["setpoint"] = round(warmest, 1)
+                cabinet["setpoint"] = round(min(probe["air"] for probe in cabinet["probes"].values()), 1)
             cabinet["raised"] = plain(self.now)
             until = opens - RETURN_BEFORE_OPENING if opens else None
             if until:
@@ -249,13 +243,14 @@ class RefrigerationEnergyHaccp(Solution):
     @every("1d", at="close")
     def closing(self, due):
         for key in self._cabinets():
+            self.kpi.add("night_setback_hours", 0)
             yield from self._set_back(key.partition("|")[2], self.state[key])
 
     @every("10m")
     def door_heaters(self, due):
         low, high = self.config.dew_range_c
         for row in self.tables.assets.rows():
-            dew = self._dew_point(row.get("zone", "")) if row.get("relay") and row.get("kind") not in NO_CABINET else None
+            dew = self._dew_point(row.get("zone", "")) if row.get("relay") and _is_cabinet(row) else None
             if dew is None:
                 continue
             seconds = round(share_between(dew, low, high) * HEATER_PERIOD_S, 1)
@@ -322,10 +317,11 @@ class RefrigerationEnergyHaccp(Solution):
         return self.tables.assets.get(asset) or {}
 
     def _class(self, asset):
-        return next((name for name in self._row(asset).get("limits") or {} if name in self.config.limits), "chilled")
+        return next(iter(self._row(asset).get("limits") or {}), "chilled")
 
     def _limit(self, asset):
-        return self.config.limits[self._class(asset)]
+        kept = self._class(asset)
+        return self.config.limits[kept] if kept in self.config.limits else self._row(asset)["limits"][kept]
 
     def _goods(self, asset):
         fixtures = [row["fixture"] for row in self.tables.fixtures.rows(asset=asset)]
@@ -339,6 +335,10 @@ class RefrigerationEnergyHaccp(Solution):
 
     def _cost(self, item):
         return round((self.tables.products.get(item.get("gtin")) or {}).get("cost", 0) * item.get("qty", 0))
+
+
+def _is_cabinet(row):
+    return bool(row.get("limits")) or row.get("kind") not in NO_CABINET
 
 
 def _goods_changed(event, values):

@@ -24,6 +24,7 @@ ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 LEAST_NIGHTS, NORMAL_NIGHTS_TO_END = 5, 2
 HOUR = timedelta(hours=1)
 LITRES_PER_M3 = 1000
+MINOR_UNITS = 100
 
 
 class WaterGasLeakWatch(Solution):
@@ -236,9 +237,10 @@ class WaterGasLeakWatch(Solution):
         meter |= {"leak": cost, "task": task}
         self._leaks()
         title = self.say(f"Leak at {name}: {litres:.0f} l a day", f"{name} 疑似漏水：每天 {litres:.0f} 升")
+        money = f"{cost / MINOR_UNITS:.2f} {self.store.currency}"
         yield out("alert.raise", {"cost": cost, "currency": self.store.currency}, alert=f"leak-{name}", kind="leak", severity="high",
-            state="open", subject=name, asset=row.get("asset"), zone=row.get("zone"), text=self.say(f"{title}, {cost} minor units",
-            f"{title}，约 {cost / 100:.2f} 元"), value=round(litres, 3), unit="l/day")  # fmt: skip
+            state="open", subject=name, asset=row.get("asset"), zone=row.get("zone"), text=self.say(f"{title}, {money} a day",
+            f"{title}，每天约 {money}"), value=round(litres, 3), unit="l/day")  # fmt: skip
         yield out("task.create", task=task, kind="search_leak", title=title, priority=2, asset=row.get("asset"), zone=row.get("zone"),
             role="facility",
             values={"litres_per_day": round(litres, 3), "cost_per_day": cost, "nights": [night for night, _ in meter["over"]]})  # fmt: skip

@@ -178,7 +178,7 @@ class AutoReplenishment(Solution):
     def plan_day(self, table):
         """Set the alarms of today's runs, one for each supplier and cut-off."""
         today = self.store.hours.store_day(self.now)
-        for supplier, chance in {(row.get("supplier") or "", self._chance(row)) for row in self.tables.products.all_rows()}:
+        for supplier, chance in {(name, self._chance(row)) for name, rows in self._ranges().items() for row in self._unlike(name, rows)}:
             cutoff = self.store.hours.at(today, chance.cutoff)
             if today.isoweekday() in chance.weekdays and cutoff > self.now:
                 run = max(cutoff - AHEAD_OF_CUTOFF, self.now)
@@ -196,8 +196,8 @@ class AutoReplenishment(Solution):
         supplier, _, clock = due.key.partition("|")
         cutoff = parse_time(due.data["cutoff"])
         day, stages = self.store.hours.store_day(cutoff), {"final": [], "draft": []}
-        for row in self.tables.products.all_rows():
-            if (row.get("supplier") or "") == supplier and self._chance(row).cutoff == clock and self._orderable(row, day):
+        for row in self._ranges().get(supplier, ()):
+            if f"demand:{row['gtin']}" in self.state and self._chance(row).cutoff == clock and self._orderable(row, day):
                 self._book(row["gtin"])["coming"].pop(self._proposal(due.key, day, "final"), None)
                 line = yield from self._line(row, cutoff)
                 stage = self._stage(row["gtin"], line and line["qty"], day)
@@ -360,6 +360,14 @@ class AutoReplenishment(Solution):
         blocked = row.get("blocked") or (row.get("attributes") or {}).get("blocked") or supplier.get("vmi")
         return listed and not blocked and self._book(row["gtin"]).get("elsewhere_until", "") < day.isoformat()
 
+    def _ranges(self):
+        """The products of each supplier, "" for those without one."""
+        return self.tables.products.derived("by supplier", by_supplier)
+
+    def _unlike(self, supplier, rows):
+        """Enough of a supplier's products to know all its order chances: one, where its lead times do not tell them apart."""
+        return rows if self.tables.lead_times.rows(supplier=supplier) else rows[:1]
+
     def _lead(self, row):
         from storeloom.workers.optimise.ordering import lead_row
 
@@ -383,3 +391,10 @@ class AutoReplenishment(Solution):
         from storeloom.workers.optimise.position import empty
 
         return self.state.setdefault(f"item:{gtin}", empty())
+
+
+def by_supplier(rows):
+    found = {}
+    for row in rows:
+        found.setdefault(row.get("supplier") or "", []).append(row)
+    return found

@@ -10,6 +10,9 @@ store was closed for part of it, or when nothing sold and a snapshot of shelf or
 it was listed, or when the solution first saw it in the table, at the latest with its first sale; it spans 400 days at most. Planned
 closed days are published as 0. Quantiles that have no field of their own stand in `quantiles`. An item without a product row counts as
 sold by piece.
+
+An item that sells less than `min_weekly` over its last 8 weeks of known days rests: its series is kept and waits for the night of a sale
+that lifts it, its score begins again. So a night costs what the items cost that sell, however long the range is.
 """
 
 from datetime import date, timedelta
@@ -19,9 +22,11 @@ from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
 from storeloom.core.kernel.events import parse_time
+from storeloom.workers.gs1.numbers import item_key
 
 HISTORY_DAYS = 400
 SCORED_DAYS = 28
+RECENT_DAYS = 56
 KG_STEP = 0.1
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -73,6 +78,11 @@ class SkuDemandForecast(Solution):
             4, "Tracking signal limit", "跟踪信号上限", ge=2, le=10,
             help_en="Beyond it the item is flagged and refitted.", help_zh="超过该值的单品将被标记并重新拟合。",
         )  # fmt: skip
+        min_weekly: float = setting(
+            0, "Weekly sales needed", "最低周销量", unit="units/week", ge=0, le=1000,
+            help_en="Items that sold less a week over the last 8 weeks are not forecast; 0: all.",
+            help_zh="最近 8 周平均每周销量低于该值的单品不作预测；0 表示全部预测。",
+        )  # fmt: skip
         quantiles: list[Annotated[float, Field(ge=0.01, le=0.99)]] = setting(
             lambda: [0.1, 0.5, 0.9, 0.95], "Quantiles published", "发布的分位数", min_length=1,
             help_en="Shares from 0.01 to 0.99.", help_zh="取值 0.01 至 0.99。",
@@ -83,10 +93,14 @@ class SkuDemandForecast(Solution):
 
     @on_table("products")
     def assortment(self, table):
-        """Remember since when each product is in the range."""
+        """Remember since when each product is in the range; what rested and is out of it starts afresh if it comes back."""
         before, today = self.state.get("in_range", {}), self._day(self.now).isoformat()
         rows = self.tables.products.all_rows()
         self.state["in_range"] = {row["gtin"]: max(before.get(row["gtin"], today), row.get("listed_on") or "") for row in rows}
+        for gtin in self._kept().get("rest", ()):
+            row = self._product(gtin)[1]
+            if not row or str(row.get("delisted_on") or "9999") <= today:
+                del self.state[f"rest:{gtin}"]
 
     @on("pos.sale")
     def sold(self, event):
@@ -123,30 +137,55 @@ class SkuDemandForecast(Solution):
 
     @every("1d", at="close")
     def night(self, due):
-        from storeloom.workers.forecast.regressors import columns
+        from storeloom.workers.forecast.regressors import columns, with_promotions
+        from storeloom.workers.forecast.series import weekly_sales
 
-        today = self._day(due.time - INSTANT)
-        days = [today + n * DAY for n in range(1 - HISTORY_DAYS, self.config.horizon + 1)]
-        self._forget(days[0])
-        shut, common = self._shut(days), columns(days, self._calendar(), self._weather(), ())
-        promoted, scored, forecast = self._promoted(), {}, 0
-        for gtin in sorted({key.partition(":")[2] for key in self.state if key.startswith(("item:", "news:"))}):
+        today, config = self._day(due.time - INSTANT), self.config
+        days = [today + n * DAY for n in range(1 - HISTORY_DAYS, config.horizon + 1)]
+        kept = self._kept(days[0])
+        shut, common = self._shut(days, kept), columns(days, self._calendar(kept), self._weather(kept))
+        promoted, scored, forecast = self.tables.promotions.derived("days promoted", self._promoted), {}, 0
+        for gtin in self._awake(kept):
             row = self._product(gtin)[1]
             item = self._carry_on(gtin, row, today, days[0])
             if item is None:
                 continue
-            begin = len(days) - self.config.horizon - len(item["units"])
+            begin = len(days) - config.horizon - len(item["units"])
             series = [None if closed else units for closed, units in zip(shut[begin:], item["units"], strict=False)]
             self._score(item, series[-1], today)
             scored.setdefault(row.get("category"), []).extend(item["scored"])
-            if sum(units is not None for units in series) >= self.config.min_history:
-                own = columns(days[begin:], {}, {}, promoted.get(gtin, []) + promoted.get(row.get("category"), []))
-                drivers = [[*shared[:-1], mine[-1]] for shared, mine in zip(common[begin:], own, strict=True)]
+            if weekly_sales(series, RECENT_DAYS) < config.min_weekly:
+                self.state[f"rest:{gtin}"] = {**self.state.pop(f"item:{gtin}"), "next": None, "scored": []}
+            elif sum(units is not None for units in series) >= config.min_history:
+                spans = [*promoted.get(item_key(gtin), ()), *promoted.get(row.get("category"), ())]
                 yield from self._flag(gtin, item, series, today)
-                yield from self._publish(gtin, row, item, series, drivers, shut[-self.config.horizon :], due.time)
+                drivers = with_promotions(common[begin:], days[begin], spans)
+                yield from self._publish(gtin, row, item, series, drivers, shut[-config.horizon :], due.time)
                 forecast += 1
         self.kpi.set("items_forecast", forecast)
         yield from self._report(scored, today)
+
+    def _kept(self, earliest=None):
+        """Names in the state by kind; calendar entries and weather from before `earliest` are dropped."""
+        kept = {}
+        for key in self.state:
+            kind, _, name = key.partition(":")
+            kept.setdefault(kind, []).append(name)
+        if earliest:
+            begin = self.store.hours.midnight(earliest)
+            past = [f"weather:{day}" for day in kept.get("weather", ()) if day < earliest.isoformat()]
+            past += [f"calendar:{name}" for name in kept.get("calendar", ()) if parse_time(self.state[f"calendar:{name}"]["to"]) <= begin]
+            for key in past:
+                kind, _, name = key.partition(":")
+                kept[kind].remove(name)
+                del self.state[key]
+        return kept
+
+    def _awake(self, kept):
+        """The items to look at tonight: those not at rest, those with news, and all when the limit has changed."""
+        changed = self.state.get("rest_below", 0) != self.config.min_weekly
+        self.state["rest_below"] = self.config.min_weekly
+        return sorted({*kept.get("item", ()), *kept.get("news", ()), *(kept.get("rest", ()) if changed else ())})
 
     def _carry_on(self, gtin, row, today, earliest):
         """The item with its series up to today; None for one that is delisted, has not sold in the whole span, or never sold."""
@@ -154,6 +193,8 @@ class SkuDemandForecast(Solution):
 
         news = {day: facts for day, facts in self.state.pop(f"news:{gtin}", {}).items() if day >= earliest.isoformat()}
         late = {day: facts for day, facts in news.items() if day > today.isoformat()}
+        if f"rest:{gtin}" in self.state:
+            self.state[f"item:{gtin}"] = self.state.pop(f"rest:{gtin}")
         item = self.state.get(f"item:{gtin}")
         sold = [day for day, facts in news.items() if facts["units"] and day not in late]
         if late:
@@ -258,19 +299,9 @@ class SkuDemandForecast(Solution):
     def _news(self, gtin, day):
         return self.state.setdefault(f"news:{gtin}", {}).setdefault(day, {"units": 0, "out": False})
 
-    def _forget(self, earliest):
-        """Drop calendar entries and weather from before the span."""
-        for key in list(self.state):
-            kind, _, name = key.partition(":")
-            past = name < earliest.isoformat() if kind == "weather" else None
-            if kind == "calendar":
-                past = parse_time(self.state[key]["to"]) <= self.store.hours.midnight(earliest)
-            if past:
-                del self.state[key]
-
-    def _shut(self, days):
+    def _shut(self, days, kept):
         """Whether each day is closed: for days gone, also when a closure took part of it; for days ahead, when it takes the whole."""
-        closures = [(parse_time(row["from"]), parse_time(row["to"])) for row in self._events() if row["kind"] == "closure"]
+        closures = [(parse_time(row["from"]), parse_time(row["to"])) for row in self._events(kept) if row["kind"] == "closure"]
         shut = []
         for day in days:
             hours = self.store.hours.day(day)
@@ -281,8 +312,8 @@ class SkuDemandForecast(Solution):
             )
         return shut
 
-    def _events(self):
-        return [self.state[key] for key in self.state if key.startswith("calendar:")]
+    def _events(self, kept):
+        return [self.state[f"calendar:{name}"] for name in kept.get("calendar", ())]
 
     def _span(self, begin, end):
         """First and last store day of a window given by instants, or by days of which the last counts."""
@@ -290,29 +321,26 @@ class SkuDemandForecast(Solution):
         hours = self.store.hours
         return first or hours.store_day(parse_time(begin)), last or hours.store_day(parse_time(end) - INSTANT)
 
-    def _calendar(self):
+    def _calendar(self, kept):
         spans = {}
-        for row in self._events():
+        for row in self._events(kept):
             spans.setdefault(row["kind"], []).append(self._span(row["from"], row["to"]))
         return spans
 
-    def _weather(self):
+    def _weather(self, kept):
         """Highest temperature and rain of each day known."""
         found = {}
-        for key in self.state:
-            if key.startswith("weather:"):
-                windows = self.state[key].values()
-                found[date.fromisoformat(key.partition(":")[2])] = (max(w["c"] for w in windows), sum(w["mm"] for w in windows))
+        for day in kept.get("weather", ()):
+            windows = self.state[f"weather:{day}"].values()
+            found[date.fromisoformat(day)] = (max(w["c"] for w in windows), sum(w["mm"] for w in windows))
         return found
 
-    def _promoted(self):
+    def _promoted(self, rows):
         """Spans of days by gtin, or by category where a promotion names no items."""
         found = {}
-        for row in self.tables.promotions.all_rows():
+        for row in rows:
             if row.get("approved", True) and row.get("from") and row.get("to"):
                 span = self._span(row["from"], row["to"])
-                for gtin in row.get("gtins") or ():
-                    found.setdefault(self._product(gtin)[0], []).append(span)
-                if not row.get("gtins") and row.get("category"):
-                    found.setdefault(row["category"], []).append(span)
+                for name in [item_key(gtin) for gtin in row.get("gtins") or ()] or [row.get("category")]:
+                    found.setdefault(name, []).append(span)
         return found

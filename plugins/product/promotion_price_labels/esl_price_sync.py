@@ -6,15 +6,12 @@ It neither sets prices nor prints: a label that cannot be reached becomes a pers
 nothing until it is back, and the sends that it cannot have taken do not count as tries.
 """
 
-import hashlib
-import json
 from datetime import timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
-RISE, PROMOTION_ENDED, DROP, OTHER = range(4)
 SHELF_KINDS = {"base": "base", "match": "base", "promotion": "promotion", "markdown": "markdown"}
 MINUTE = timedelta(seconds=60)
 
@@ -41,16 +38,7 @@ class EslPriceSync(Solution):
     load = "light"
 
     class Config(SolutionConfig):
-        rise_lead_s: int = setting(
-            300,
-            "Lead of a price rise",
-            "涨价提前上签",
-            unit="s",
-            ge=0,
-            le=86400,
-            help_en="How long before its effective time a price rise is on the label.",
-            help_zh="涨价在生效前多久显示在价签上。",
-        )
+        rise_lead_s: int = setting(300, "A price rise is on the label before it holds", "涨价提前上签", unit="s", ge=0, le=86400)
         ack_timeout_s: int = setting(
             60,
             "First wait for an acknowledgement",
@@ -61,47 +49,29 @@ class EslPriceSync(Solution):
             help_en="Doubles with each try.",
             help_zh="每重发一次加倍。",
         )
-        max_tries: int = setting(
-            4, "Tries", "最多发送次数", ge=1, le=10, help_en="Sends before a person is asked.", help_zh="发送多少次后转人工。"
-        )
+        max_tries: int = setting(4, "Sends before a person is asked", "转人工前的发送次数", ge=1, le=10)
         rate_per_min: int = setting(
-            300,
-            "Most updates a minute",
-            "每分钟最多更新",
-            unit="labels/min",
-            ge=10,
-            le=10000,
-            help_en="Most updates handed to one gateway in any 60 seconds.",
-            help_zh="任意 60 秒内交给一个网关的最多更新数。",
+            300, "Most updates to a gateway in any 60 s", "任意 60 秒内交给一个网关的最多更新", unit="labels/min", ge=10, le=10000
         )
         unit_basis_g: Literal[100, 500, 1000] = setting(
             1000,
             "Basis of the unit price",
             "单位价格基准",
             unit="g",
-            help_en="The unit price is given per this weight; millilitres count as grams.",
-            help_zh="单位价格按此重量标示，毫升按克计。",
+            help_en="Millilitres count as grams.",
+            help_zh="毫升按克计。",
         )
         reconcile_at: str = setting(
             "close",
-            "Daily comparison",
-            "每日核对时间",
+            "Daily comparison of wanted and shown content",
+            "每日核对应显与实显内容",
             effect="reload",
             widget="time",
             pattern=r"^(open|close|([01]\d|2[0-3]):[0-5]\d)$",
-            help_en="When wanted and shown content are compared: open, close or HH:MM in store time.",
-            help_zh="核对应显与实显内容的时间：open、close 或店铺时间 HH:MM。",
+            help_en="Open, close or HH:MM in store time.",
+            help_zh="open、close 或店铺时间 HH:MM。",
         )
-        parity_alert_pct: float = setting(
-            99.5,
-            "Parity under which an alert is raised",
-            "正确率告警线",
-            unit="%",
-            ge=90,
-            le=100,
-            help_en="Share of right labels among all labels.",
-            help_zh="正确价签占全部价签的比例。",
-        )
+        parity_alert_pct: float = setting(99.5, "Share of right labels under which to alert", "正确率告警线", unit="%", ge=90, le=100)
 
     def start(self):
         return self._follow()
@@ -146,7 +116,7 @@ class EslPriceSync(Solution):
             self.kpi.sample("ack_time_p95", (event.time - parse_time(entry["since"])).total_seconds(), "p95")
             if entry["given_up"]:
                 yield self._alert(event["label"], entry, "cleared", self.say("Label right again", "价签已恢复"))
-            entry |= {"shown": _shown(wanted), "wanted": None, "tries": 0, "given_up": False}
+            entry |= {"shown": self.workers.pricing.labels.gist(wanted), "wanted": None, "tries": 0, "given_up": False}
         elif event.get("version", entry["shown"]["version"]) != entry["shown"]["version"]:
             entry["shown"] = {**entry["shown"], "version": event["version"]}
             yield from self._follow({self.workers.gs1.item_key(entry["gtin"])})
@@ -224,26 +194,27 @@ class EslPriceSync(Solution):
             )
         self.state["parity_low"] = low
 
-    def _places(self):
-        """Planogram rows that have a label, each label once; where the planogram names none at all, slots name their labels."""
-        rows = self.tables.planogram.rows()
-        name = "label" if any(row.get("label") for row in rows) else "slot"
-        places = {}
-        for row in rows:
-            if row.get(name):
-                places.setdefault(row[name], {**row, "label": row[name]})
-        return list(places.values())
+    def _places(self, keys=None):
+        """The planogram row that holds for each label of these products (of all)."""
+        from storeloom.workers.pricing.shelf import holds
+
+        item_key, zone = self.workers.gs1.item_key, self.store.hours.zone
+        rows_of, labels_of = self.tables.planogram.derived("labels", self.workers.pricing.labels.labelled)
+        labels = rows_of if keys is None else [label for key in sorted(keys) for label in labels_of.get(key, ())]
+        found = [next((row for row in rows_of[label] if holds(row, self.now, zone)), None) for label in labels]
+        return [row for row in found if row and (keys is None or item_key(row["gtin"]) in keys)]
 
     def _follow(self, keys=None):
         """Bring the labels of these products (of all, without keys) to the content wanted now."""
         from storeloom.workers.pricing.shelf import ShelfPrices, overlaid
 
-        item_key, lead = self.workers.gs1.item_key, timedelta(seconds=self.config.rise_lead_s)
-        places = [row for row in self._places() if keys is None or item_key(row["gtin"]) in keys]
-        items = {item_key(row["gtin"]) for row in places}
-        table = [row for row in self.tables.prices.all_rows() if item_key(row["gtin"]) in items]
-        news = [row for item in sorted(items) for row in self.state.get(f"news:{item}", [])]
-        goods = [row for item in sorted(items) if (row := self.tables.products.get(item))]
+        labels, lead = self.workers.pricing.labels, timedelta(seconds=self.config.rise_lead_s)
+        places = self._places(keys)
+        items = sorted({self.workers.gs1.item_key(row["gtin"]) for row in places})
+        rows_of = self.tables.prices.derived("by_item", labels.by_item)
+        table = [row for item in items for row in rows_of.get(item, ())]
+        news = [row for item in items for row in self.state.get(f"news:{item}", [])]
+        goods = [row for item in items if (row := self.tables.products.get(item))]
         promotions, zone = self.tables.promotions.all_rows(), self.store.hours.zone
         listed = ShelfPrices(table, promotions, goods, zone)
         prices = ShelfPrices(overlaid(table, news), promotions, goods, zone)
@@ -252,9 +223,8 @@ class EslPriceSync(Solution):
             place = {"zone": row.get("zone"), "fixture": row.get("fixture")}
             name = f"label:{row['label']}"
             if name not in self.state:
-                shown = _shown(self._content(row, listed.at(row["gtin"], self.now, **place)))
-                gateway = self._gateway(place["zone"])
-                self.state[name] = {"gtin": row["gtin"], "gateway": gateway, "shown": shown, **_IDLE}
+                shown = labels.gist(self._content(row, listed.at(row["gtin"], self.now, **place)))
+                self.state[name] = _fresh(row["gtin"], self._gateway(place["zone"]), shown)
             wanted = self._content(row, prices.highest(row["gtin"], self.now, lead, **place))
             if wanted is not None and self._want(row["label"], self.state[name], wanted):
                 touched.add(self.state[name]["gateway"])
@@ -266,29 +236,11 @@ class EslPriceSync(Solution):
             yield from self._hand_over(gateway)
 
     def _content(self, row, price):
-        """What the label of a place should show, with its hash as version; None without a price."""
-        from storeloom.workers.pricing.shelf import net_grams, unit_price
-
+        """What the label of a place should show; None without a price."""
         if price is None:
             return None
         product = self.tables.products.get(row["gtin"]) or {}
-        grams = 1000 if price.per == "kg" else net_grams(product)
-        fields = {
-            "name": product.get("name", row["gtin"]),
-            "price": price.price,
-            "struck": price.struck,
-            "promo": price.promo,
-            "unit_price": unit_price(price.price, grams, self.config.unit_basis_g) if grams else None,
-            "unit_basis_g": self.config.unit_basis_g if grams else None,
-        }
-        fields = {key: value for key, value in fields.items() if value is not None}
-        content = {
-            "gtin": row["gtin"],
-            "template": "standard" if price.kind == "base" and not price.promo else "promotion",
-            "fields": fields,
-        }
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-        return {**content, "version": digest[:16]}
+        return self.workers.pricing.labels.content(row["gtin"], product, price, self.config.unit_basis_g)
 
     def _want(self, label, entry, content):
         """Note the content wanted of a label, in place of what waits; whether there is something to send."""
@@ -297,13 +249,13 @@ class EslPriceSync(Solution):
             return False
         self.timers.cancel("ack", label)
         self._dequeue(label, entry)
-        visible = [entry["shown"]]
+        labels, visible = self.workers.pricing.labels, [entry["shown"]]
         if entry["tries"]:
-            visible.append(_shown(waiting))
+            visible.append(labels.gist(waiting))
         elif content["version"] == entry["shown"]["version"]:
-            entry |= _IDLE | {"acked": entry["acked"]}
+            entry |= _fresh(entry["gtin"], entry["gateway"], entry["shown"]) | {"acked": entry["acked"]}
             return False
-        entry |= {"wanted": content, "tries": 0, "since": None, "rank": _rank(visible, _shown(content))}
+        entry |= {"wanted": content, "tries": 0, "since": None, "rank": labels.turn(visible, labels.gist(content))}
         self._queue(label, entry)
         return True
 
@@ -312,14 +264,17 @@ class EslPriceSync(Solution):
 
     def _dequeue(self, label, entry):
         name = f"queue:{entry['gateway']}"
-        if name in self.state:
-            self.state[name] = [item for item in self.state[name] if item[1] != label]
+        queue = self.state.get(name, [])
+        if any(item[1] == label for item in queue):
+            self.state[name] = [item for item in queue if item[1] != label]
 
     def _hand_over(self, gateway):
         """Send what waits for a gateway, as far as its rate allows."""
         if f"down:{gateway}" in self.state:
             return
         waiting = sorted(self.state.get(f"queue:{gateway}", []), key=lambda item: item[0])
+        if not waiting:
+            return
         sent = [item for item in self.state.get(f"sent:{gateway}", []) if parse_time(item[0]) > self.now - MINUTE]
         room = max(0, self.config.rate_per_min - sum(count for _, count in sent))
         batch, rest = waiting[:room], waiting[room:]
@@ -344,7 +299,8 @@ class EslPriceSync(Solution):
         self._dequeue(label, entry)
         entry["given_up"] = True
         self.kpi.add("labels_given_up")
-        place = next((row for row in self._places() if row["label"] == label), {})
+        places = self._places({self.workers.gs1.item_key(entry["gtin"])})
+        place = next((row for row in places if row["label"] == label), {})
         spot = place.get("slot") or place.get("fixture", "")
         name, price = entry["wanted"]["fields"]["name"], entry["wanted"]["fields"]["price"]
         text = self.say(f"Label {label} at {spot} not updated ({reason}): {name}", f"{spot} 的价签 {label} 未更新（{reason}）：{name}")
@@ -380,20 +336,7 @@ class EslPriceSync(Solution):
         return next((gateway.id for gateway in gateways if gateway.zone == zone), gateways[0].id if gateways else "")
 
 
-_IDLE = {"wanted": None, "tries": 0, "since": None, "rank": OTHER, "given_up": False, "acked": "1970-01-01T00:00:00Z"}
-
-
-def _shown(content):
-    if content is None:
-        return {"version": "", "price": None, "promo": None}
-    return {"version": content["version"], "price": content["fields"]["price"], "promo": content["fields"].get("promo")}
-
-
-def _rank(visible, wanted):
-    """Place in the queue by what the label may show now."""
-    prices = [shown["price"] for shown in visible if shown["price"] is not None]
-    if prices and wanted["price"] > min(prices):
-        return RISE
-    if wanted["promo"] is None and any(shown["promo"] for shown in visible):
-        return PROMOTION_ENDED
-    return DROP if prices and wanted["price"] < max(prices) else OTHER
+def _fresh(gtin, gateway, shown):
+    """A label that nothing is wanted of."""
+    idle = {"wanted": None, "tries": 0, "since": None, "rank": None, "given_up": False, "acked": "1970-01-01T00:00:00Z"}
+    return {"gtin": gtin, "gateway": gateway, "shown": shown, **idle}

@@ -17,6 +17,7 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.core.kernel.hooks import hookimpl
 
 HISTORY_DAYS = 28
+UNNAMED = ""
 
 
 class NearExpiryMarkdown(Solution):
@@ -38,17 +39,9 @@ class NearExpiryMarkdown(Solution):
 
     class Config(SolutionConfig):
         ladder: list[Annotated[int, Field(ge=0, le=95)]] = setting(
-            [0, 20, 30, 50, 70],
-            "Allowed discounts",
-            "允许的折扣",
-            unit="%",
-            min_length=1,
-            help_en="Each 0 to 95, rising.",
-            help_zh="每档 0 至 95，递增。",
+            [0, 20, 30, 50, 70], "Allowed discounts, rising", "允许的折扣，递增", unit="%", min_length=1
         )
-        max_days: float = setting(
-            3, "Looked at from", "开始考虑", unit="d", ge=0.5, le=60, help_en="Selling days left of a lot.", help_zh="批次剩余可售天数。"
-        )
+        max_days: float = setting(3, "Selling days left from which a lot is looked at", "剩余可售天数不超过时考虑", unit="d", ge=0.5, le=60)
         elasticity: float = setting(
             1.8,
             "Elasticity",
@@ -67,15 +60,9 @@ class NearExpiryMarkdown(Solution):
             help_en="Extra discounted units that would have been full-price sales.",
             help_zh="因折扣多卖的件数中原本会按正价卖出的比例。",
         )
-        disposal_cost: int = setting(
-            50, "Disposal", "报废成本", unit="minor", ge=0, le=100000, help_en="Cost of throwing one unit away.", help_zh="报废一件的成本。"
-        )
-        floor_pct: float = setting(
-            30, "Lowest price", "最低价", unit="% of cost", ge=0, le=150, help_en="Share of the item's cost.", help_zh="占商品成本的比例。"
-        )
-        withdraw_h: float = setting(
-            2, "Withdrawal", "提前下架", unit="h", ge=0, le=72, help_en="Hours before expiry.", help_zh="到期前多少小时下架。"
-        )
+        disposal_cost: int = setting(50, "Cost of throwing one unit away", "报废一件的成本", unit="minor", ge=0, le=100000)
+        floor_pct: float = setting(30, "Lowest price", "最低售价", unit="% of cost", ge=0, le=150)
+        withdraw_h: float = setting(2, "Withdrawal before expiry", "到期前下架", unit="h", ge=0, le=72)
         decide_at: str = setting(
             "08:30",
             "Daily decision",
@@ -89,56 +76,55 @@ class NearExpiryMarkdown(Solution):
 
     @on("inventory.snapshot")
     def counted(self, event):
-        from storeloom.workers.insight import stock
-
-        if not stock.is_count(event.data):
+        """What stands in lots is counted lot by lot; a plain figure is that of the only lot, or waits for it under no name."""
+        position = self.workers.optimise.position
+        if not position.is_count(event.data):
             return
         item = self._item(event["gtin"])
-        item["counted"] = max(item["counted"], rfc3339(event.time))
-        listed = event.get("lots")
-        if listed is None and event.get("lot"):
-            listed = [{"lot": event["lot"], "expiry": event.get("expiry"), "qty": event["on_hand"]}]
-        elif listed is None and len(item["lots"]) == 1 and event["on_hand"] > 0:
-            listed = [{"lot": lot, "qty": event["on_hand"]} for lot in item["lots"]]
-        elif listed is None:
-            listed = [] if event["on_hand"] <= 0 else [{"lot": lot, "qty": None} for lot in item["lots"]]
-        seen = {entry.get("lot") or entry["expiry"]: entry for entry in listed}
-        for lot in [*seen, *(lot for lot in item["lots"] if lot not in seen)]:
-            if event.get("lots") is None and event.get("lot") and lot not in seen:
-                continue
-            entry = seen.get(lot, {"qty": 0})
+        named = [lot for lot in item["lots"] if lot != UNNAMED]
+        current = [lot for lot in named if not item["lots"][lot]["withdrawn"]] or [UNNAMED]
+        if event.get("lots"):
+            seen = {entry.get("lot") or entry["expiry"]: entry for entry in event["lots"]}
+            seen |= {lot: {"qty": 0} for lot in named if lot not in seen}
+        elif event.get("lot"):
+            seen = {event["lot"]: {"expiry": event.get("expiry"), "qty": event["on_hand"]}}
+        elif event["on_hand"] <= 0:
+            seen = {lot: {"qty": 0} for lot in named}
+        else:
+            seen = {lot: {"qty": event["on_hand"]} for lot in current if len(current) == 1}
+        for lot, entry in seen.items():
             known = self._lot(item, event["gtin"], lot, entry.get("expiry"))
             known["recalled"] = known["recalled"] or bool(entry.get("recalled")) or entry.get("state") == "recalled"
-            if entry["qty"] is not None:
-                known["qty"] = stock.counted(known["qty"], event.data, entry["qty"])
+            position.count(known["places"], event.data, event.time, entry["qty"])
 
     @on("scanner.code?")
     def scanned(self, event):
         found = self._read(event)
         if found is None:
             return
-        gtin, lot, expiry, count = found
+        gtin, lot, expiry, keyed = found
         item = self._item(gtin)
+        unnamed = item["lots"].get(UNNAMED)
         known = self._lot(item, gtin, lot, expiry)
-        if count is not None and not known["qty"]:
-            known["qty"] = {"shelf": count}
+        if keyed is not None and not known["places"]:
+            self.workers.optimise.position.count(known["places"], {"location": "shelf", "on_hand": keyed}, event.time)
+        elif unnamed and len(item["lots"]) == 1:
+            known["places"] = unnamed["places"]
 
     @on("pos.sale")
     def sold(self, event):
-        from storeloom.workers.insight.stock import taken
-
         if event["kind"] != "sale":
             return
         for line in event["lines"]:
             item = self._item(line["gtin"])
             day = self.store.hours.store_day(event.time).isoformat()
-            units = line["weight_g"] / 1000 if line.get("weight_g") else line["qty"]
-            item["sales"][day] = item["sales"].get(day, 0) + units
+            sold = line["weight_g"] / 1000 if line.get("weight_g") else line["qty"]
+            item["sales"][day] = item["sales"].get(day, 0) + sold
             lot = item["lots"].get(line.get("lot")) or self._oldest_at_full_price(item)
             if lot and line.get("lot") in item["lots"] and lot["discount"]:
-                self.kpi.share("markdown_recovery", line["amount"], lot["price"] * units)
-            if lot and rfc3339(event.time) >= item["counted"]:
-                lot["qty"] = taken(lot["qty"], units)
+                self.kpi.share("markdown_recovery", line["amount"], lot["price"] * sold)
+            if lot:
+                self.workers.optimise.position.take(lot["places"], sold, event.time)
 
     @on("forecast.demand?")
     def expected(self, event):
@@ -180,7 +166,7 @@ class NearExpiryMarkdown(Solution):
         if known is None or known["withdrawn"]:
             return
         known["withdrawn"] = True
-        left = _left(known)
+        left = self._left(known)
         product = self.tables.products.get(item["gtin"]) or {}
         if left is not None:
             self.kpi.share("lots_sold_out_before_expiry", int(left <= 0), 1)
@@ -200,11 +186,10 @@ class NearExpiryMarkdown(Solution):
 
     def _decide_lot(self, item, lot, now):
         """Report row and outputs for an item's earliest lot; nothing where it is not near its date or has no price or count."""
-        from storeloom.workers.optimise import markdown
-
+        markdown = self.workers.optimise.markdown
         known, config = item["lots"][lot], self.config
         end = self._expiry(known) - timedelta(hours=config.withdraw_h)
-        days, price, left = self._selling_days(now, end), self._full_price(item["gtin"]), _left(known)
+        days, price, left = self._selling_days(now, end), self._full_price(item["gtin"]), self._left(known)
         if left is None or price is None or not 0 < days <= config.max_days:
             return [], []
         before = max(known["discount"], self._listed_discount(item["gtin"], lot, price))
@@ -248,7 +233,7 @@ class NearExpiryMarkdown(Solution):
             job=f"markdown-{gtin}-{lot}-{discount}",
             kind="label",
             template="markdown",
-            copies=math.ceil(_left(known)),
+            copies=math.ceil(self._left(known)),
             fields={
                 "gtin": gtin,
                 "name": (self.tables.products.get(gtin) or {}).get("name", gtin),
@@ -264,11 +249,13 @@ class NearExpiryMarkdown(Solution):
 
     def _item(self, gtin):
         key = f"item:{self.workers.gs1.item_key(gtin)}"
-        return self.state.setdefault(key, {"gtin": gtin, "lots": {}, "sales": {}, "forecasts": [], "counted": ""})
+        return self.state.setdefault(key, {"gtin": gtin, "lots": {}, "sales": {}, "forecasts": []})
 
     def _lot(self, item, gtin, lot, expiry):
         """A lot of an item, made known where it is new; its withdrawal is set as soon as its date is known."""
-        fresh = {"expiry": None, "qty": {}, "discount": 0, "price": None, "recalled": False, "withdrawn": False}
+        fresh = {"expiry": None, "places": {}, "discount": 0, "price": None, "recalled": False, "withdrawn": False}
+        if lot != UNNAMED:
+            item["lots"].pop(UNNAMED, None)
         known = item["lots"].setdefault(lot, fresh)
         if expiry and str(expiry)[:10] != known["expiry"]:
             known["expiry"] = str(expiry)[:10]
@@ -292,6 +279,10 @@ class NearExpiryMarkdown(Solution):
         keyed = next((values[name] for name in ("qty", "count") if name in values), ai.get("30") or ai.get("37"))
         return gtin, ai["10"], expiry, None if keyed is None else float(keyed)
 
+    def _left(self, known):
+        """Units left of a lot, None where it was never counted."""
+        return self.workers.optimise.position.units(known["places"])
+
     def _expiry(self, known):
         """A lot expires at the end of its day."""
         return self.store.hours.midnight(date.fromisoformat(known["expiry"]) + timedelta(days=1))
@@ -301,12 +292,12 @@ class NearExpiryMarkdown(Solution):
         sellable = [
             (known["expiry"], lot)
             for lot, known in item["lots"].items()
-            if known["expiry"] and not known["recalled"] and not known["withdrawn"] and _left(known) != 0 and self._expiry(known) > now
+            if known["expiry"] and not known["recalled"] and not known["withdrawn"] and self._left(known) != 0 and self._expiry(known) > now
         ]
         return min(sellable)[1] if sellable else None
 
     def _oldest_at_full_price(self, item):
-        lots = sorted((known["discount"] > 0, known["expiry"] or "", lot) for lot, known in item["lots"].items() if _left(known))
+        lots = sorted((known["discount"] > 0, known["expiry"] or "", lot) for lot, known in item["lots"].items() if self._left(known))
         return item["lots"][lots[0][2]] if lots else None
 
     def _selling_days(self, now, end):
@@ -355,8 +346,3 @@ def storeloom_config_problems(config, store):
     if ladder == sorted(set(ladder)):
         return []
     return [Problem("ladder", "The discounts do not rise", "折扣档位没有递增", "List them rising, each once.", "请按递增填写，且不重复。")]
-
-
-def _left(known):
-    """Units left of a lot, None where it was never counted."""
-    return sum(known["qty"].values()) if known["qty"] else None

@@ -40,30 +40,9 @@ class PromoScreenSync(Solution):
     load = "light"
 
     class Config(SolutionConfig):
-        slot_s: int = setting(
-            10,
-            "Length of a showing",
-            "单次播放时长",
-            unit="s",
-            ge=3,
-            le=120,
-            effect="reload",
-            help_en="Of one offer.",
-            help_zh="每个促销一次播放的时长。",
-        )
-        loop_slots: int = setting(
-            12, "Showings sent ahead", "预发播放数", ge=1, le=200, help_en="In one sign.play.", help_zh="一次下发的播放数。"
-        )
-        stop_stock: float = setting(
-            3,
-            "Stock that stops an offer",
-            "停播库存",
-            unit="units",
-            ge=0,
-            le=1000,
-            help_en="Sellable stock at or under which an offer leaves the screens.",
-            help_zh="可售库存不高于此数时促销下屏。",
-        )
+        slot_s: int = setting(10, "Length of a showing", "单次播放时长", unit="s", ge=3, le=120, effect="reload")
+        loop_slots: int = setting(12, "Showings sent ahead", "预发播放数", ge=1, le=200)
+        stop_stock: float = setting(3, "Stock at or under which an offer leaves", "停播库存（不高于）", unit="units", ge=0, le=1000)
         weights: dict[str, Annotated[int, Field(ge=1, le=100)]] = setting(
             {}, "Worth of offers", "促销权重", help_en="By promotion; one not named weighs 1.", help_zh="按促销编号；未列出的为 1。"
         )
@@ -77,10 +56,8 @@ class PromoScreenSync(Solution):
             help_en="Forecast maximum from which hot categories weigh double.",
             help_zh="预报最高温达到后热销品类权重加倍。",
         )
-        hot_categories: list[str] = setting(
-            ["cold_drinks", "ice_cream"], "Lifted by heat", "高温加权品类", help_en="Categories.", help_zh="品类。"
-        )
-        filler: str = setting("brand_loop", "Filler", "填充内容", help_en="Shown without any offer.", help_zh="没有促销时播放。")
+        hot_categories: list[str] = setting(["cold_drinks", "ice_cream"], "Categories lifted by heat", "高温加权品类")
+        filler: str = setting("brand_loop", "Content shown without any offer", "没有促销时播放的内容")
 
     def start(self):
         return self._refresh()
@@ -95,22 +72,15 @@ class PromoScreenSync(Solution):
 
     @on("inventory.snapshot")
     def counted(self, event):
-        from storeloom.workers.insight import stock
-
-        if not stock.is_count(event.data):
+        key, position = self._key(event["gtin"]), self.workers.optimise.position
+        known, before = self.state.get(f"stock:{key}", {"places": {}, "reserved": 0}), self._in_stock(key)
+        if not position.count(known["places"], event.data, event.time):
             return []
-        name = f"stock:{self._key(event['gtin'])}"
-        known = self.state.get(name, {"places": {}, "reserved": 0, "at": ""})
-        if rfc3339(event.time) < known["at"]:
-            return []
-        places = stock.counted(known["places"], event.data)
-        self.state[name] = {"places": places, "reserved": event.get("reserved", 0), "at": rfc3339(event.time)}
-        return self._refresh()
+        self.state[f"stock:{key}"] = {**known, "reserved": event.get("reserved", 0)}
+        return self._refresh() if before != self._in_stock(key) else []
 
     @on("pos.sale")
     def sold(self, event):
-        from storeloom.workers.insight import stock
-
         if event["kind"] not in ("sale", "return"):
             return []
         shown, crossed = self.state.get("shown", {}), False
@@ -119,9 +89,9 @@ class PromoScreenSync(Solution):
             if key in shown:
                 self.state["sales"] = self.state.get("sales", 0) + line["amount"]
             known = self.state.get(f"stock:{key}")
-            if known is not None and rfc3339(event.time) >= known["at"]:
+            if known is not None:
                 before = self._in_stock(key)
-                known["places"] = stock.taken(known["places"], line["qty"])
+                self.workers.optimise.position.take(known["places"], line["qty"], event.time)
                 crossed = crossed or before != self._in_stock(key)
         return self._refresh() if crossed else []
 
@@ -173,10 +143,11 @@ class PromoScreenSync(Solution):
             self._account(screen, due.time)
             sent, played = screen["slots"], min(screen["played"], screen["slots"])
             slots += sent
-            rows.append({"screen": name[7:], "slots": sent, "played": screen["played"]})
+            screen_id = name.removeprefix("screen:")
+            rows.append({"screen": screen_id, "slots": sent, "played": screen["played"]})
             if sent and self.state.get("reported"):
                 self.kpi.share("slots_played", played, sent)
-                yield from self._judge(name[7:], screen, 100 * played / sent)
+                yield from self._judge(screen_id, screen, 100 * played / sent)
             screen |= {"slots": 0, "played": 0, "assets": []}
         self.kpi.share("sales_per_slot", self.state.get("sales", 0), slots)
         if rows:
@@ -303,39 +274,21 @@ class PromoScreenSync(Solution):
 
     def _item(self, gtin, row, till):
         product = self.tables.products.get(gtin) or {}
-        price, told = self._prices(gtin, row, till)
+        price = till.promised(row, gtin, self.now)
         category = product.get("category") or row.get("category")
-        priced = price is not None and (told is None or price == told)
-        return {"gtin": gtin, "category": category, "stock": self._in_stock(self._key(gtin)), "priced": priced, "till": price, "told": told}
-
-    def _prices(self, gtin, row, till):
-        """What the till asks for an item by its price rows under a promotion, and what the promotion says; None where either is silent."""
-        from storeloom.workers.pricing.shelf import offer_price
-
-        book, bases = till
-        member = {"tier": None} if row.get("kind") == "member_price" else None
-        try:
-            listed = book.lookup(gtin, self.now, member=member)
-        except self.workers.pricing.UnpricedItem:
-            return None, None
-        try:
-            base = bases.lookup(gtin, self.now).price
-        except self.workers.pricing.UnpricedItem:
-            base = None
-        told = offer_price(row, base, self.store.hours.zone)
-        if told is not None and listed.kind == "base" and listed.price >= told:
-            return told, told
-        return listed.price, told
+        stock = self._in_stock(self._key(gtin))
+        return {"gtin": gtin, "category": category, "stock": stock, "priced": price.kept, "till": price.till, "told": price.told}
 
     def _till(self, keys):
+        """Prices of these items as the till has them now, news on top of the table."""
         from storeloom.workers.pricing.shelf import overlaid
 
-        pricing, zone, item_key = self.workers.pricing, self.store.hours.zone, self.workers.gs1.item_key
-        table = [row for row in self.tables.prices.all_rows() if item_key(row["gtin"]) in keys]
+        pricing = self.workers.pricing
+        rows_of = self.tables.prices.derived("by_item", pricing.labels.by_item)
+        table = [row for key in sorted(keys) for row in rows_of.get(key, ())]
         rows = overlaid(table, [row for key in sorted(keys) for row in self.state.get(f"news:{key}", [])])
-        goods = pricing.index_products(row for key in sorted(keys) if (row := self.tables.products.get(key)))
-        bases = [row for row in rows if row.get("kind", "base") == "base"]
-        return pricing.PriceBook(rows, products=goods, zone=zone), pricing.PriceBook(bases, products=goods, zone=zone)
+        goods = [row for key in sorted(keys) if (row := self.tables.products.get(key))]
+        return pricing.offers.TillPrices(rows, goods, self.store.hours.zone)
 
     def _note_faults(self, offers):
         """Alert once of each price that differs, count offers that stock has stopped, and note what is on the screens."""
@@ -372,7 +325,9 @@ class PromoScreenSync(Solution):
 
     def _in_stock(self, key):
         known = self.state.get(f"stock:{key}")
-        return known is None or sum(known["places"].values()) - known["reserved"] > self.config.stop_stock
+        if known is None:
+            return True
+        return self.workers.optimise.position.units(known["places"]) - known["reserved"] > self.config.stop_stock
 
     def _is_hot(self, at):
         day = self.store.hours.store_day(at)

@@ -9,7 +9,7 @@ without a name. No picture leaves the engine, so no person can be seen in eviden
 from datetime import date, timedelta
 from typing import Literal
 
-from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
 RETRY, RETRIES = timedelta(seconds=60), 5
@@ -37,17 +37,7 @@ class PlanogramCompliance(Solution):
     load = "vision"
 
     class Config(SolutionConfig):
-        scan_min: int = setting(
-            60,
-            "Time between readings",
-            "读取间隔",
-            unit="min",
-            ge=5,
-            le=1440,
-            effect="reload",
-            help_en="Of one bay, in opening hours.",
-            help_zh="营业时间内同一货架的读取间隔。",
-        )
+        scan_min: int = setting(60, "Time between two readings of a bay", "同一货架的读取间隔", unit="min", ge=5, le=1440, effect="reload")
         min_confidence: float = setting(
             0.75,
             "Least similarity",
@@ -67,36 +57,10 @@ class PlanogramCompliance(Solution):
             help_en="Share of a bay hidden by people over which the frame is retried.",
             help_zh="货架被人遮挡超过此比例时重拍。",
         )
-        votes: Literal[1, 3, 5, 7, 9] = setting(
-            3, "Frames that vote", "投票帧数", help_en="Their majority decides each facing.", help_zh="以多数帧的结果判定每个排面。"
-        )
-        task_below: float = setting(
-            90,
-            "Task under",
-            "派单线",
-            unit="%",
-            ge=50,
-            le=100,
-            help_en="Compliance under which a task is made.",
-            help_zh="合规率低于此值时派任务。",
-        )
-        cooldown_min: int = setting(
-            120,
-            "Least time between tasks",
-            "派单间隔",
-            unit="min",
-            ge=0,
-            le=1440,
-            help_en="For one bay.",
-            help_zh="同一货架两次任务的最短间隔。",
-        )
-        skip_no_stock: bool = setting(
-            True,
-            "Leave out what has no stock",
-            "无库存不计",
-            help_en="Planned facings of items without stock are not held against the store.",
-            help_zh="无库存商品的计划排面不计入考核。",
-        )
+        votes: Literal[1, 3, 5, 7, 9] = setting(3, "Frames whose majority decides each facing", "以多数判定排面的帧数")
+        task_below: float = setting(90, "Compliance under which a task is made", "派任务的合规率（低于）", unit="%", ge=50, le=100)
+        cooldown_min: int = setting(120, "Least time between two tasks for a bay", "同一货架的派单间隔", unit="min", ge=0, le=1440)
+        skip_no_stock: bool = setting(True, "Items without stock are not held against the store", "无库存商品不计入考核")
 
     def start(self):
         span = self.store.hours.span(self.now)
@@ -115,7 +79,7 @@ class PlanogramCompliance(Solution):
         if span is None:
             return
         slot = rfc3339(self._slot(*span, event.time))
-        bays = self._bays_of(event["camera"])
+        bays = self._bays_of(event["camera"], slot)
         wanted = {bay: column for bay, column in bays.items() if self._wants(bay, slot, event.time)}
         if not wanted:
             return
@@ -145,11 +109,9 @@ class PlanogramCompliance(Solution):
 
     @on("inventory.snapshot?")
     def counted(self, event):
-        from storeloom.workers.insight import stock
-
-        if stock.is_count(event.data):
-            name = f"stock:{self._key(event['gtin'])}"
-            self.state[name] = stock.counted(self.state.get(name, {}), event.data)
+        position, name = self.workers.optimise.position, f"stock:{self._key(event['gtin'])}"
+        if position.is_count(event.data):
+            position.count(self.state.setdefault(name, {}), event.data, event.time)
 
     @on("pos.sale?")
     def sold(self, event):
@@ -164,12 +126,16 @@ class PlanogramCompliance(Solution):
 
     @on("task.done?")
     def task_ended(self, event):
-        for name in [name for name in self.state if name.startswith("task:")]:
-            task = self.state[name]
-            if task["task"] == event["task"] and task["open"] and event["state"] not in STILL_OPEN:
-                task["open"] = False
-                if event["state"] in ("done", "approved"):
-                    self.kpi.sample("fix_time", (event.time - parse_time(task["at"])).total_seconds() / 60)
+        bay = self.state.get(f"open:{event['task']}")
+        if bay is not None and event["state"] not in STILL_OPEN:
+            task = self._close(bay)
+            if event["state"] in ("done", "approved"):
+                self.kpi.sample("fix_time", (event.time - parse_time(task["at"])).total_seconds() / 60)
+
+    @on_table("planogram", "fixtures", "zones")
+    def places_changed(self, table):
+        for name in [name for name in self.state if name.startswith("view:")]:
+            del self.state[name]
 
     def _slot(self, opens, closes, at):
         """The start of the slot, counted from opening, that holds an instant."""
@@ -241,7 +207,14 @@ class PlanogramCompliance(Solution):
         if compliance < self.config.task_below:
             yield from self._ask(bay, plan, fixes, compliance)
         elif f"task:{bay}" in self.state:
-            self.state[f"task:{bay}"]["open"] = False
+            self._close(bay)
+
+    def _close(self, bay):
+        """The task of a bay is open no longer."""
+        task = self.state[f"task:{bay}"]
+        task["open"] = False
+        self.state.pop(f"open:{task['task']}", None)
+        return task
 
     def _ask(self, bay, plan, fixes, compliance):
         """One task for a bay, unless one is open or was made just now."""
@@ -252,6 +225,7 @@ class PlanogramCompliance(Solution):
         worth = {gtin: self._daily_sales(gtin) / max(1, planned.count(gtin)) for gtin in {fix["gtin"] for fix in fixes}}
         fixes = sorted(fixes, key=lambda fix: -worth[fix["gtin"]] * fix["qty"])
         task = f"facings-{bay}-{self.now:%Y%m%dT%H%M%S}"
+        self.state[f"open:{task}"] = bay
         self.state[f"task:{bay}"] = {"task": task, "at": rfc3339(self.now), "open": True}
         yield out(
             "task.create",
@@ -301,19 +275,23 @@ class PlanogramCompliance(Solution):
 
         return contains(polygon, point)
 
-    def _bays_of(self, camera):
-        """The bays that a camera reads, each with its column [x, y, w, h] of the picture."""
-        bays = [bay for bay in sorted({row["fixture"] for row in self.tables.planogram.rows()}) if camera in self._cameras_of(bay)]
-        bays.sort(key=lambda bay: ((self.tables.fixtures.get(bay) or {}).get("x", 0), bay))
-        return {bay: (number / len(bays), 0.0, 1 / len(bays), 1.0) for number, bay in enumerate(bays)}
+    def _bays_of(self, camera, slot):
+        """The bays that a camera reads in a slot, each with its column [x, y, w, h] of the picture."""
+        known = self.state.get(f"view:{camera}")
+        if known is None or known["slot"] != slot:
+            bays = [bay for bay in sorted({row["fixture"] for row in self.tables.planogram.rows()}) if camera in self._cameras_of(bay)]
+            bays.sort(key=lambda bay: ((self.tables.fixtures.get(bay) or {}).get("x", 0), bay))
+            known = self.state[f"view:{camera}"] = {"slot": slot, "bays": bays}
+        width = 1 / max(1, len(known["bays"]))
+        return {bay: (number * width, 0.0, width, 1.0) for number, bay in enumerate(known["bays"])}
 
     def _counts(self, gtin):
         """Whether a planned facing is held against the store."""
         delisted = (self.tables.products.get(gtin) or {}).get("delisted_on")
         if delisted and date.fromisoformat(delisted[:10]) <= self.store.hours.store_day(self.now):
             return False
-        stock = self.state.get(f"stock:{self._key(gtin)}")
-        return not (self.config.skip_no_stock and stock is not None and sum(stock.values()) <= 0)
+        stock = self.workers.optimise.position.units(self.state.get(f"stock:{self._key(gtin)}", {}))
+        return not (self.config.skip_no_stock and stock is not None and stock <= 0)
 
     def _daily_sales(self, gtin):
         oldest = (self.store.hours.store_day(self.now) - timedelta(days=SALES_DAYS)).isoformat()

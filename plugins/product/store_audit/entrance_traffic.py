@@ -7,9 +7,7 @@ counts for the day. Only the silent part of an interval is estimated. Nothing is
 Staff are told by the scene's or detector's `staff` attribute, or by a colour of the camera's setting `uniform`.
 """
 
-import math
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Literal
 
 from pydantic import Field
@@ -20,8 +18,8 @@ from storeloom.core.kernel.hooks import hookimpl
 
 HOUR = timedelta(hours=1)
 FOUR_WEEKS = timedelta(days=28)
-LEAST_CORRECTION, MOST_CORRECTION = 0.8, 1.25
 UNIFORM_LIKENESS = 0.85
+OUT_OF_SIGHT_S = 10
 NOBODY = {"in": 0, "out": 0, "groups": 0, "staff": 0}
 Share = tuple[float, float]
 
@@ -62,16 +60,7 @@ class EntranceTraffic(Solution):
             help_en="Crossing to the right-hand side seen along from -> to is in. Empty: a door line across the middle of each camera.",
             help_zh="沿起点到终点方向看，穿到右侧为进。留空则每个摄像头中间一条门线。",
         )
-        flicker_s: float = setting(
-            3,
-            "Taken back within",
-            "往返抵消时间",
-            unit="s",
-            ge=0,
-            le=60,
-            help_en="In and out by one track cancel.",
-            help_zh="同一轨迹往返抵消。",
-        )
+        flicker_s: float = setting(3, "In and out by one track within this time cancel", "同一轨迹往返抵消时间", unit="s", ge=0, le=60)
         group_s: float = setting(
             2.0,
             "Group: time apart",
@@ -82,12 +71,8 @@ class EntranceTraffic(Solution):
             help_en="People who enter within this time and distance are one group.",
             help_zh="在此时间和距离内进店的人算一组。",
         )
-        group_m: float = setting(
-            1.5, "Group: distance", "结伴距离", unit="m", ge=0.3, le=5, help_en="Distance of the same.", help_zh="同组的距离。"
-        )
-        ignore_staff: bool = setting(
-            True, "Leave out staff", "剔除员工", help_en="People in staff uniform are not customers.", help_zh="穿工服的人不算顾客。"
-        )
+        group_m: float = setting(1.5, "Group: distance", "结伴距离", unit="m", ge=0.3, le=5)
+        ignore_staff: bool = setting(True, "People in staff uniform are not customers", "穿工服的人不算顾客")
         imbalance_pct: float = setting(
             5,
             "Doubtful over",
@@ -98,16 +83,7 @@ class EntranceTraffic(Solution):
             help_en="In against out over which the day is marked doubtful.",
             help_zh="进出差超过此值，当天标记存疑。",
         )
-        camera_gap_min: int = setting(
-            5,
-            "Camera silence",
-            "摄像头静默",
-            unit="min",
-            ge=1,
-            le=120,
-            help_en="Makes an interval estimated.",
-            help_zh="达到后该时段按估计。",
-        )
+        camera_gap_min: int = setting(5, "Silence that makes an hour estimated", "使时段按估计的摄像头静默", unit="min", ge=1, le=120)
 
     @on("camera.frame")
     def look(self, event):
@@ -200,7 +176,7 @@ class EntranceTraffic(Solution):
         """Note who wears the uniform: once seen as staff, a track is staff while it is in sight."""
         device = next((one for one in self.devices.get("camera", ()) if one.id == event["camera"]), None)
         uniforms = device.settings.get("uniform", ()) if device else ()
-        known = {track: at for track, at in camera["staff"].items() if track in people or event.time.timestamp() - at < 10}
+        known = {track: at for track, at in camera["staff"].items() if track in people or event.time.timestamp() - at < OUT_OF_SIGHT_S}
         for track, person in people.items():
             if person.attrs.get("staff") or (uniforms and "staff" not in person.attrs and self._wears(person, uniforms, event)):
                 known[track] = event.time.timestamp()
@@ -292,12 +268,10 @@ class EntranceTraffic(Solution):
         if not silent_s:
             history.append({"at": rfc3339(start), **count})
             return count, False
-        if history:
-            usual = {part: median(entry[part] for entry in history) for part in ("in", "out", "groups")}
-            missed = {part: math.floor(value * min(1, silent_s / open_s) + 0.5) for part, value in usual.items()}
-            count = {**count, **{part: count[part] + missed[part] for part in missed}}
-            if line.kind == "door":
-                self._add_to_day(missed["in"], missed["out"], start)
+        missed = self.workers.vision.footfall.missed(history, silent_s / open_s if open_s else 0)
+        count = {**count, **{part: count[part] + missed[part] for part in missed}}
+        if missed and line.kind == "door":
+            self._add_to_day(missed["in"], missed["out"], start)
         return count, True
 
     def _hourly_score(self, total, receipts, start, end):
@@ -308,7 +282,7 @@ class EntranceTraffic(Solution):
         if watched:
             self.kpi.share("entry_rate", total["in"], total["passers"])
         day = self._day()
-        occupancy = max(0, math.floor(day["in"] - day["out"] * self.state.get("correction", 1.0) + 0.5))
+        occupancy = self.workers.vision.footfall.occupancy(day["in"], day["out"], self.state.get("correction", 1.0))
         figures = {
             "customers_in": (total["in"], None),
             "customers_out": (total["out"], None),
@@ -332,9 +306,9 @@ class EntranceTraffic(Solution):
         closed = parse_time(day["closed"])
         opened = self.store.hours.span(closed - timedelta(microseconds=1))
         inward, outward = day["in"], day["out"]
-        if inward and outward:
-            self.state["correction"] = min(MOST_CORRECTION, max(LEAST_CORRECTION, inward / outward))
-        imbalance = 100 * abs(inward - outward) / inward if inward else None
+        footfall = self.workers.vision.footfall
+        self.state["correction"] = footfall.correction(inward, outward) or self.state.get("correction", 1.0)
+        imbalance = footfall.imbalance_pct(inward, outward)
         doubtful = bool(judge and (imbalance > self.config.imbalance_pct if imbalance is not None else outward))
         day["concluded"] = [inward, outward]
         day["version"] += 1

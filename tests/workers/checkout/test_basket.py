@@ -29,10 +29,11 @@ def test_a_scale_label_carries_product_and_weight() -> None:
     assert basket.read_scan({"code": "6901234567890"}, date(2026, 3, 2)) == (None, None)
 
 
-def test_price_of_the_last_valid_day_holds_and_none_is_none() -> None:
+def test_price_holds_to_its_last_moment_and_none_is_none() -> None:
     rows = [{"gtin": MILK["gtin"], "price": 1290, "per": "each", "from": "2026-03-01", "to": "2026-03-02"}]
-    found = basket.price_now(MILK, rows, AT, None, UTC)
+    found = basket.price_now(MILK, rows, datetime(2026, 3, 1, 23, 59, tzinfo=UTC), None, UTC)
     assert found is not None and found.price == 1290
+    assert basket.price_now(MILK, rows, AT, None, UTC) is None
     assert basket.price_now(MILK, [], AT, None, UTC) is None
 
 
@@ -52,7 +53,7 @@ def test_the_last_scanned_pieces_go_first() -> None:
 
 def test_weighed_and_counted_lines_are_priced_together() -> None:
     lines = [line(MILK["gtin"], qty=2, price=1000), line(APPLE["gtin"], unit_g=1250, price=400, per_kg=True)]
-    off = {"promo": "p", "kind": "percent", "value": 10, "category": "dairy", "to": "2026-03-02"}
+    off = {"promo": "p", "kind": "percent", "value": 10, "category": "dairy", "to": "2026-03-03"}
     assert priced(lines, promotions=[off]) == (2300, 200, ())
     assert basket.receipt_lines(lines) == [
         {"line": 1, "gtin": MILK["gtin"], "qty": 2, "price": 1000, "amount": 1800, "entry": "scan", "discount": 200, "promo": "p"},

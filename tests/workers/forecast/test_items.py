@@ -9,8 +9,8 @@ from scipy.stats import nbinom, poisson
 from storeloom.workers.forecast.accuracy import bias, challenger_wins, naive_scale, seasonal_naive, tracking_signal, wape
 from storeloom.workers.forecast.intermittent import Tsb, classify, negative_binomial_quantiles, overdispersion, tsb_states
 from storeloom.workers.forecast.items import NAIVE, SMOOTHING, TSB, first_method, forecast_item
-from storeloom.workers.forecast.regressors import DRIVERS, columns, grouped
-from storeloom.workers.forecast.series import champion, extend, latest_known, signal
+from storeloom.workers.forecast.regressors import DRIVERS, columns, grouped, with_promotions
+from storeloom.workers.forecast.series import champion, extend, latest_known, signal, weekly_sales
 from storeloom.workers.forecast.smoothing import bootstrap, smooth
 
 FIVE = [0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 2]
@@ -145,9 +145,24 @@ def test_a_series_takes_late_news_and_forgets_what_is_too_old():
 
 def test_regressors_mark_days_and_group_their_effects():
     days = [date(2026, 3, day) for day in (1, 2, 3)]
-    rows = columns(days, {"payday": [(date(2026, 2, 27), date(2026, 3, 1))]}, {days[1]: (30, 0), days[2]: (20, 0)}, [(days[2], days[2])])
+    shared = columns(days, {"payday": [(date(2026, 2, 27), date(2026, 3, 1))]}, {days[1]: (30, 0), days[2]: (20, 0)})
+    rows = with_promotions(shared, days[0], [(days[2], days[2]), (date(2026, 2, 1), date(2026, 2, 3))])
+    assert not shared[:, -1].any()
     names = list(DRIVERS)
     assert [row[names.index("payday")] for row in rows] == [1, 0, 0]
     assert [row[names.index("temperature")] for row in rows] == [0, 1, -1]
     assert [row[names.index("on_promotion")] for row in rows] == [0, 0, 1]
     assert grouped([0.0] * (len(names) - 1) + [np.log(2)]) == {"promotion": 1}
+
+
+def test_weekly_sales_count_known_days_of_the_last_weeks():
+    assert weekly_sales([9, 9, 0, None, 2, -1, 4], 5) == 7 * 6 / 4
+    assert weekly_sales([3, 0], 56) == 10.5
+    assert weekly_sales([5, None, None], 2) == 0
+
+
+def test_quantiles_of_litres_take_steps_together():
+    shares = [0.1, 0.5, 0.9]
+    known = nbinom(17_000 / 2499, 1 / 2500)
+    found = negative_binomial_quantiles(17_000, 2500, shares)
+    assert found == pytest.approx([known.ppf(share) for share in shares], rel=2e-3)
