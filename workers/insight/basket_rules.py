@@ -80,6 +80,21 @@ def rules(
         yield item, sorted(strong, key=lambda one: (-one.confidence, -one.lift, one.other))[:most]
 
 
+def refresh(counts: MutableMapping[str, Any], prefix: str, *, min_lift: float) -> None:
+    """The nightly round: age and prune the counts, and keep `[other, lift]` of each item's rules under `prefix + item`.
+
+    Only what has changed is written; items without a rule have no key.
+    """
+    age(counts)
+    prune(counts)
+    for item, found in list(rules(counts, min_lift=min_lift)):
+        kept = [[one.other, one.lift] for one in found]
+        if kept and counts.get(prefix + item) != kept:
+            counts[prefix + item] = kept
+        elif not kept and prefix + item in counts:
+            del counts[prefix + item]
+
+
 def age(counts: MutableMapping[str, Any], most_baskets: int = MOST_BASKETS) -> None:
     """Halve all counts once more than `most_baskets` were seen; what falls to nothing is dropped."""
     if counts.get(BASKETS, 0) <= most_baskets:

@@ -13,12 +13,12 @@ those of the tills too where `pos.sale` is wired, and are not suggested where th
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import draw, parse_time
+from storeloom.core.kernel.events import draw
 from storeloom.workers import pricing
-from storeloom.workers.checkout import basket
+from storeloom.workers.checkout import basket, trip
 from storeloom.workers.insight import basket_rules
 
-OPEN, PAID, CLOSED = "open", "paid", "closed"
+ADDONS = "addons:"
 REMEMBERED_H = 24  # how long an ended session still knows a repeated payment
 SCREENS = {
     "welcome": ("Scan what you put in", "请扫描放入的商品"),
@@ -58,10 +58,7 @@ class SmartCart(Solution):
     }
 
     class Config(SolutionConfig):
-        tolerance_g: int = setting(
-            10, "Weight difference always allowed", "始终允许的重量差", unit="g", ge=1, le=200,
-            help_en="Covers the scale's own error in a light cart.", help_zh="覆盖轻载时秤本身的误差。",
-        )  # fmt: skip
+        tolerance_g: int = setting(10, "Weight difference always allowed", "始终允许的重量差", unit="g", ge=1, le=200)
         tolerance_pct: float = setting(
             2, "Weight difference allowed as a share", "按比例允许的重量差", unit="%", ge=0, le=10,
             help_en="Of the expected weight of the whole cart; the larger allowance counts.", help_zh="占整车应有重量；两项容差取大者。",
@@ -70,10 +67,7 @@ class SmartCart(Solution):
             2, "Open mismatches that call an attendant", "呼叫店员的未解决不符次数", ge=1, le=10,
             help_en="A weighing that repeats the one before is no new mismatch.", help_zh="与上一次相同的重量不重复计数。",
         )  # fmt: skip
-        recover_after: int = setting(
-            120, "Time until an item taken out is offered back", "取出后再次推荐的等待时间", unit="s", ge=10, le=1800,
-            help_en="From the moment it was taken out; putting it back ends the wait.", help_zh="自取出时起计，放回即停止。",
-        )  # fmt: skip
+        recover_after: int = setting(120, "Wait until an item taken out is offered back", "取出后再次推荐的等待", unit="s", ge=10, le=1800)
         offer_cooldown: int = setting(
             300, "Least time between two offers on one cart", "同一购物车两次推荐的最短间隔", unit="s", ge=0, le=86400,
             help_en="Recovery coupons and add-ons together; an offer that falls into it is dropped.",
@@ -89,14 +83,8 @@ class SmartCart(Solution):
             help_en="How many times likelier it is bought with the item than at all; rules are read each night.",
             help_zh="同购概率与自身购买概率之比；规则每晚更新。",
         )  # fmt: skip
-        check_rate: float = setting(
-            2, "Carts checked at random before payment", "付款前随机抽检比例", unit="%", ge=0, le=100,
-            help_en="Drawn by the session's hash, so that each draw can be repeated.", help_zh="按会话编号的哈希抽取，可复核。",
-        )  # fmt: skip
-        idle_close_min: int = setting(
-            30, "Idle time after which an unpaid cart is closed", "未付款购物车闲置关闭时间", unit="min", ge=5, le=240,
-            help_en="Its lines are voided.", help_zh="关闭后清单作废。",
-        )  # fmt: skip
+        check_rate: float = setting(2, "Carts checked at random before payment", "付款前随机抽检比例", unit="%", ge=0, le=100)
+        idle_close_min: int = setting(30, "Idle time that closes an unpaid cart", "未付款购物车闲置关闭时间", unit="min", ge=5, le=240)
 
     @on("cart.event")
     def follow(self, event):
@@ -108,9 +96,9 @@ class SmartCart(Solution):
             if (left_open := self._carts().get(event["cart"])) is not None:
                 yield from self._close(self.state[f"cart:{left_open}"], "new session")
             cart = self._open(event)
-        if cart["state"] != OPEN or event["seq"] <= cart["seq"]:
+        if not trip.is_new(cart, event["seq"]):
             return
-        cart |= {"seq": event["seq"], "member": event.get("member", cart["member"]), "zone": event.get("zone", cart["zone"])}
+        cart |= {"member": event.get("member", cart["member"]), "zone": event.get("zone", cart["zone"])}
         if kind != "idle":
             self.timers.set("idle", session, self.now + timedelta(minutes=self.config.idle_close_min))
         steps = {"login": self._welcome, "add": self._add, "remove": self._remove, "weight": self._weigh, "pay": self._pay,
@@ -122,12 +110,8 @@ class SmartCart(Solution):
         carts = self._carts()
         carts[event["cart"]] = event["session"]
         self.kpi.sample("carts_in_use", len(carts), "max")
-        cart = {"state": OPEN, "session": event["session"], "cart": event["cart"], "seq": event["seq"] - 1, "member": None, "zone": None,
-                "started": event.time.isoformat(), "lines": [], "total": 0, "discount": 0, "coupons": [], "used": [],
-                "weight_g": None, "accepted_g": 0, "mismatches": 0, "misfit_g": None, "checked": False,
-                "removed": {}, "offers": {}, "offered_at": None, "suggested": [], "attempt": 0, "asked": None, "paid": []}  # fmt: skip
-        self.state[f"cart:{event['session']}"] = cart
-        return cart
+        self.state[f"cart:{event['session']}"] = trip.new_trip(event["session"], event["cart"], event.time)
+        return self.state[f"cart:{event['session']}"]
 
     def _carts(self):
         """The open session of each cart in use."""
@@ -154,11 +138,9 @@ class SmartCart(Solution):
 
     def _remove(self, cart, event):
         product, _ = self._scanned(event)
-        taken = basket.take_out(cart["lines"], product["gtin"], event.get("qty", 1)) if product else 0
-        if not taken:
+        if not product or not trip.take_out(cart, product["gtin"], event.get("qty", 1)):
             yield self._show(cart, "unknown_item")
             return
-        cart["removed"][product["gtin"]] = cart["removed"].get(product["gtin"], 0) + taken
         wait = timedelta(seconds=self.config.recover_after)
         due = event.time + wait if event.time + wait > self.now else self.now + wait  # heard late: the wait starts now
         self.timers.set("recover", f"{cart['session']}|{product['gtin']}", due)
@@ -170,7 +152,7 @@ class SmartCart(Solution):
         self._reprice(cart)
         items = [{name: line[name] for name in ("gtin", "name", "qty", "price", "amount")} for line in cart["lines"]]
         yield self._show(cart, "basket", items=items, total=cart["total"])
-        if cart["mismatches"] and self._fits(cart):
+        if cart["mismatches"] and trip.fits(cart, self.config.tolerance_g, self.config.tolerance_pct):
             yield from self._resolve(cart)
 
     def _scanned(self, event):
@@ -196,35 +178,27 @@ class SmartCart(Solution):
         if event.get("stable") is False or event.get("weight_g") is None:
             return
         cart["weight_g"] = event["weight_g"]
-        if not cart["mismatches"] and basket.weigh_loose(self._goods_g(cart), cart["lines"], self.config.tolerance_g):
+        goods_g = cart["weight_g"] - cart["accepted_g"]
+        if not cart["mismatches"] and basket.weigh_loose(goods_g, cart["lines"], self.config.tolerance_g):
             yield from self._changed(cart)
-        fits = self._fits(cart)
-        self.kpi.share("mismatch_rate", not fits, 1)
-        if fits:
+        verdict = trip.judge(cart, self.config.tolerance_g, self.config.tolerance_pct)
+        self.kpi.share("mismatch_rate", verdict != "fits", 1)
+        if verdict == "fits":
             yield from self._resolve(cart)
-        elif cart["misfit_g"] is None or abs(cart["misfit_g"] - cart["weight_g"]) > self.config.tolerance_g:
-            yield from self._misfit(cart)
+        elif verdict == "misfit":
+            yield self._show(cart, "rescan")
+            if cart["mismatches"] == self.config.max_mismatch:
+                yield from self._call(cart)
 
-    def _misfit(self, cart):
-        cart["misfit_g"] = cart["weight_g"]
-        cart["mismatches"] += 1
-        yield self._show(cart, "rescan")
-        if cart["mismatches"] == self.config.max_mismatch:
-            off_g = self._goods_g(cart) - basket.expected_g(cart["lines"])
-            last = cart["lines"][-1]["gtin"] if cart["lines"] else None
-            yield out("pos.exception", kind="scan_mismatch", till=cart["cart"], receipt=cart["session"], gtin=last, reason=f"{off_g:+} g")
-            yield self._task(cart, "cart_mismatch", off_g=off_g)
+    def _call(self, cart):
+        off_g = round(trip.off_g(cart))
+        last = cart["lines"][-1]["gtin"] if cart["lines"] else None
+        yield out("pos.exception", kind="scan_mismatch", till=cart["cart"], receipt=cart["session"], gtin=last, reason=f"{off_g:+} g")
+        yield self._task(cart, "cart_mismatch", off_g=off_g)
 
     def _resolve(self, cart):
-        if cart["mismatches"]:
+        if trip.resolve(cart):
             yield self._show(cart, "resolved")
-        cart["mismatches"], cart["misfit_g"] = 0, None
-
-    def _goods_g(self, cart):
-        return cart["weight_g"] - cart["accepted_g"]
-
-    def _fits(self, cart):
-        return basket.fits(self._goods_g(cart), cart["lines"], self.config.tolerance_g, self.config.tolerance_pct)
 
     # Offers
 
@@ -232,7 +206,7 @@ class SmartCart(Solution):
     def offer_back(self, due):
         session, gtin = due.key.split("|", 1)
         cart = self.state.get(f"cart:{session}")
-        if cart is None or cart["state"] != OPEN or not self._may_offer(cart):
+        if cart is None or cart["state"] != trip.OPEN or not self._may_offer(cart):
             return
         template = self.config.recovery_coupon
         copy = f"{template}:{session}:{gtin}"
@@ -249,23 +223,18 @@ class SmartCart(Solution):
 
     def _put_back(self, cart, gtin, qty):
         """An item taken out is back: an offer made on it has worked, and its coupon counts on this receipt."""
-        taken = cart["removed"].get(gtin)
-        if taken is None:
-            return
+        back = trip.put_back(cart, gtin, qty)
         copy, row = cart["offers"].get(gtin), self.tables.coupons.get(self.config.recovery_coupon)
-        if copy:
-            self.kpi.add("recovered_items", min(qty, taken))
-        if copy and row and copy not in (coupon["coupon"] for coupon in cart["coupons"]):
+        if back and copy:
+            self.kpi.add("recovered_items", back)
+        if back and copy and row and copy not in (coupon["coupon"] for coupon in cart["coupons"]):
             cart["coupons"].append({**row, "coupon": copy, "gtins": [gtin], "from": None, "to": None})
-        if qty < taken:
-            cart["removed"][gtin] = taken - qty
-        else:
-            del cart["removed"][gtin]
+        if gtin not in cart["removed"]:
             self.timers.cancel("recover", f"{cart['session']}|{gtin}")
 
     def _suggest(self, cart, gtin):
         held = {*cart["suggested"], *(line["gtin"] for line in cart["lines"])}
-        for other, lift in self.state.get(f"addons:{gtin}", ()):
+        for other, lift in self.state.get(ADDONS + gtin, ()):
             product = self.tables.products.get(other)
             offered = product and lift >= self.config.addon_min_lift and self.state.get(f"stock:{other}", 1) > 0 and other not in held
             if offered and self._price(cart, product) and self._may_offer(cart):
@@ -275,9 +244,8 @@ class SmartCart(Solution):
                 return
 
     def _may_offer(self, cart):
-        last, rest = cart["offered_at"], timedelta(seconds=self.config.offer_cooldown)
         refused = self.state.get(f"member:{cart['member']}", {}).get("marketing") is False
-        return not refused and (last is None or self.now >= parse_time(last) + rest)
+        return not refused and trip.may_offer(cart, self.now, timedelta(seconds=self.config.offer_cooldown))
 
     def _item(self, gtin):
         return {"gtin": gtin, "name": (self.tables.products.get(gtin) or {}).get("name", gtin)}
@@ -295,14 +263,7 @@ class SmartCart(Solution):
 
     @every("1d", at="02:00")
     def read_basket_rules(self, due):
-        basket_rules.age(self.state)
-        basket_rules.prune(self.state)
-        for gtin, found in list(basket_rules.rules(self.state, min_lift=self.config.addon_min_lift)):
-            addons = [[rule.other, rule.lift] for rule in found]
-            if addons:
-                self.state[f"addons:{gtin}"] = addons
-            else:
-                self.state.pop(f"addons:{gtin}", None)
+        basket_rules.refresh(self.state, ADDONS, min_lift=self.config.addon_min_lift)
 
     @on("inventory.snapshot?")
     def stock(self, event):
@@ -344,10 +305,9 @@ class SmartCart(Solution):
         kind, _, rest = event["task"].partition(":")
         cart = self.state.get(f"cart:{rest.rpartition(':')[0]}")
         looked_into = kind in ("cart_check", "cart_mismatch") and event["state"] in ("done", "approved")
-        if cart is None or cart["state"] != OPEN or not looked_into:
+        if cart is None or cart["state"] != trip.OPEN or not looked_into:
             return
-        if cart["weight_g"] is not None:
-            cart["accepted_g"] = cart["weight_g"] - basket.expected_g(cart["lines"])
+        trip.accept_weight(cart)
         yield from self._resolve(cart)
         if kind == "cart_check":
             cart["checked"] = True
@@ -355,7 +315,7 @@ class SmartCart(Solution):
 
     def _ask(self, cart):
         """Ask for what is left to pay; asking again for the same basket carries the same key."""
-        rest = cart["total"] - self._paid(cart)
+        rest = trip.due(cart)
         if rest <= 0:
             yield from self._sell(cart)
             return
@@ -367,16 +327,13 @@ class SmartCart(Solution):
         yield out("payment.request", payment=cart["asked"], amount=rest, receipt=cart["session"], session=cart["session"],
                   till=cart["cart"], expires=expires)  # fmt: skip
 
-    def _paid(self, cart):
-        return sum(payment["amount"] for payment in cart["paid"])
-
     @on("payment.result")
     def settle(self, event):
         session = event.get("session") or event.get("receipt") or event["payment"].rpartition("#")[0]
         cart = self.state.get(f"cart:{session}")
-        if cart is None or event["payment"] in (payment["payment"] for payment in cart["paid"]):
+        if cart is None or trip.has_paid(cart, event["payment"]):
             return
-        if event["status"] == "declined" and cart["state"] == OPEN:
+        if event["status"] == "declined" and cart["state"] == trip.OPEN:
             cart["asked"] = None
             yield self._show(cart, "declined")
         elif event["status"] == "approved":
@@ -384,12 +341,11 @@ class SmartCart(Solution):
 
     def _money_came(self, cart, event):
         """What is due is paid; what comes for a cart that has ended, or beyond the total, goes back."""
-        due = max(0, cart["total"] - self._paid(cart)) if cart["state"] == OPEN else 0
-        amount = event.get("amount", due)
-        taken = {name: event.get(name) for name in ("payment", "method", "provider", "payer") if event.get(name) is not None}
-        cart["paid"].append({**taken, "amount": min(amount, due)})
-        if amount > due:
-            yield self._task(cart, "cart_refund", payment=event["payment"], amount=amount - due)
+        amount = event.get("amount", max(0, trip.due(cart)))
+        taken = {name: event.get(name) for name in ("method", "provider", "payer")}
+        beyond = trip.pay(cart, event["payment"], amount, **taken)
+        if beyond:
+            yield self._task(cart, "cart_refund", payment=event["payment"], amount=beyond)
         if cart["lines"]:
             cart["asked"] = None
             yield from self._ask(cart)
@@ -405,7 +361,7 @@ class SmartCart(Solution):
         yield self._show(cart, "paid", code=session)
         self.kpi.share("cart_checkout_share", 1, 1)
         self._count(cart["lines"])
-        self._end(cart, PAID)
+        self._end(cart, trip.PAID)
 
     # End
 
@@ -423,7 +379,7 @@ class SmartCart(Solution):
         yield self._show(cart, "closed")
         for payment in (payment for payment in cart["paid"] if payment["amount"]):
             yield self._task(cart, "cart_refund", **payment)
-        self._end(cart, CLOSED)
+        self._end(cart, trip.CLOSED)
 
     def _end(self, cart, state):
         session = cart["session"]
@@ -431,7 +387,7 @@ class SmartCart(Solution):
         self.timers.cancel("idle", session)
         for gtin in cart["removed"]:
             self.timers.cancel("recover", f"{session}|{gtin}")
-        cart |= {"state": state, "lines": [], "removed": {}, "coupons": []}
+        trip.end(cart, state)
         self.timers.set("forget", session, self.now + timedelta(hours=REMEMBERED_H))
 
     @timer("forget")

@@ -259,21 +259,18 @@ class PlanogramCompliance(Solution):
         return (self.tables.fixtures.get(bay) or {}).get("zone") or next((row["zone"] for row in rows if row.get("zone")), None)
 
     def _cameras_of(self, bay):
-        """The views of a bay's zone that may read it."""
+        """The camera of a bay's zone that reads it."""
+        from storeloom.workers.vision.zones import contains
+
         zone = self._zone(bay)
         views = (self.tables.zones.get(zone) or {}).get("cameras") or [] if zone else []
         at = self.tables.fixtures.get(bay) or {}
         if len(views) > 1:
-            inside = [view for view in views if view.get("polygon") and "x" in at and self._inside(view["polygon"], (at["x"], at["y"]))]
+            inside = [view for view in views if view.get("polygon") and "x" in at and contains(view["polygon"], (at["x"], at["y"]))]
             bays = sorted({row["fixture"] for row in self.tables.planogram.rows() if self._zone(row["fixture"]) == zone})
             paired = [views[bays.index(bay)]] if len(bays) == len(views) else views[:1]
             views = inside if len(inside) == 1 else paired
         return [view["camera"] for view in views[:1]]
-
-    def _inside(self, polygon, point):
-        from storeloom.workers.vision.zones import contains
-
-        return contains(polygon, point)
 
     def _bays_of(self, camera, slot):
         """The bays that a camera reads in a slot, each with its column [x, y, w, h] of the picture."""

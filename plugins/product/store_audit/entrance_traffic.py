@@ -3,7 +3,7 @@
 A store is judged by conversion, not by turnover alone. Counts come from the foot point's side of a line; occupancy from in and out with
 a correction that would have emptied the store at yesterday's close. Those who came in within the last hour before closing may still be
 inside at closing time, so a day that lacks no more people than that is judged an hour later; whoever leaves before the next opening
-counts for the day. Only the silent part of an interval is estimated. Nothing is known of a person but the track: no face, gender or age.
+counts for the day. Only the silent part of an hour is estimated. Nothing is known of a person but the track: no face, gender or age.
 Staff are told by the scene's or detector's `staff` attribute, or by a colour of the camera's setting `uniform`.
 """
 
@@ -73,16 +73,7 @@ class EntranceTraffic(Solution):
         )
         group_m: float = setting(1.5, "Group: distance", "结伴距离", unit="m", ge=0.3, le=5)
         ignore_staff: bool = setting(True, "People in staff uniform are not customers", "穿工服的人不算顾客")
-        imbalance_pct: float = setting(
-            5,
-            "Doubtful over",
-            "存疑界限",
-            unit="%",
-            ge=0.5,
-            le=30,
-            help_en="In against out over which the day is marked doubtful.",
-            help_zh="进出差超过此值，当天标记存疑。",
-        )
+        imbalance_pct: float = setting(5, "In against out over which a day is doubtful", "当天存疑的进出差", unit="%", ge=0.5, le=30)
         camera_gap_min: int = setting(5, "Silence that makes an hour estimated", "使时段按估计的摄像头静默", unit="min", ge=1, le=120)
 
     @on("camera.frame")
@@ -235,9 +226,12 @@ class EntranceTraffic(Solution):
             self.kpi.add("customers_in", inward)
 
     def _hour(self, at: datetime):
+        fresh = {"lines": {}, "silent": {}, "receipts": []}
+        return self.state.setdefault(f"hour:{rfc3339(self._hour_start(at))}", fresh)
+
+    def _hour_start(self, at: datetime):
         local = self.store.hours.local(at)
-        start = at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-        return self.state.setdefault(f"hour:{rfc3339(start)}", {"lines": {}, "silent": {}, "receipts": []})
+        return at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
     def _day(self):
         return self.state.setdefault("day", {"in": 0, "out": 0, "entries": [], "closed": None, "concluded": None, "version": 0})
@@ -247,28 +241,31 @@ class EntranceTraffic(Solution):
         last = parse_time(known["last"]) if known["last"] else until
         if until - last < timedelta(minutes=self.config.camera_gap_min):
             return
-        inside = until - timedelta(microseconds=1)
-        local = self.store.hours.local(inside)
-        start = inside - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        inside, silent_to = until - timedelta(microseconds=1), f"silence:{camera}"
+        begin = max(last, self._hour_start(inside), parse_time(self.state.get(silent_to, known["last"] or rfc3339(until))))
         silent = self._hour(inside)["silent"]
-        silent[camera] = silent.get(camera, 0) + self.store.hours.open_seconds(max(last, start, self._counted_to(camera)), until)
-        self.state[f"silence:{camera}"] = rfc3339(until)
-
-    def _counted_to(self, camera):
-        return parse_time(self.state.get(f"silence:{camera}", "1970-01-01T00:00:00Z"))
+        silent[camera] = silent.get(camera, 0) + self.store.hours.open_seconds(begin, until)
+        self.state[silent_to] = rfc3339(until)
 
     def _filled(self, name, line, hour, start):
-        """An hour's count of a line; the share of it in which its camera was silent is filled with the usual count."""
+        """An hour's count of a line; the share of it in which its camera was silent is filled with the usual count.
+
+        Usual are whole hours; only where none is known do hours seen in part stand in for one that was not seen at all.
+        """
         count = hour["lines"].get(name, dict(NOBODY))
         open_s = self.store.hours.open_seconds(start, start + HOUR)
         silent_s = hour["silent"].get(line.camera, open_s if f"camera:{line.camera}" not in self.state else 0)
         local = self.store.hours.local(start)
         history = self.state.setdefault(f"usual:{name}:{local.isoweekday()}:{local.hour}", [])
         history[:] = [entry for entry in history if parse_time(entry["at"]) >= start - FOUR_WEEKS]
+        usual = [entry for entry in history if entry["whole"]]
+        if silent_s < open_s or not open_s:
+            history.append({"at": rfc3339(start), "whole": not silent_s, **count})
+        else:
+            usual = usual or list(history)
         if not silent_s:
-            history.append({"at": rfc3339(start), **count})
             return count, False
-        missed = self.workers.vision.footfall.missed(history, silent_s / open_s if open_s else 0)
+        missed = self.workers.insight.footfall.missed(usual, silent_s / open_s if open_s else 0)
         count = {**count, **{part: count[part] + missed[part] for part in missed}}
         if missed and line.kind == "door":
             self._add_to_day(missed["in"], missed["out"], start)
@@ -282,19 +279,20 @@ class EntranceTraffic(Solution):
         if watched:
             self.kpi.share("entry_rate", total["in"], total["passers"])
         day = self._day()
-        occupancy = self.workers.vision.footfall.occupancy(day["in"], day["out"], self.state.get("correction", 1.0))
+        occupancy = self.workers.insight.footfall.occupancy(day["in"], day["out"], self.state.get("correction", 1.0))
         figures = {
-            "customers_in": (total["in"], None),
-            "customers_out": (total["out"], None),
-            "passers": (total["passers"] if watched else None, None),
-            "staff": (total["staff"], None),
-            "groups": (total["groups"], None),
-            "receipts": (receipts, None),
-            "entry_rate": (entry_rate, "%"),
-            "conversion": (conversion, "%"),
-            "occupancy": (occupancy, None),
+            "customers_in": total["in"],
+            "customers_out": total["out"],
+            "passers": total["passers"] if watched else None,
+            "staff": total["staff"],
+            "groups": total["groups"],
+            "receipts": receipts,
+            "entry_rate": entry_rate,
+            "conversion": conversion,
+            "occupancy": occupancy,
         }
-        parts = [_part(name, *figure) for name, figure in figures.items() if figure[0] is not None]
+        units = {"entry_rate": {"unit": "%"}, "conversion": {"unit": "%"}}
+        parts = [{"name": name, "value": value, **units.get(name, {})} for name, value in figures.items() if value is not None]
         window = {"from": start, "to": end}
         return out(
             "score.report", window, scheme="entrance_traffic", subject_kind="store", subject=self.store.id, score=conversion, parts=parts
@@ -306,7 +304,7 @@ class EntranceTraffic(Solution):
         closed = parse_time(day["closed"])
         opened = self.store.hours.span(closed - timedelta(microseconds=1))
         inward, outward = day["in"], day["out"]
-        footfall = self.workers.vision.footfall
+        footfall = self.workers.insight.footfall
         self.state["correction"] = footfall.correction(inward, outward) or self.state.get("correction", 1.0)
         imbalance = footfall.imbalance_pct(inward, outward)
         doubtful = bool(judge and (imbalance > self.config.imbalance_pct if imbalance is not None else outward))
@@ -355,7 +353,3 @@ def storeloom_config_problems(config, store):
 
 def _cameras(zone):
     return {view["camera"]: view for view in zone.get("cameras") or () if view.get("camera")}
-
-
-def _part(name, value, unit):
-    return {"name": name, "value": value} | ({"unit": unit} if unit else {})

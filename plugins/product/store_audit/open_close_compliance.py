@@ -53,7 +53,7 @@ class OpenCloseCompliance(Solution):
             help_en="Below it the store is dark.", help_zh="低于此值视为熄灯。")  # fmt: skip
         evidence_from_min: int = setting(60, "Signals count before opening", "信号提前计入", unit="min", ge=10, le=240,
             help_en="Signals count from this long before opening time.", help_zh="开店时间前多久起计入信号。")  # fmt: skip
-        empty_min: int = setting(10, "Time without people", "无人确认时长", unit="min", ge=10, le=60,
+        empty_min: int = setting(10, "Time without people", "无人确认时长", unit="min", ge=1, le=60,
             help_en="Time without people that confirms closing.", help_zh="无人达到此时长确认闭店。")  # fmt: skip
         secure_by_min: int = setting(45, "Secured after closing", "闭店锁闭时限", unit="min", ge=5, le=240,
             help_en="This long after closing time the store must be shut and dark.", help_zh="闭店时间后此时长内须锁门熄灯。")  # fmt: skip
@@ -67,6 +67,9 @@ class OpenCloseCompliance(Solution):
         oldest = f"day:{today - timedelta(days=DAYS_KEPT)}"
         for key in [key for key in self.state if key.startswith("day:") and key < oldest]:
             del self.state[key]
+        kept = due.time - timedelta(days=DAYS_KEPT)
+        calendar = self.state.get("calendar", {})
+        self.state["calendar"] = {event: row for event, row in calendar.items() if parse_time(row[2]) > kept}
         self._plan(today)
 
     @on("calendar.event?")

@@ -101,3 +101,27 @@ def test_nothing_is_pruned_while_few_baskets_were_seen() -> None:
     counts = counted("a b")
     basket_rules.prune(counts)
     assert counts["pairs:a"]["with"] == {"b": 1}
+
+
+class Written(dict[str, object]):
+    """Counts that note which keys are written."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.keys_written: list[str] = []
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.keys_written.append(key)
+        super().__setitem__(key, value)
+
+
+def test_a_nightly_round_writes_what_changed() -> None:
+    counts = Written(counted("a b", "a b", "c", "c"))
+    basket_rules.refresh(counts, "addons:", min_lift=1.5)
+    assert sorted(counts.keys_written) == ["addons:a", "addons:b"]  # lift of a and b: (2/2) / (2/4) = 2
+    assert counts["addons:a"] == [["b", 2.0]]
+    counts.keys_written.clear()
+    basket_rules.refresh(counts, "addons:", min_lift=1.5)
+    assert counts.keys_written == []
+    basket_rules.refresh(counts, "addons:", min_lift=2.5)
+    assert not [key for key in counts if key.startswith("addons:")]

@@ -93,3 +93,14 @@ def test_liability_and_breakage() -> None:
     assert p.liability(3, 1, 0.5) == 2  # 1.5 rounds up
     assert p.breakage([(100, 30)] * 11, 0.2) == 0.2
     assert p.breakage([(100, 90), *[(100, 30)] * 12], 0.2) == pytest.approx(0.3)
+
+
+def test_a_receipt_paid_with_points_takes_the_spend_that_named_none(account: p.Account) -> None:
+    p.spend(account, 30, day("2024-04-01"))
+    p.spend(account, 40, day("2024-04-01"))
+    for points, on in ((40, "2024-04-02"), (50, "2024-04-01")):  # another day, another number
+        p.spent_on(account, "r9", points, day(on))
+    assert p.give_back(account, "r9", Fraction(1), day("2024-04-03")) == 0
+    p.spent_on(account, "r9", 40, day("2024-04-01"))
+    p.spent_on(account, "r9", 30, day("2024-04-01"))  # has its spend
+    assert p.give_back(account, "r9", Fraction(1), day("2024-04-03")) == 40

@@ -26,7 +26,7 @@ def occupancy(inward: int, outward: int, factor: float) -> int:
 
 
 def missed(history: Sequence[Mapping[str, float]], silent_share: float) -> dict[str, int]:
-    """What a camera that was silent for a share of an interval missed: that share of the usual (median) count, half up; {} without history."""
+    """What a camera that was silent for a share of an interval missed: that share of the median count, half up; {} without history."""
     if not history:
         return {}
     share = min(1.0, silent_share)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storeloom.workers.vision.footfall import correction, imbalance_pct, missed, occupancy
+from storeloom.workers.insight.footfall import correction, imbalance_pct, missed, occupancy
 
 
 def test_a_day_that_lacks_forty_of_a_thousand() -> None:
