@@ -59,7 +59,7 @@ def judge(trip: Trip, tolerance_g: float, tolerance_pct: float) -> Literal["fits
 
 def resolve(trip: Trip) -> bool:
     """Close the open mismatches; whether there were any."""
-    were_open = trip["mismatches"] > 0
+    were_open: bool = trip["mismatches"] > 0
     trip |= {"mismatches": 0, "misfit_g": None}
     return were_open
 

@@ -6,13 +6,14 @@ Times are UTC datetimes, lengths minutes. Nothing is guessed: a pair that lacks 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 Interval = tuple[datetime, datetime]
 DOUBLE_PUNCH = timedelta(minutes=2)
 REACH = timedelta(hours=4)
+WORKDAYS_A_WEEK, DAYS_A_WEEK = 5, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,21 @@ def worked_min(pairs: Sequence[Pair], breaks: Sequence[Interval]) -> float:
     planned = sum(_overlap(span, pause) for pause in breaks)
     present = sum(minutes(start, end) - paused for start, end, paused in stays)
     return minutes(*span) - max(planned, minutes(*span) - present)
+
+
+def is_rest_day(day: date, rostered: Collection[date]) -> bool:
+    """Whether a day is one of rest for a person who has shifts on the days `rostered`.
+
+    Saturday and Sunday are, save that a roster with weekdays off makes as many of the weekend's shifts ordinary ones; so are weekdays
+    without a shift in a week whose weekdays are rostered. Where they are not, nothing is known but the calendar.
+    """
+    week = [day + timedelta(days=n - day.weekday()) for n in range(DAYS_A_WEEK)]
+    off = sum(one not in rostered for one in week[:WORKDAYS_A_WEEK])
+    weekend = [one for one in week[WORKDAYS_A_WEEK:] if one in rostered]
+    swapped = weekend[:off] if off < WORKDAYS_A_WEEK else []
+    if day.weekday() < WORKDAYS_A_WEEK:
+        return off < WORKDAYS_A_WEEK and day not in rostered
+    return day not in swapped
 
 
 def beyond_grace(late_min: float, grace_min: float) -> float:

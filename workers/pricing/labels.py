@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -60,14 +60,6 @@ def turn(visible: Sequence[Row], wanted: Row) -> Turn:
     if wanted["promo"] is None and any(shown["promo"] for shown in visible):
         return Turn.PROMOTION_ENDED
     return Turn.DROP if prices and wanted["price"] < max(prices) else Turn.OTHER
-
-
-def by_item(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of a table with a `gtin` by item key, in table order."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(item_key(row["gtin"]), []).append(row)
-    return found
 
 
 def labelled(rows: Sequence[Row]) -> tuple[dict[str, list[Row]], dict[str, list[str]]]:

@@ -15,7 +15,7 @@ from storeloom.core.kernel.events import parse_time
 from storeloom.workers.gs1 import item_key
 
 from .money import Number, exact, round_money
-from .prices import EARLIEST, LATEST, PriceBook, UnpricedItem, index_products, instant
+from .prices import EARLIEST, LATEST, PriceBook, UnpricedItem, index_products, instant, rows_by_item
 from .rules import LAST_PRIORITY, PROMOTIONS, Rule, promotion_rule
 
 Row = Mapping[str, Any]
@@ -161,17 +161,31 @@ def with_news(statements: Iterable[Row], news: Row, now: datetime) -> list[Row]:
     return [*kept, news]
 
 
-def overlaid(table: Iterable[Row], news: Iterable[Row]) -> list[Row]:
-    """Rows of `prices` with statements over them: one of the same product, kind, scope and start takes the row's place."""
+def overlaid(table: Iterable[Row], news: Iterable[Row], zone: tzinfo) -> list[Row]:
+    """Rows of `prices` with statements over them: one of the same product, kind, scope and start takes the row's place.
+
+    A row without an end ends where a later statement without an end begins, as in `with_news`.
+    """
     rows = list(news)
-    known = [_identity(row) for row in rows]
-    return [row for row in table if _identity(row) not in known] + rows
+    stated = rows_by_item(rows)
+    kept = [_under(row, stated.get(item_key(row["gtin"]), ()), zone) for row in table]
+    return [row for row in kept if row is not None] + rows
 
 
-def _identity(row: Row) -> tuple[object, ...]:
-    start = row.get("from")
-    at = parse_time(start) if isinstance(start, str) and len(start) > len("2026-03-02") else start
-    return item_key(row["gtin"]), row.get("kind", "base"), row.get("scope") or {}, at
+def _under(row: Row, stated: Iterable[Row], zone: tzinfo) -> Row | None:
+    """What the statements of its product leave of a row."""
+    same = [one for one in stated if (one.get("kind", "base"), one.get("scope") or {}) == (row.get("kind", "base"), row.get("scope") or {})]
+    start = instant(row.get("from"), zone, EARLIEST)
+    starts = {instant(one.get("from"), zone, EARLIEST) for one in same}
+    if start in starts:
+        return None
+    handed_on = {*starts, LATEST}
+    ends = [
+        begins
+        for one in same
+        if instant(one.get("to"), zone, LATEST) in handed_on and (begins := instant(one["from"], zone, EARLIEST)) > start
+    ]
+    return {**row, "to": min(ends)} if ends and row.get("to") is None else row
 
 
 def _promotion(row: Row, zone: tzinfo) -> _Promotion:

@@ -3,7 +3,8 @@
 Sales and paid online orders earn on what was spent after discounts and without the share that was paid in points; the receipt of an order
 (its payment names it) earns nothing more, a cancelled order loses its points. Points that others grant (`points.change`) are released at
 once, save those they call earned. A spend comes as a negative `points.change`; its points come back when the receipt is returned that its
-`ref` names, or that was paid with just so many points on that day. A spend that is refused raises an alert and changes nothing.
+`ref` names, or that was paid with just so many points on that day. A spend that is refused raises an alert and changes nothing; a change
+whose `balance` is not what this ledger then holds is booked, and an alert tells that two books disagree.
 
 Days are store days: points earned on the 15th with a week's wait may be spent from the first minute of the 22nd, and those that expire at a
 month's end go in the first minute of the next. The liability stands in an `insight.report` on the first of each month.
@@ -162,6 +163,12 @@ class PointsLedger(Solution):
                               points.spendable(account, day))  # fmt: skip
             return
         yield self._told(member, account)
+        claimed = event.get("balance")
+        if claimed is not None and claimed != points.balance(account):
+            yield self._mismatch(event, member, claimed, points.balance(account))
+
+    def _mismatch(self, event, member, value, expected=None):
+        return self._alert(event, "ledger_mismatch", member, self.say("Account does not add up", "积分账户不平"), value, expected)
 
     def _receipt(self, event):
         ref = event.get("ref", {})
@@ -219,8 +226,7 @@ class PointsLedger(Solution):
             yield from self._expire(member, account, today)
             yield from self._foretell(member, account, today)
             if not points.is_exact(account):
-                text = self.say("Account does not add up", "积分账户不平")
-                yield self._alert(due, "ledger_mismatch", member, text, points.balance(account), None)
+                yield self._mismatch(due, member, points.balance(account))
             liable += max(0, points.balance(account))
         closed = [tuple(cohort.values()) for month, cohort in sorted(self._cohorts().items()) if self._is_closed(month, today)]
         share = points.breakage(closed, self.config.breakage / 100)

@@ -55,10 +55,7 @@ class MarketingPlatform(Solution):
             300, "Time that a priced basket keeps its budget", "已计价购物篮保留预算的时间", unit="s", ge=30, le=3600,
             help_en="Then the budget is free for others; the answer stands.", help_zh="到期后预算释放，已给出的价格不变。",
         )  # fmt: skip
-        rounding: Literal["half_up", "down", "bankers"] = setting(
-            "half_up", "Rounding of percentage discounts", "百分比优惠的取整方式",
-            help_en="To the minor unit of the currency.", help_zh="取整到货币最小单位。",
-        )  # fmt: skip
+        rounding: Literal["half_up", "down", "bankers"] = setting("half_up", "Rounding of percentage discounts", "百分比优惠的取整方式")
         max_discount_pct: int = setting(
             70, "Most that a basket may lose in all", "整单最高优惠比例", unit="%", ge=0, le=100,
             help_en="Of its amount before discounts; what comes last is cut.", help_zh="占折前金额；超出部分从最后的优惠扣减。",
@@ -259,6 +256,8 @@ class MarketingPlatform(Solution):
         if basket is None or basket["sold"]:
             return
         basket["sold"] = True
+        last = str(basket["last"])
+        basket["answers"] = {version: answer for version, answer in basket["answers"].items() if version == last}
         self.timers.cancel("release", name)
         self.timers.set("forget", name, self.now + timedelta(days=REMEMBER_SOLD_D))
         for owner, part in basket["took"].items():

@@ -18,14 +18,14 @@ from storeloom.workers import pricing
 from storeloom.workers.checkout import basket, trip
 from storeloom.workers.insight import basket_rules
 
-ADDONS = "addons:"
+ADDONS, BOUGHT = "addons:", "bought:"
 REMEMBERED_H = 24  # how long an ended session still knows a repeated payment
 SCREENS = {
     "welcome": ("Scan what you put in", "请扫描放入的商品"),
-    "unknown_item": ("This item is not sold on the cart, or not in it", "此商品无法结算或不在购物车中"),
+    "unknown_item": ("This item cannot be bought with the cart, or is not in it", "此商品无法结算或不在购物车中"),
     "rescan": ("Please scan the last item again", "重量不符，请重新扫描商品"),
     "resolved": ("Thank you, all fits", "已核对一致，谢谢"),
-    "offer": ("Back in, with a coupon?", "放回购物车可用券"),
+    "offer": ("Put it back and use this coupon?", "放回购物车，可用此券"),
     "addon": ("Goes well with it", "搭配推荐"),
     "weigh": ("Please put the loose item into the cart", "请将散装商品放入购物车称重"),
     "check_lane": ("Please come to the check lane", "请前往核验通道"),
@@ -255,14 +255,17 @@ class SmartCart(Solution):
     @on("pos.sale?")
     def learn(self, event):
         if event["kind"] == "sale":
-            self._count(event["lines"])
+            self._remember(event["receipt"], event["lines"])
 
-    def _count(self, lines):
+    def _remember(self, receipt, lines):
+        """What was bought together, until the night counts it."""
         found = [product["gtin"] for line in lines if (product := self.tables.products.get(line["gtin"]))]
-        basket_rules.count_basket(self.state, found)
+        self.state[f"{BOUGHT}{receipt}"] = found
 
     @every("1d", at="02:00")
     def read_basket_rules(self, due):
+        for key in sorted(key for key in self.state if key.startswith(BOUGHT)):
+            basket_rules.count_basket(self.state, self.state.pop(key))
         basket_rules.refresh(self.state, ADDONS, min_lift=self.config.addon_min_lift)
 
     @on("inventory.snapshot?")
@@ -360,7 +363,7 @@ class SmartCart(Solution):
             yield out("gate.open", gate=gates[0].id, direction="out", reason="paid", credential=session)
         yield self._show(cart, "paid", code=session)
         self.kpi.share("cart_checkout_share", 1, 1)
-        self._count(cart["lines"])
+        self._remember(session, cart["lines"])
         self._end(cart, trip.PAID)
 
     # End

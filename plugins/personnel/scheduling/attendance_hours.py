@@ -1,8 +1,9 @@
 """Attendance and working-hours control: pairs punches with shifts, counts lateness, breaks and overtime, warns before the monthly cap.
 
 A person's days are worked out anew from punches, shifts and calendar with every fact, so a punch that a terminal delivers late, a changed
-shift or a holiday announced afterwards corrects that day and its report. A day without fixed shift is a rest day, unless the calendar
-makes it a workday: shops roster weekends. Nothing is paid by guess: a day with a punch missing has no worked time until a punch settles it.
+shift or a holiday announced afterwards corrects that day and its report. Days of rest are Saturday and Sunday, unless the calendar makes
+them workdays or the person's roster of that week gives weekdays off instead: shops roster weekends. Nothing is paid by guess: a day with
+a punch missing has no worked time until a punch settles it.
 
 Privacy: staff numbers, punches and terminals only; no face templates. A suspicion of punching for a colleague goes to a human.
 """
@@ -15,6 +16,7 @@ from storeloom.core.kernel.events import parse_time, plain
 from storeloom.workers.insight import worktime
 
 KEPT = timedelta(days=62)
+SHIFTS_KEPT = KEPT + timedelta(days=7)
 BUDDY_SPAN = timedelta(days=30)
 PUNCHES = ("in", "out", "break_start", "break_end")
 
@@ -144,7 +146,7 @@ class AttendanceHours(Solution):
         oldest = self.now - KEPT
         first = self.store.hours.store_day(oldest).isoformat()
         person["punches"] = [punch for punch in person["punches"] if parse_time(punch[0]) >= oldest]
-        for shift in [shift for shift, row in person["shifts"].items() if parse_time(row["end"]) < oldest]:
+        for shift in [shift for shift, row in person["shifts"].items() if parse_time(row["end"]) < self.now - SHIFTS_KEPT]:
             del person["shifts"][shift]
             self.state.pop(f"shift:{shift}", None)
         person["days"] = {day: row for day, row in person["days"].items() if day > first}
@@ -156,7 +158,7 @@ class AttendanceHours(Solution):
         for pair in worktime.pair_punches((parse_time(time), kind) for time, kind in person["punches"]):
             groups[worktime.shift_of(pair, shifts)].append(pair)
         store_day = self.store.hours.store_day
-        rostered = {store_day(shift.start).isoformat() for shift in shifts}
+        rostered = {store_day(shift.start) for shift in shifts}
         days = {}
         for shift in shifts:
             if shift in groups or self.now >= shift.end:
@@ -168,15 +170,14 @@ class AttendanceHours(Solution):
         return days
 
     def _day(self, days, day, rostered):
-        key = day.isoformat()
-        return days.setdefault(key, _empty_day(self._day_kind(day, key in rostered)))
+        return days.setdefault(day.isoformat(), _empty_day(self._day_kind(day, rostered)))
 
     def _day_kind(self, day: date, rostered):
         noon = self.store.hours.at(day, "12:00")
         kinds = {kind for kind, start, end in self.state.get("calendar", {}).values() if parse_time(start) <= noon < parse_time(end)}
         if "public_holiday" in kinds:
             return "public_holiday"
-        return "workday" if rostered or "workday" in kinds else "rest_day"
+        return "rest_day" if "workday" not in kinds and worktime.is_rest_day(day, rostered) else "workday"
 
     def _add_shift(self, day, shift, pairs):
         closed = [pair for pair in pairs if pair.closed]

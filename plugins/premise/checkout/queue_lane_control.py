@@ -25,7 +25,7 @@ ENTRANTS_SPAN = timedelta(minutes=5)
 COUNT_OLDEST = timedelta(minutes=20)
 AT_TILL, TILL_IDLE = timedelta(minutes=5), timedelta(minutes=10)
 LONGEST_RECEIPT_S = 3600
-EXTRA = "extra"
+EXTRA, NO_CASHIER = "extra", "lanes-no-cashier"
 EQUAL_WEEKDAYS, SELF_CHECKOUT_DAYS = 7, 7
 
 
@@ -47,7 +47,6 @@ class QueueLaneControl(Solution):
         "open_lane": ("Open a lane", "增开收银通道"),
         "close_lane": ("Close a lane", "关闭收银通道"),
         "no_cashier": ("Nobody free for a lane", "无人可开通道"),
-        "all_lanes_open": ("All lanes are open", "通道已全开"),
     }
 
     class Config(SolutionConfig):
@@ -286,16 +285,13 @@ class QueueLaneControl(Solution):
     def _open_one(self):
         manned, sco = self._manned(), self._self_checkout_zones()
         zones = [row["zone"] for row in self.tables.zones.rows(kind="checkout") if row["zone"] not in sco]
-        if self._single() and manned and self._lane(zones[0])["ordered"]:
-            return
         free = zones if self._single() else sorted(zone for zone in zones if zone not in manned)
         lane = free[0] if free else EXTRA
-        if lane == EXTRA and lane in manned:
-            yield from self._alert("all_lanes_open", self.say("All lanes are open and the queue grows", "通道已全开，排队仍在增长"))
+        if lane in manned and manned[lane]["ordered"]:
             return
         staff = self._nearest(lane)
         if staff is None:
-            yield from self._alert("no_cashier", self.say("A lane is needed, nobody is free", "需要增开通道，但无人可用"), lane)
+            yield from self._nobody(lane)
             if "people" in self.state:
                 return
         else:
@@ -351,16 +347,15 @@ class QueueLaneControl(Solution):
                   title=self.say(f"Close {name}", f"请关闭：{name}"), zone=None if lane == EXTRA else lane,
                   skill="till")  # fmt: skip
 
-    def _alert(self, kind, text, zone=None):
-        """One alert until a lane could be opened again."""
-        if self.state.get("alert") != kind:
-            yield from self._clear()
-            self.state["alert"] = kind
-            yield out("alert.raise", alert=f"lanes-{kind}", kind=kind, severity="high", state="open", zone=zone, text=text)
+    def _nobody(self, lane):
+        """One alert until somebody can open a lane again."""
+        if not self.state.get("nobody"):
+            self.state["nobody"] = True
+            text = self.say(f"Nobody is free to open {self._name(lane)}", f"需要增开：{self._name(lane)}，但无人可用")
+            yield out("alert.raise", alert=NO_CASHIER, kind="no_cashier", severity="high", state="open",
+                      zone=None if lane == EXTRA else lane, text=text)  # fmt: skip
 
     def _clear(self):
-        kind = self.state.get("alert")
-        if kind:
-            self.state["alert"] = None
+        if self.state.pop("nobody", False):
             text = self.say("A lane is opening again", "已可增开通道")
-            yield out("alert.raise", alert=f"lanes-{kind}", kind=kind, severity="info", state="cleared", text=text)
+            yield out("alert.raise", alert=NO_CASHIER, kind="no_cashier", severity="info", state="cleared", text=text)

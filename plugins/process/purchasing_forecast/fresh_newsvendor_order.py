@@ -1,9 +1,9 @@
 """Orders fresh goods at each cut-off by the balance of lost sales against waste, item by item, counting what is still good tonight.
 
 Fresh are goods sold by weight and those that keep for two weeks at most (`shelf_days`). Cut-off, order and delivery weekdays are those of
-the lead times, 15:00 every day where they name none; the price is the one that holds at the cut-off. A delivery serves the days until
-the next one, as far as the goods live: the day of delivery is the first of `shelf_days`. Where the store is closed on all of them it
-serves the next open day, if they live that long. Without `shelf_days` goods count as living just through the served days.
+the lead times, 15:00 every day where they name none; orders go out at that moment, at the price that holds then. A delivery serves the
+days until the next one, as far as the goods live: the day of delivery is the first of `shelf_days`. Where the store is closed on all of
+them it serves the next open day, if they live that long. Without `shelf_days` goods count as living just through the served days.
 
 Stock is the last snapshot with the movements after it; what has sold since the snapshot is taken as the forecast's share of the opening
 hours since, so that a snapshot of the morning does not pass for the stock of tonight. Own orders count as coming until a day after
@@ -22,7 +22,6 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time
 
-AHEAD_OF_CUTOFF = timedelta(minutes=30)
 CUTOFF = "15:00"
 FRESH_DAYS = 14
 LEARNT_DAYS = 28
@@ -146,8 +145,7 @@ class FreshNewsvendorOrder(Solution):
         for supplier, chance in {(row.get("supplier") or "", self._chance(row)) for row in self._rows()}:
             cutoff = self.store.hours.at(today, chance.cutoff)
             if today.isoweekday() in chance.weekdays and cutoff > self.now:
-                run = max(cutoff - AHEAD_OF_CUTOFF, self.now)
-                self.timers.set("run", f"{supplier}|{chance.cutoff}", run, {"cutoff": cutoff.isoformat()})
+                self.timers.set("run", f"{supplier}|{chance.cutoff}", cutoff)
 
     @every("1d", at="00:00")
     def new_day(self, due):
@@ -168,8 +166,8 @@ class FreshNewsvendorOrder(Solution):
         from storeloom.workers.optimise.position import expect
 
         supplier, _, clock = due.key.partition("|")
-        cutoff = parse_time(due.data["cutoff"])
-        day, proposal = self.store.hours.store_day(cutoff), f"fresh-{supplier or 'store'}-{self.store.hours.local(cutoff):%Y%m%d-%H%M}"
+        day = self.store.hours.store_day(due.time)
+        proposal = f"fresh-{supplier or 'store'}-{self.store.hours.local(due.time):%Y%m%d-%H%M}"
         lines, delivery = [], None
         for row in self._rows():
             delisted = row.get("delisted_on") and row["delisted_on"] <= day.isoformat()
@@ -184,7 +182,7 @@ class FreshNewsvendorOrder(Solution):
                 delivery = max(delivery or arrival, arrival)
         if lines:
             yield out(
-                "order.propose", proposal=proposal, stage="final", kind="buy", basis="fresh", supplier=supplier or None, order_by=cutoff,
+                "order.propose", proposal=proposal, stage="final", kind="buy", basis="fresh", supplier=supplier or None, order_by=due.time,
                 deliver_on=delivery, lines=lines, total=round(sum(line["qty"] * line["cost"] for line in lines)),
             )  # fmt: skip
 
@@ -332,7 +330,7 @@ class FreshNewsvendorOrder(Solution):
         return bool(row) and (row.get("unit") == "kg" or row.get("weighed") or (row.get("shelf_days") or FRESH_DAYS + 1) <= FRESH_DAYS)
 
     def _rows(self):
-        return [row for row in self.tables.products.all_rows() if self._fresh(row)]
+        return self.tables.products.derived("fresh", lambda rows: [row for row in rows if self._fresh(row)])
 
     def _lead(self, row):
         from storeloom.workers.optimise.ordering import lead_row

@@ -109,7 +109,8 @@ class EslPriceSync(Solution):
         current = wanted is not None and entry["tries"] > 0 and event.get("version", wanted["version"]) == wanted["version"]
         if event["state"] != "shown":
             if current and not entry["given_up"]:
-                yield from self._give_up(event["label"], entry, event.get("code") or event["state"])
+                refused = self.say("offline", "离线") if event["state"] == "offline" else self.say("refused", "拒收")
+                yield from self._give_up(event["label"], entry, event.get("code") or refused)
         elif current:
             self.timers.cancel("ack", event["label"])
             self._dequeue(event["label"], entry)
@@ -211,13 +212,13 @@ class EslPriceSync(Solution):
         labels, lead = self.workers.pricing.labels, timedelta(seconds=self.config.rise_lead_s)
         places = self._places(keys)
         items = sorted({self.workers.gs1.item_key(row["gtin"]) for row in places})
-        rows_of = self.tables.prices.derived("by_item", labels.by_item)
+        rows_of = self.tables.prices.derived("by item", self.workers.pricing.rows_by_item)
         table = [row for item in items for row in rows_of.get(item, ())]
         news = [row for item in items for row in self.state.get(f"news:{item}", [])]
         goods = [row for item in items if (row := self.tables.products.get(item))]
         promotions, zone = self.tables.promotions.all_rows(), self.store.hours.zone
         listed = ShelfPrices(table, promotions, goods, zone)
-        prices = ShelfPrices(overlaid(table, news), promotions, goods, zone)
+        prices = ShelfPrices(overlaid(table, news, zone), promotions, goods, zone)
         touched = set()
         for row in places:
             place = {"zone": row.get("zone"), "fixture": row.get("fixture")}

@@ -43,22 +43,10 @@ class NearExpiryMarkdown(Solution):
         )
         max_days: float = setting(3, "Selling days left from which a lot is looked at", "剩余可售天数不超过时考虑", unit="d", ge=0.5, le=60)
         elasticity: float = setting(
-            1.8,
-            "Elasticity",
-            "价格弹性",
-            ge=0,
-            le=6,
-            help_en="Demand grows with (1 - discount)^-elasticity.",
-            help_zh="需求按（1 − 折扣）的负弹性次方增长。",
+            1.8, "Elasticity: demand grows with (1 - discount)^-elasticity", "价格弹性：需求按（1 − 折扣）的负弹性次方增长", ge=0, le=6
         )
         cannibal_share: float = setting(
-            0.2,
-            "Cannibalised share",
-            "蚕食比例",
-            ge=0,
-            le=1,
-            help_en="Extra discounted units that would have been full-price sales.",
-            help_zh="因折扣多卖的件数中原本会按正价卖出的比例。",
+            0.2, "Extra discounted units that would have sold at full price", "折扣多卖件数中原本会按正价卖出的比例", ge=0, le=1
         )
         disposal_cost: int = setting(50, "Cost of throwing one unit away", "报废一件的成本", unit="minor", ge=0, le=100000)
         floor_pct: float = setting(30, "Lowest price", "最低售价", unit="% of cost", ge=0, le=150)
@@ -108,7 +96,7 @@ class NearExpiryMarkdown(Solution):
         known = self._lot(item, gtin, lot, expiry)
         if keyed is not None and not known["places"]:
             self.workers.optimise.position.count(known["places"], {"location": "shelf", "on_hand": keyed}, event.time)
-        elif unnamed and len(item["lots"]) == 1:
+        elif unnamed:
             known["places"] = unnamed["places"]
 
     @on("pos.sale")
@@ -146,7 +134,7 @@ class NearExpiryMarkdown(Solution):
             item = self.state[name]
             oldest = (today - timedelta(days=HISTORY_DAYS)).isoformat()
             item["sales"] = {day: units for day, units in item["sales"].items() if day >= oldest}
-            item["lots"] = {lot: known for lot, known in item["lots"].items() if not known["withdrawn"] or known["expiry"] >= oldest}
+            item["lots"] = {lot: known for lot, known in item["lots"].items() if self._matters(known, oldest)}
             lot = self._earliest(item, due.time)
             if lot is not None:
                 row, outs = self._decide_lot(item, lot, due.time)
@@ -199,15 +187,15 @@ class NearExpiryMarkdown(Solution):
         offered = markdown.Lot(left, price, self._daily_demand(item, now, end), days)
         best = markdown.best_step(offered, markdown.Terms(config.elasticity, config.cannibal_share, config.disposal_cost), steps)
         discount = best.discount if best else before
-        cut = (price * (100 - discount) + 50) // 100 if discount > before else None
+        asked, present = (math.floor((price * (100 - percent) + 50) / 100) for percent in (discount, before))
         row = {"gtin": item["gtin"], "lot": lot, "qty": left, "days": round(days, 2), "before": before, "discount": discount}
         if best:
             row |= {"expected_units": round(best.units, 3), "value": round(best.value)}
-        if cut is None:
-            return [row], []
+        if asked >= present:
+            return [row | {"discount": before}], []
         known |= {"discount": discount, "price": price}
         self.kpi.sample("discount_depth", discount)
-        return [row], self._cut(item, lot, cut, price, discount, now, end)
+        return [row], self._cut(item, lot, asked, price, discount, now, end)
 
     def _cut(self, item, lot, price, struck, discount, now, end):
         known = item["lots"][lot]
@@ -278,6 +266,10 @@ class NearExpiryMarkdown(Solution):
         expiry = self.workers.gs1.gs1_date(str(dated)[:6], today).isoformat()
         keyed = next((values[name] for name in ("qty", "count") if name in values), ai.get("30") or ai.get("37"))
         return gtin, ai["10"], expiry, None if keyed is None else float(keyed)
+
+    def _matters(self, known, oldest):
+        """Whether a lot is still to be known: one without a date while it is there, else up to the history after its withdrawal."""
+        return not known["withdrawn"] or known["expiry"] >= oldest if known["expiry"] else self._left(known) != 0
 
     def _left(self, known):
         """Units left of a lot, None where it was never counted."""

@@ -131,7 +131,8 @@ class PromoScreenSync(Solution):
     def played(self, event):
         self.state["reported"] = True
         screen = self.state.get(f"screen:{event['screen']}")
-        if screen is not None and event.get("complete", True) and event["asset"] in screen["assets"]:
+        sent = screen is not None and not {event["asset"], event.get("campaign")}.isdisjoint(screen["assets"])
+        if sent and event.get("complete", True):
             screen["played"] += 1
 
     @every("1d", at="close")
@@ -283,12 +284,12 @@ class PromoScreenSync(Solution):
         """Prices of these items as the till has them now, news on top of the table."""
         from storeloom.workers.pricing.shelf import overlaid
 
-        pricing = self.workers.pricing
-        rows_of = self.tables.prices.derived("by_item", pricing.labels.by_item)
+        pricing, zone = self.workers.pricing, self.store.hours.zone
+        rows_of = self.tables.prices.derived("by item", pricing.rows_by_item)
         table = [row for key in sorted(keys) for row in rows_of.get(key, ())]
-        rows = overlaid(table, [row for key in sorted(keys) for row in self.state.get(f"news:{key}", [])])
+        rows = overlaid(table, [row for key in sorted(keys) for row in self.state.get(f"news:{key}", [])], zone)
         goods = [row for key in sorted(keys) if (row := self.tables.products.get(key))]
-        return pricing.offers.TillPrices(rows, goods, self.store.hours.zone)
+        return pricing.offers.TillPrices(rows, goods, zone)
 
     def _note_faults(self, offers):
         """Alert once of each price that differs, count offers that stock has stopped, and note what is on the screens."""

@@ -224,14 +224,14 @@ class PlanogramCompliance(Solution):
         planned = [self._key(row["gtin"]) for shelf in plan for row in shelf]
         worth = {gtin: self._daily_sales(gtin) / max(1, planned.count(gtin)) for gtin in {fix["gtin"] for fix in fixes}}
         fixes = sorted(fixes, key=lambda fix: -worth[fix["gtin"]] * fix["qty"])
-        task = f"facings-{bay}-{self.now:%Y%m%dT%H%M%S}"
+        task, facings = f"facings-{bay}-{self.now:%Y%m%dT%H%M%S}", sum(fix["qty"] for fix in fixes)
         self.state[f"open:{task}"] = bay
         self.state[f"task:{bay}"] = {"task": task, "at": rfc3339(self.now), "open": True}
         yield out(
             "task.create",
             task=task,
             kind="fix_facings",
-            title=self.say(f"{bay}: put {len(fixes)} facings right", f"{bay}：调整 {len(fixes)} 处排面"),
+            title=self.say(f"{bay}: put {facings} facings right", f"{bay}：调整 {facings} 个排面"),
             priority=3,
             zone=self._zone(bay),
             fixture=bay,

@@ -61,17 +61,8 @@ class EntranceTraffic(Solution):
             help_zh="沿起点到终点方向看，穿到右侧为进。留空则每个摄像头中间一条门线。",
         )
         flicker_s: float = setting(3, "In and out by one track within this time cancel", "同一轨迹往返抵消时间", unit="s", ge=0, le=60)
-        group_s: float = setting(
-            2.0,
-            "Group: time apart",
-            "结伴时间差",
-            unit="s",
-            ge=0,
-            le=10,
-            help_en="People who enter within this time and distance are one group.",
-            help_zh="在此时间和距离内进店的人算一组。",
-        )
-        group_m: float = setting(1.5, "Group: distance", "结伴距离", unit="m", ge=0.3, le=5)
+        group_s: float = setting(2.0, "Longest time between people of a group", "同组先后进店的最长间隔", unit="s", ge=0, le=10)
+        group_m: float = setting(1.5, "Longest distance between them", "同组之间的最远距离", unit="m", ge=0.3, le=5)
         ignore_staff: bool = setting(True, "People in staff uniform are not customers", "穿工服的人不算顾客")
         imbalance_pct: float = setting(5, "In against out over which a day is doubtful", "当天存疑的进出差", unit="%", ge=0.5, le=30)
         camera_gap_min: int = setting(5, "Silence that makes an hour estimated", "使时段按估计的摄像头静默", unit="min", ge=1, le=120)

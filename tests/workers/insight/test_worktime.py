@@ -1,10 +1,10 @@
 """Working time from punches, against hand-worked days."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from storeloom.workers.insight.worktime import Pair, Shift, beyond_grace, overtime_min, pair_punches, shift_of, worked_min
+from storeloom.workers.insight.worktime import Pair, Shift, beyond_grace, is_rest_day, overtime_min, pair_punches, shift_of, worked_min
 
 
 def at(clock: str, day: int = 2) -> datetime:
@@ -76,3 +76,22 @@ def test_shift_of_open_pairs() -> None:
 
 def test_grace() -> None:
     assert (beyond_grace(5, 5), beyond_grace(7, 5), beyond_grace(-3, 5)) == (0, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("rostered", "rest"),
+    [
+        ("", "67"),  # no roster: the calendar's weekend
+        ("7", "67"),  # a Sunday shift alone is work on a day of rest
+        ("12345", "67"),
+        ("123456", "67"),  # a sixth day is work on a day of rest
+        ("23456", "17"),  # Saturday for Monday
+        ("34567", "12"),
+        ("1234567", "67"),
+        ("34", "12567"),
+    ],
+)
+def test_days_of_rest_in_a_week(rostered: str, rest: str) -> None:
+    week = {number: date(2026, 3, 1 + number) for number in range(1, 8)}
+    days = {week[int(number)] for number in rostered}
+    assert "".join(str(number) for number, day in week.items() if is_rest_day(day, days)) == rest

@@ -1,11 +1,13 @@
 """Label content and the order in which changes reach the shelf."""
 
+from typing import Any
+
 import pytest
 
-from storeloom.workers.pricing.labels import NOTHING_SHOWN, Turn, by_item, content, gist, labelled, turn
+from storeloom.workers.pricing.labels import NOTHING_SHOWN, Turn, content, gist, labelled, turn
 from storeloom.workers.pricing.shelf import ShelfPrice
 
-JAM = {"gtin": "6901000000028", "name": "Jam", "net_content": 450, "content_unit": "g"}
+JAM: dict[str, Any] = {"gtin": "6901000000028", "name": "Jam", "net_content": 450, "content_unit": "g"}
 
 
 def test_content_has_the_unit_price_and_a_version_of_its_own() -> None:
@@ -40,11 +42,6 @@ def test_gist() -> None:
 def test_turn(visible: list[tuple[int | None, str | None]], wanted: tuple[int, str | None], place: Turn) -> None:
     shown = [{"version": "", "price": price, "promo": promo} for price, promo in visible]
     assert turn(shown, {"version": "", "price": wanted[0], "promo": wanted[1]}) is place
-
-
-def test_rows_by_item_know_padded_numbers() -> None:
-    rows = [{"gtin": "6901000000028", "price": 1}, {"gtin": "06901000000028", "price": 2}, {"gtin": "6901000000011", "price": 3}]
-    assert sorted(len(found) for found in by_item(rows).values()) == [1, 2]
 
 
 def test_labels_of_the_planogram_and_slots_where_none_is_named() -> None:

@@ -124,7 +124,22 @@ def test_newer_news_replaces_the_same_start_and_ends_what_has_no_end() -> None:
 
 def test_news_takes_the_place_of_the_same_row() -> None:
     table = [base(1000), base(900, scope={"zone": "Z1"})]
-    assert [row["price"] for row in overlaid(table, [base(1100)])] == [900, 1100]
+    assert [row["price"] for row in overlaid(table, [base(1100)], UTC)] == [900, 1100]
+
+
+def test_lasting_news_ends_a_lasting_row_and_passing_news_does_not() -> None:
+    def offer(price: int, start: str | None, to: str | None = None) -> dict[str, object]:
+        return {"gtin": MILK, "kind": "promotion", "scope": {}, "from": start, "to": to, "price": price}
+
+    def left(row: dict[str, object], *news: dict[str, object]) -> object:
+        return overlaid([row], news, UTC)[0].get("to")
+
+    noon, evening = "2026-03-02T12:00:00Z", "2026-03-02T18:00:00Z"
+    assert left(offer(800, None), offer(820, noon)) == NOON
+    assert left(offer(800, None), offer(820, noon, evening), offer(830, evening)) == NOON
+    assert left(offer(800, None), offer(820, noon, evening)) is None
+    assert left(offer(800, None, evening), offer(820, noon)) == evening
+    assert left(offer(800, evening), offer(820, noon)) is None
 
 
 def test_validity_is_half_open() -> None:
