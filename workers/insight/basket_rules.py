@@ -71,9 +71,10 @@ def rules(
     least = max(min_together, min_support * baskets)
     items = {key.removeprefix(PREFIX): counts[key] for key in counts if key.startswith(PREFIX) and key != BASKETS}
     for item, seen in sorted(items.items()):
+        partners = seen["with"] if seen["n"] >= least else {}
         found = [
             rule(item, other, min(together, seen["n"], items[other]["n"]), seen["n"], items[other]["n"], baskets)
-            for other, together in seen["with"].items()
+            for other, together in partners.items()
             if together >= least and other in items
         ]
         strong = [one for one in found if one.lift >= min_lift]

@@ -196,8 +196,9 @@ class AutoReplenishment(Solution):
         supplier, _, clock = due.key.partition("|")
         cutoff = parse_time(due.data["cutoff"])
         day, stages = self.store.hours.store_day(cutoff), {"final": [], "draft": []}
+        forecast = {key.removeprefix("demand:") for key in self.state if key.startswith("demand:")}
         for row in self._ranges().get(supplier, ()):
-            if f"demand:{row['gtin']}" in self.state and self._chance(row).cutoff == clock and self._orderable(row, day):
+            if row["gtin"] in forecast and self._chance(row).cutoff == clock and self._orderable(row, day):
                 self._book(row["gtin"])["coming"].pop(self._proposal(due.key, day, "final"), None)
                 line = yield from self._line(row, cutoff)
                 stage = self._stage(row["gtin"], line and line["qty"], day)
