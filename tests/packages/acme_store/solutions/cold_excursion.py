@@ -31,8 +31,15 @@ class ColdExcursion(Solution):
         elif probe["since"] is not None:
             self.timers.cancel("grace", event["asset"])
             if probe["open"]:
-                yield out("alert.raise", alert=f"cold-{event['asset']}", kind="cold_excursion", severity="high", state="cleared",
-                          asset=event["asset"], text=self.say("Cold again", "恢复低温"))
+                yield out(
+                    "alert.raise",
+                    alert=f"cold-{event['asset']}",
+                    kind="cold_excursion",
+                    severity="high",
+                    state="cleared",
+                    asset=event["asset"],
+                    text=self.say("Cold again", "恢复低温"),
+                )
             self.state[event["asset"]] = {"since": None, "open": False}
 
     @timer("grace")
@@ -42,11 +49,27 @@ class ColdExcursion(Solution):
         self.kpi.add("excursions")
         self.kpi.add("time_above_limit", self.config.grace_s / 60)
         name = (self.tables.assets.get(asset) or {}).get("name", asset)
-        yield out("alert.raise", alert=f"cold-{asset}", kind="cold_excursion", severity="high", state="open", asset=asset,
-                  value=due.data["value"], limit=self.config.limit_c, unit="C", text=self.say(f"{name} too warm", f"{name}超温"))
+        yield out(
+            "alert.raise",
+            alert=f"cold-{asset}",
+            kind="cold_excursion",
+            severity="high",
+            state="open",
+            asset=asset,
+            value=due.data["value"],
+            limit=self.config.limit_c,
+            unit="C",
+            text=self.say(f"{name} too warm", f"{name}超温"),
+        )
         yield out("task.create", task=f"check-{asset}-{due.time:%H%M}", kind="check_goods", title=f"Check {name}", priority=1, asset=asset)
 
     @every("1d", at="close")
     def report(self, due):
-        return out("score.report", {"from": due.time - timedelta(days=1), "to": due.time}, scheme="cold", subject_kind="store",
-                   subject=self.store.id, parts=[])
+        return out(
+            "score.report",
+            {"from": due.time - timedelta(days=1), "to": due.time},
+            scheme="cold",
+            subject_kind="store",
+            subject=self.store.id,
+            parts=[],
+        )
