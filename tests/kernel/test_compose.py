@@ -188,9 +188,9 @@ def test_layers_and_their_origins(hot, tmp_path: Path):
 
     (tmp_path / "t.toml").write_text('document = "template/1"\n[solutions.hot_toy.config]\nlimit_c = 6\nmode = "b"\n')
     (tmp_path / "o.toml").write_text('document = "overlay/1"\n[solutions.hot_toy.config]\nlimit_c = 8\n')
-    (tmp_path / "s.toml").write_text(
-        'store = "s1"\nformat = "supermarket"\nzone = "UTC"\nhours = { open = "08:00", close = "22:00" }\n[devices]\np = { kind = "sensor" }\n'
-    )
+    hours = 'hours = { open = "08:00", close = "22:00" }'
+    profile = f'store = "s1"\nformat = "supermarket"\nzone = "UTC"\n{hours}\n[devices]\np = {{ kind = "sensor" }}\n'
+    (tmp_path / "s.toml").write_text(profile)
     own = tmp_path / "b.toml"
     own.write_text('template = "t.toml"\noverlays = ["o.toml"]\nstore = "s.toml"\n[solutions.hot_toy.config]\nslow = 3\n')
     registry = hot.registry()

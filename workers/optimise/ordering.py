@@ -33,6 +33,14 @@ def order_chance(lead: Row, default: Chance) -> Chance:
     return Chance(lead.get("order_by") or default.cutoff, tuple(lead.get("order_weekdays") or default.weekdays))
 
 
+def by_supplier(products: Iterable[Row]) -> dict[str, list[Row]]:
+    """The products of each supplier, under "" those without one."""
+    found: dict[str, list[Row]] = {}
+    for row in products:
+        found.setdefault(row.get("supplier") or "", []).append(row)
+    return found
+
+
 def days_to_next(day: date, weekdays: Collection[int]) -> int:
     """Days from one chance to the next: 1 to 7."""
     return min(((weekday - day.isoweekday() - 1) % 7 + 1 for weekday in weekdays), default=7)

@@ -6,10 +6,11 @@ A book is `{day: {basis: {"mean", "sd", "points": {share: value}, "issued"}}}`, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
+from storeloom.core.kernel.hours import StoreHours
 from storeloom.workers.optimise.inventory import spread
 
 Book = dict[str, dict[str, dict[str, Any]]]
@@ -39,3 +40,18 @@ def of_day(book: Book, day: str) -> dict[str, Any] | None:
     """The forecast that counts on a day: one for a promotion or a new item goes before the base."""
     bases = book.get(day, {})
     return next((bases[basis] for basis in BASES if basis in bases), None)
+
+
+def window(book: Book, hours: StoreHours, begin: datetime, days: float) -> list[tuple[float, float | None, float]]:
+    """Weight, mean (None where there is no forecast) and deviation of each open day in the `days` days after `begin`.
+
+    The weight is the share of a day's opening hours that lies in the window.
+    """
+    end, day, found = begin + timedelta(days=days), hours.store_day(begin), []
+    while hours.midnight(day) < end:
+        span, known = hours.day(day), of_day(book, day.isoformat())
+        if span:
+            inside = max(0.0, (min(end, span[1]) - max(begin, span[0])) / (span[1] - span[0]))
+            found.append((inside, known["mean"], known["sd"]) if known else (inside, None, 0.0))
+        day += timedelta(days=1)
+    return found

@@ -335,7 +335,7 @@ class LightingEnergyControl(Solution):
         return self.config.target_lux.get((self.tables.zones.get(zone) or {}).get("kind", "")) if zone else None
 
     def _lamps(self, zone):
-        return [row for row in self.tables.assets.rows(zone=zone) if row.get("kind") in LAMPS]
+        return self.tables.assets.derived("lamps by zone", lamps_by_zone).get(zone, [])
 
     def _groups(self, zone):
         return [row["asset"] for row in self._lamps(zone)] or [zone]
@@ -348,3 +348,11 @@ class LightingEnergyControl(Solution):
         empty = {"level": None, "gain": None, "sensors": {}, "presence": None, "controlled": None, "step": None, "off": False, "lit": None,
             "lit_at": None, "manual_until": None, "safety": None, "noted": False, "phase": None, "settled": plain(self.now)}  # fmt: skip
         return self.state.setdefault(f"zone|{zone}", empty)
+
+
+def lamps_by_zone(rows):
+    found = {}
+    for row in rows:
+        if row.get("kind") in LAMPS:
+            found.setdefault(row.get("zone"), []).append(row)
+    return found

@@ -42,11 +42,8 @@ class OrderChance(SolutionConfig):
     cutoff: str = Field("15:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", title="Cut-off, store time", json_schema_extra={"x-zh": "截单时间"})
 
     def weekdays(self):
-        return (
-            tuple(range(1, 8))
-            if self.days == "daily"
-            else tuple(day if isinstance(day, int) else WEEKDAYS.index(day) + 1 for day in self.days)
-        )
+        days = WEEKDAYS if self.days == "daily" else self.days
+        return tuple(day if isinstance(day, int) else WEEKDAYS.index(day) + 1 for day in days)
 
 
 class AutoReplenishment(Solution):
@@ -225,13 +222,14 @@ class AutoReplenishment(Solution):
         """The order line of an item, None where nothing is to be ordered."""
         from storeloom.workers.optimise.inventory import order_line, protected_demand, safety_factor, safety_stock
         from storeloom.workers.optimise.ordering import days_to_next
+        from storeloom.workers.optimise.outlook import window
         from storeloom.workers.optimise.position import coming, on_hand
 
         gtin, config = row["gtin"], self.config
         book, lead = self._book(gtin), self._lead(row)
         found, review = on_hand(book), days_to_next(self.store.hours.store_day(cutoff), self._chance(row).weekdays)
         days, multiple = (lead.get("days") or 1) + review, lead.get("pack_multiple") or 1
-        demand = protected_demand(self._window(gtin, cutoff, days))
+        demand = protected_demand(window(self.state.get(f"demand:{gtin}", {}), self.store.hours, cutoff, days))
         if demand is None or found is None:
             return None
         mean, variance = demand
@@ -340,21 +338,6 @@ class AutoReplenishment(Solution):
             limit=0, text=self.say(f"{name}: {value:g} on hand; count it", f"{name}库存为{value:g}，请盘点"),
         )  # fmt: skip
 
-    def _window(self, gtin, cutoff, days):
-        """Weight, mean and deviation of each day from the cut-off on; the weight is the share of its opening hours in the window."""
-        from storeloom.workers.optimise.outlook import of_day
-
-        hours, end = self.store.hours, cutoff + days * DAY
-        book, day, found = self.state.get(f"demand:{gtin}", {}), hours.store_day(cutoff), []
-        while hours.midnight(day) < end:
-            span = hours.day(day)
-            if span:
-                inside = max(0.0, (min(end, span[1]) - max(cutoff, span[0])) / (span[1] - span[0]))
-                known = of_day(book, day.isoformat()) or {"mean": None, "sd": 0.0}
-                found.append((inside, known["mean"], known["sd"]))
-            day += DAY
-        return found
-
     def _orderable(self, row, day):
         supplier = self.tables.suppliers.get(row.get("supplier")) or {}
         listed = not row.get("delisted_on") or row["delisted_on"] > day.isoformat()
@@ -363,6 +346,8 @@ class AutoReplenishment(Solution):
 
     def _ranges(self):
         """The products of each supplier, "" for those without one."""
+        from storeloom.workers.optimise.ordering import by_supplier
+
         return self.tables.products.derived("by supplier", by_supplier)
 
     def _unlike(self, supplier, rows):
@@ -392,10 +377,3 @@ class AutoReplenishment(Solution):
         from storeloom.workers.optimise.position import empty
 
         return self.state.setdefault(f"item:{gtin}", empty())
-
-
-def by_supplier(rows):
-    found = {}
-    for row in rows:
-        found.setdefault(row.get("supplier") or "", []).append(row)
-    return found

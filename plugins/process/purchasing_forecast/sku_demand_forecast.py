@@ -94,10 +94,10 @@ class SkuDemandForecast(Solution):
     @on_table("products")
     def assortment(self, table):
         """Remember since when each product is in the range; what rested and is out of it starts afresh if it comes back."""
-        before, today = self.state.get("in_range", {}), self._day(self.now).isoformat()
+        before, today = self.state.get("in_range", {}), self.store.hours.trading_day(self.now).isoformat()
         rows = self.tables.products.all_rows()
         self.state["in_range"] = {row["gtin"]: max(before.get(row["gtin"], today), row.get("listed_on") or "") for row in rows}
-        for gtin in self._kept().get("rest", ()):
+        for gtin in self._kept()["rest"]:
             row = self._product(gtin)[1]
             if not row or str(row.get("delisted_on") or "9999") <= today:
                 del self.state[f"rest:{gtin}"]
@@ -107,7 +107,7 @@ class SkuDemandForecast(Solution):
         kind = event.get("kind", "sale")
         if kind in ("void", "training"):
             return
-        day = event.get("business_day") or self._day(event.time).isoformat()
+        day = event.get("business_day") or self.store.hours.trading_day(event.time).isoformat()
         for line in event["lines"]:
             gtin, row = self._product(line["gtin"])
             weighed = row.get("unit") == "kg" and line.get("weight_g") is not None
@@ -119,7 +119,7 @@ class SkuDemandForecast(Solution):
     def counted(self, event):
         here = event.get("location", "store") in ("shelf", "store") and event.get("view", "physical") == "physical"
         if here and event["on_hand"] <= 0 and event.get("other_store", self.store.id) == self.store.id:
-            self._news(self._product(event["gtin"])[0], self._day(event.time).isoformat())["out"] = True
+            self._news(self._product(event["gtin"])[0], self.store.hours.trading_day(event.time).isoformat())["out"] = True
 
     @on("calendar.event?")
     def planned(self, event):
@@ -140,9 +140,10 @@ class SkuDemandForecast(Solution):
         from storeloom.workers.forecast.regressors import columns, with_promotions
         from storeloom.workers.forecast.series import weekly_sales
 
-        today, config = self._day(due.time - INSTANT), self.config
+        today, config = self.store.hours.trading_day(due.time - INSTANT), self.config
         days = [today + n * DAY for n in range(1 - HISTORY_DAYS, config.horizon + 1)]
-        kept = self._kept(days[0])
+        kept = self._kept()
+        self._forget(kept, days[0])
         shut, common = self._shut(days, kept), columns(days, self._calendar(kept), self._weather(kept))
         promoted, scored, forecast = self.tables.promotions.derived("days promoted", self._promoted), {}, 0
         for gtin in self._awake(kept):
@@ -165,27 +166,32 @@ class SkuDemandForecast(Solution):
         self.kpi.set("items_forecast", forecast)
         yield from self._report(scored, today)
 
-    def _kept(self, earliest=None):
-        """Names in the state by kind; calendar entries and weather from before `earliest` are dropped."""
-        kept = {}
+    def _kept(self):
+        """Names in the state by kind."""
+        kept = {kind: [] for kind in ("item", "rest", "news", "calendar", "weather")}
         for key in self.state:
             kind, _, name = key.partition(":")
-            kept.setdefault(kind, []).append(name)
-        if earliest:
-            begin = self.store.hours.midnight(earliest)
-            past = [f"weather:{day}" for day in kept.get("weather", ()) if day < earliest.isoformat()]
-            past += [f"calendar:{name}" for name in kept.get("calendar", ()) if parse_time(self.state[f"calendar:{name}"]["to"]) <= begin]
-            for key in past:
-                kind, _, name = key.partition(":")
-                kept[kind].remove(name)
-                del self.state[key]
+            if name:
+                kept[kind].append(name)
         return kept
+
+    def _forget(self, kept, earliest):
+        """Drop calendar entries and weather from before the span."""
+        begin = self.store.hours.midnight(earliest)
+        past = {
+            "weather": [day for day in kept["weather"] if day < earliest.isoformat()],
+            "calendar": [name for name in kept["calendar"] if parse_time(self.state[f"calendar:{name}"]["to"]) <= begin],
+        }
+        for kind, names in past.items():
+            for name in names:
+                kept[kind].remove(name)
+                del self.state[f"{kind}:{name}"]
 
     def _awake(self, kept):
         """The items to look at tonight: those not at rest, those with news, and all when the limit has changed."""
         changed = self.state.get("rest_below", 0) != self.config.min_weekly
         self.state["rest_below"] = self.config.min_weekly
-        return sorted({*kept.get("item", ()), *kept.get("news", ()), *(kept.get("rest", ()) if changed else ())})
+        return sorted({*kept["item"], *kept["news"], *(kept["rest"] if changed else ())})
 
     def _carry_on(self, gtin, row, today, earliest):
         """The item with its series up to today; None for one that is delisted, has not sold in the whole span, or never sold."""
@@ -253,7 +259,7 @@ class SkuDemandForecast(Solution):
         error = mase(method, item["scored"], series)
         known = {"pattern": found.pattern.name, "adi": round(found.pattern.adi, 4), "cv2": round(found.pattern.cv2, 4)}
         known |= {} if error is None else {"mase": round(error, 4)}
-        day, item["next"] = self._day(issued - INSTANT), None
+        day, item["next"] = self.store.hours.trading_day(issued - INSTANT), None
         for ahead, closed in enumerate(shut):
             day += DAY
             if row.get("delisted_on") and day.isoformat() >= row["delisted_on"]:
@@ -287,11 +293,6 @@ class SkuDemandForecast(Solution):
             "score.report", window, scheme="demand_forecast", subject_kind=kind, subject=subject, parts=listed, labels=labels or None
         )
 
-    def _day(self, at):
-        """The store day: the one on which the opening hours around `at` began."""
-        span = self.store.hours.span(at)
-        return self.store.hours.store_day(span[0] if span else at)
-
     def _product(self, gtin):
         row = self.tables.products.get(gtin)
         return (row["gtin"], row) if row else (gtin, {})
@@ -313,7 +314,7 @@ class SkuDemandForecast(Solution):
         return shut
 
     def _events(self, kept):
-        return [self.state[f"calendar:{name}"] for name in kept.get("calendar", ())]
+        return [self.state[f"calendar:{name}"] for name in kept["calendar"]]
 
     def _span(self, begin, end):
         """First and last store day of a window given by instants, or by days of which the last counts."""
@@ -330,7 +331,7 @@ class SkuDemandForecast(Solution):
     def _weather(self, kept):
         """Highest temperature and rain of each day known."""
         found = {}
-        for day in kept.get("weather", ()):
+        for day in kept["weather"]:
             windows = self.state[f"weather:{day}"].values()
             found[date.fromisoformat(day)] = (max(w["c"] for w in windows), sum(w["mm"] for w in windows))
         return found

@@ -1,6 +1,10 @@
 """Which forecast counts on a day."""
 
-from storeloom.workers.optimise.outlook import enter_forecast, of_day
+from datetime import UTC, datetime
+
+from storeloom.core.kernel.hours import StoreHours
+from storeloom.workers.optimise.ordering import by_supplier
+from storeloom.workers.optimise.outlook import enter_forecast, of_day, window
 
 BASE = {
     "from": "2026-03-01T16:00:00Z",
@@ -32,3 +36,19 @@ def test_a_week_is_spread_over_its_days_and_past_days_go():
     assert (entry["mean"], entry["points"]) == (3.5, {})
     assert round(entry["sd"], 4) == round(20 / 2.563 / 2, 4)
     assert of_day(book, "2026-03-09") is None
+
+
+def test_a_window_takes_the_share_of_the_opening_hours_that_lies_in_it():
+    book = {}
+    enter_forecast(book, BASE, ["2026-03-02"], "2026-03-02")
+    hours = StoreHours("Asia/Shanghai", {"open": "08:00", "close": "18:00", "closed": ["2026-03-03"]})
+    found = window(book, hours, datetime(2026, 3, 2, 5, 30, tzinfo=UTC), 1.5)
+    assert [(weight, mean) for weight, mean, _ in found] == [(0.45, 14.0)]
+    assert window(book, hours, datetime(2026, 3, 3, 16, tzinfo=UTC), 1) == [(1.0, None, 0.0)]
+
+
+def test_products_without_a_supplier_stand_together():
+    assert by_supplier([{"gtin": "1"}, {"gtin": "2", "supplier": "S"}, {"gtin": "3", "supplier": None}]) == {
+        "": [{"gtin": "1"}, {"gtin": "3", "supplier": None}],
+        "S": [{"gtin": "2", "supplier": "S"}],
+    }
