@@ -34,7 +34,7 @@ def packages():
 EXTRAS = {
     "data": ["polars>=1.20,<2"],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2"],
-    "forecast": ["numpy>=1.26,<3", "scipy>=1.11,<2", "statsforecast>=2,<3"],
+    "forecast": ["numpy>=1.26,<3"],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.45,<2"],

@@ -59,7 +59,7 @@ class SolutionResult:
 
 @dataclass
 class TrialResult:
-    """What a trial brought. `truth` is the virtual store's own account, empty on real input.
+    """What a trial brought. The clock `began` before `start` where a history came first. `truth` is the virtual store's own account, empty on real input.
 
     `facts_by_hour` counts the facts of a stream that arrived in each hour of store time, by the hour's name (`2026-03-02T10`).
     """
@@ -77,6 +77,7 @@ class TrialResult:
     failures: list[Finding] = field(default_factory=list)
     truth: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    began: datetime | None = None
 
     @property
     def alerts(self) -> list[Event]:
@@ -84,8 +85,8 @@ class TrialResult:
 
     @property
     def speed(self) -> float:
-        """Times real time."""
-        return (self.end - self.start).total_seconds() / self.seconds if self.seconds else 0.0
+        """Times real time, the days of history included."""
+        return (self.end - (self.began or self.start)).total_seconds() / self.seconds if self.seconds else 0.0
 
     def as_dict(self, lang: str = "en") -> dict[str, Any]:
         return {
@@ -119,7 +120,7 @@ class Trial:
         self.plan = plan
         store = plan.store
         place = str(store.get("name", store["store"]))
-        self.result = TrialResult(name, start, start, place, str(store["zone"]), str(store.get("currency", "")))
+        self.result = TrialResult(name, start, start, place, str(store["zone"]), str(store.get("currency", "")), began=start)
         self._quarters: Counter[tuple[str, int]] = Counter()
         self._answers: list[tuple[datetime, int, Fact]] = []
         self._count = 0

@@ -42,7 +42,7 @@ def test_a_window_takes_the_share_of_the_opening_hours_that_lies_in_it():
     book = {}
     enter_forecast(book, BASE, ["2026-03-02"], "2026-03-02")
     hours = StoreHours("Asia/Shanghai", {"open": "08:00", "close": "18:00", "closed": ["2026-03-03"]})
-    found = window(book, hours, datetime(2026, 3, 2, 5, 30, tzinfo=UTC), 1.5)
+    found = window(book, hours, datetime(2026, 3, 2, 5, 30, tzinfo=UTC), 1.25)
     assert [(weight, mean) for weight, mean, _ in found] == [(0.45, 14.0)]
     assert window(book, hours, datetime(2026, 3, 3, 16, tzinfo=UTC), 1) == [(1.0, None, 0.0)]
 
