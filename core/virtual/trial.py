@@ -59,7 +59,7 @@ class SolutionResult:
 
 @dataclass
 class TrialResult:
-    """What a trial brought. The clock `began` before `start` where a history came first. `truth` is the virtual store's own account, empty on real input.
+    """What a trial brought. The clock `began` before `start` where a history came first; `truth` is the virtual store's own account.
 
     `facts_by_hour` counts the facts of a stream that arrived in each hour of store time, by the hour's name (`2026-03-02T10`).
     """
