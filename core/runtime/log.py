@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS failure(instance TEXT, at INTEGER, event TEXT, handle
 """
 
 
+_APPEND = "INSERT INTO log VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO NOTHING"
+
+
 class Record(NamedTuple):
     """One line of the log."""
 
@@ -134,11 +137,11 @@ class StoreLog:
 
     def append(self, event: Event, hops: int = 0) -> int | None:
         """Append an event; its sequence, or None when an event of this id is already there."""
-        data = orjson.dumps(event.data)
         seq = self.last + 1
-        received = event.received or event.time
-        row = (seq, event.id, event.stream, event.source, event.store, micros(event.time), micros(received), hops, data)
-        self._db.execute("INSERT OR IGNORE INTO log VALUES(?,?,?,?,?,?,?,?,?,?)", (*row, checksum(row)))
+        time = micros(event.time)
+        received = time if event.received is None or event.received is event.time else micros(event.received)
+        row = (seq, event.id, event.stream, event.source, event.store, time, received, hops, orjson.dumps(event.data))
+        self._db.execute(_APPEND, (*row, checksum(row)))
         if self._db.changes() == 0:
             return None
         self.last = seq
@@ -231,5 +234,5 @@ class StoreLog:
 
 def checksum(row: tuple[Any, ...]) -> int:
     """CRC-32 over all fields of a record but the checksum itself."""
-    *fields, data = row
-    return zlib.crc32(data, zlib.crc32("|".join(map(str, fields)).encode()))
+    seq, new_id, stream, source, store, time, received, hops, data = row
+    return zlib.crc32(data, zlib.crc32(f"{seq}|{new_id}|{stream}|{source}|{store}|{time}|{received}|{hops}".encode()))
