@@ -6,6 +6,7 @@ import argparse
 import heapq
 import itertools
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.commands.trial import real_input
+from storeloom.core.kernel import schemas
+from storeloom.core.kernel.errors import BundleFault, Finding
 from storeloom.core.kernel.events import Event, Fact, plain
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.plan import Plan
@@ -26,6 +29,7 @@ from storeloom.core.runtime.outbox import Outbox
 from storeloom.core.runtime.tables import read_tables
 
 IDLE_S = 0.2
+RECORDED_BATCH = 50  # recorded facts share a transaction: after a kill they are there to be read again
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     name, plan = unpack(arguments.file, registry.catalogue)
     folder = Path(arguments.data)
     folder.mkdir(parents=True, exist_ok=True)
+    secrets = read_secrets(folder, plan, registry)
     log = StoreLog(folder / "store.db", store=str(plan.store["store"]))
     recorded = bool(arguments.pos or arguments.video)
     plan, facts, given = real_input(plan, registry, arguments.pos, arguments.video)
@@ -43,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     sources = heapq.merge(facts, *(one.facts() for one in adapters.values()), key=lambda fact: fact.received)
     first = next(sources, None)
     start = first.received if first is not None and recorded else utc_now()
-    engine = Engine(plan, registry, log, tables, start, on_output=_printer(arguments), secrets=read_secrets(folder))
+    every = RECORDED_BATCH if recorded else 1
+    engine = Engine(plan, registry, log, tables, start, commit_every=every, on_output=_printer(arguments), secrets=secrets)
     stop = _stop_on_signals()
     try:
         _feed(engine, outbox, itertools.chain([first] if first else [], sources), stop)
@@ -53,9 +59,21 @@ def run(arguments: argparse.Namespace) -> int:
         engine.close()
         for one in adapters.values():
             one.close()
+    why = sorted({failure.finding.text(arguments.lang) for failure in engine.failures})
     if arguments.json:
-        print_json({"name": name, "store": plan.store["store"], "kpis": engine.figures(), "outbox": log.outbox(), "events": log.last})
+        print_json(
+            {
+                "name": name,
+                "store": plan.store["store"],
+                "kpis": engine.figures(),
+                "outbox": log.outbox(),
+                "events": log.last,
+                "failures": why,
+            }
+        )
     else:
+        for text in why:
+            print(text, file=sys.stderr)
         zh = arguments.lang == "zh"
         print(
             f"{name}：日志共 {log.last} 条事件，指令 {log.outbox()}"
@@ -66,10 +84,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if engine.failures else 0
 
 
-def read_secrets(folder: Path) -> dict[str, str]:
-    """The store's secrets by name, from `secrets.json` in its data folder; none where there is no such file."""
+def read_secrets(folder: Path, plan: Plan, registry: Registry) -> dict[str, str]:
+    """The store's secrets by name, from `secrets.json` in its data folder. BundleFault names each that a config asks for in vain."""
     file = folder / "secrets.json"
-    return {str(name): str(value) for name, value in open_document(file).data.items()} if file.is_file() else {}
+    secrets = {str(name): str(value) for name, value in open_document(file).data.items()} if file.is_file() else {}
+    findings = []
+    for one in plan.instances:
+        for key, facts in schemas.load(registry.catalogue.solution(one.solution).schema_file).get("properties", {}).items():
+            wanted = one.config.get(key)
+            if facts.get("x-widget") == "secret" and wanted and wanted not in secrets:
+                args = {"secret": wanted, "instance": one.name, "key": key, "file": str(file)}
+                findings.append(Finding("SL-CFG-07", args, f"solutions.{one.name}.config.{key}"))
+    if findings:
+        raise BundleFault(findings)
+    return secrets
 
 
 def device_adapters(plan: Plan, registry: Registry) -> dict[str, Any]:

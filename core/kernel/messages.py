@@ -153,6 +153,13 @@ MESSAGES: dict[str, Message] = {
         "Switch only keys that take effect live: {known}.",
         "只能切换即时生效的键：{known}。",
     ),
+    "SL-CFG-07": Message(
+        "error",
+        "The store has no secret '{secret}', which {instance} needs as {key}.",
+        "门店没有 {instance} 的 {key} 所需的密钥“{secret}”。",
+        'Put it into {file}: {{"{secret}": "..."}}',
+        '请写入 {file}：{{"{secret}": "..."}}',
+    ),
     # wiring
     "SL-WIR-01": Message(
         "error",

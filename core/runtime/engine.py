@@ -28,6 +28,7 @@ from storeloom.core.runtime.supervisor import Supervisor
 from storeloom.core.runtime.tables import TableSet
 
 MAX_HOPS = 16
+PAGE = 256
 UNLOGGED = frozenset({"camera.frame"})
 ARBITER = "arbiter"
 KINDED = frozenset({"alert.raise", "task.create"})
@@ -247,13 +248,14 @@ class Engine:
         """An instance whose pause is over takes what it missed, in order."""
         for name in self.supervisor.resumed(self.now):
             one = self.instances[name]
-            for record in list(self.log.read(one.offset)):
-                self._overdue(one, record.event.received or record.event.time)
-                if one.takes(record.event):
-                    self._run(one, record.event.id, record.event.stream, partial(one.handle, record.event), record.hops)
-                one.offset = record.seq
-                if self.supervisor.paused(name, self.now):
-                    break
+            while not self.supervisor.paused(name, self.now) and (page := list(self.log.read(one.offset, PAGE))):
+                for record in page:
+                    self._overdue(one, record.event.received or record.event.time)
+                    if one.takes(record.event):
+                        self._run(one, record.event.id, record.event.stream, partial(one.handle, record.event), record.hops)
+                    one.offset = record.seq
+                    if self.supervisor.paused(name, self.now):
+                        break
         if self._queue:
             self._drain()
 

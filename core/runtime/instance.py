@@ -120,6 +120,7 @@ class Instance:
         self.clock = InstanceClock(instant(known[1]) if known else start)
         self.started = instant(known[2]) if known else start
         self.handled = 0
+        self._saved: tuple[int, int, int] | None = None
         self.state = State(log.load_state(self.name), strict=strict)
         self.alarms = Alarms(log.load_alarms(self.name))
         self._figure_state = State(log.load_state(self.name + FIGURES), strict=strict)
@@ -242,8 +243,10 @@ class Instance:
         log.save_state(self.name + TICKS, self._fired.changes())
         for name, key, due, data in self.alarms.changes():
             log.save_alarm(self.name, name, key, due, data)
-        clock, started = micros(self.clock.now), micros(self.started)
-        log.save_instance(self.name, self.plan.solution, self.cls.version, self.offset, clock, started)
+        mark = self.offset, micros(self.clock.now), micros(self.started)
+        if mark != self._saved:
+            log.save_instance(self.name, self.plan.solution, self.cls.version, *mark)
+            self._saved = mark
 
 
 def collect(result: Iterable[Out] | Out | None) -> list[Out]:
