@@ -157,8 +157,8 @@ MESSAGES: dict[str, Message] = {
         "error",
         "The store has no secret '{secret}', which {instance} needs as {key}.",
         "门店没有 {instance} 的 {key} 所需的密钥“{secret}”。",
-        'Put it into {file}: {{"{secret}": "..."}}',
-        '请写入 {file}：{{"{secret}": "..."}}',
+        "Put its name and value into {file}.",
+        "请将名称与取值写入 {file}。",
     ),
     # wiring
     "SL-WIR-01": Message(
