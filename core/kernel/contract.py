@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storeloom.core.kernel.events import Event, Out, out
 from storeloom.core.kernel.hours import StoreHours
+from storeloom.core.kernel.plan import BoundDevice
 
 __all__ = [
     "Due",
@@ -201,15 +202,6 @@ class Tables(Protocol):
     def __getattr__(self, name: str) -> Table: ...
 
 
-class Device(NamedTuple):
-    """A device bound to the solution."""
-
-    id: str
-    kind: str
-    zone: str | None
-    settings: Mapping[str, Any]
-
-
 class Store(Protocol):
     """The store profile as a solution sees it."""
 
@@ -233,7 +225,7 @@ class Context(Protocol):
     tables: Tables
     clock: Clock
     store: Store
-    devices: Mapping[str, tuple[Device, ...]]
+    devices: Mapping[str, tuple[BoundDevice, ...]]
     workers: Any
     log: Any
 

@@ -18,9 +18,9 @@ from storeloom.core.kernel.errors import Finding, PluginFault
 from storeloom.core.kernel.registry import (
     BUILT_IN,
     Package,
-    _read_toml,
     import_plugin,
     listed,
+    read_listing,
     solution_class,
 )
 
@@ -29,7 +29,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
     """The generated files of a package (path to text), and what keeps a plugin from being indexed; such a one keeps its old entry."""
-    listing = _read_toml(package)
+    listing = read_listing(package)
     files: dict[Path, str] = {}
     findings: list[Finding] = []
     index: dict[str, Any] = {"version": 1, "solutions": {}, "adapters": {}}

@@ -177,7 +177,7 @@ def read_catalogue(only: list[Package] | None = None) -> Catalogue:
     catalogue = Catalogue()
     for package in only if only is not None else packages():
         try:
-            listing = _read_toml(package)
+            listing = read_listing(package)
             index = _read_index(package)
         except PluginFault as fault:
             catalogue.findings += fault.findings
@@ -186,7 +186,7 @@ def read_catalogue(only: list[Package] | None = None) -> Catalogue:
     return catalogue
 
 
-def _read_toml(package: Package) -> dict[str, Any]:
+def read_listing(package: Package) -> dict[str, Any]:
     import tomllib
 
     try:

@@ -169,11 +169,6 @@ class StoreLog:
         event = Event(stream, instant(time), orjson.loads(data), event_id, store, source, instant(received))
         return Record(seq, event, hops)
 
-    def first_time(self) -> datetime | None:
-        """Arrival of the first event, None in a new log."""
-        row = self._db.execute("SELECT received FROM log ORDER BY seq LIMIT 1").fetchone()
-        return instant(row[0]) if row else None
-
     def instances(self) -> dict[str, tuple[int, int, int]]:
         """Offset, clock (microseconds) and start of each instance that ever ran here."""
         rows = self._db.execute("SELECT name, offset, clock, started FROM instance")
