@@ -44,6 +44,7 @@ EXTRAS = {
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
 EXTRAS["dev"] = sorted(
     set(EXTRAS["demo"])
+    | set(EXTRAS["server"])
     | {
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",
@@ -53,6 +54,7 @@ EXTRAS["dev"] = sorted(
         "pytest-xdist>=3.6,<4",
         "ruff>=0.6,<1",
         "types-PyYAML>=6",
+        "types-psutil>=5",
         "types-jsonschema>=4",
     }
 )
@@ -75,9 +77,12 @@ setup(
     install_requires=[
         "apsw>=3.51.3,<4",
         "biip>=5.2,<6",
+        "cronsim>=2.6,<3",
         "jsonschema-rs>=0.30,<1",
         "orjson>=3.10,<4",
         "pluggy>=1.5,<2",
+        "psutil>=5.9,<8",
+        "prometheus-client>=0.20,<1",
         "pydantic>=2.9,<3",
         "pyyaml>=6,<7",
         "rich>=13.7,<16",

@@ -12,6 +12,7 @@ import pytest
 
 from storeloom.core.kernel import index
 from storeloom.core.kernel.registry import ROOT, Package, Registry, read_catalogue
+from storeloom.core.runtime.status import InstanceStatus, QueueStatus, StoreStatus
 
 REPO = ROOT
 DATA = REPO.parent / "shared" / "data"
@@ -67,12 +68,13 @@ class ToyPackage:
         tail: str = "",
         source: str | None = None,
     ) -> None:
-        """Add a solution; `handlers` are its methods, `source` replaces the whole module."""
+        """Add a solution, or a new version of it; `handlers` are its methods, `source` replaces the whole module."""
         text = source or SOLUTION.format(
             purpose=purpose, produces=produces, adapters=adapters, handlers=textwrap.indent(textwrap.dedent(handlers), "    ")
         )
         (self.root / "solutions" / f"{solution}.py").write_text(text + textwrap.dedent(tail), encoding="utf-8")
-        self._lines.append(f'{solution} = "solutions/{solution}.py"')
+        line = f'{solution} = "solutions/{solution}.py"'
+        self._lines += [line] if line not in self._lines else []
         listing = "[scenario.energy.solutions]\n" + "\n".join(self._lines) + "\n"
         (self.root / "plugins.toml").write_text(listing, encoding="utf-8")
 
@@ -132,3 +134,53 @@ def bundle(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def made_status() -> Callable[..., StoreStatus]:
+    """Makes the status of a store in which all four ways of an instance to be are seen; anything can be set otherwise."""
+
+    def make(**more: Any) -> StoreStatus:
+        rows = (
+            (
+                "shelf_gap_camera",
+                "process",
+                "resting",
+                "RuntimeError: no model file; rests until 14:15:00 UTC",
+                812,
+                20,
+                9,
+                0,
+                12.18,
+                930.1,
+                211.5,
+            ),
+            ("cold_chain_excursion", "shared", "level", "", 1204332, 812, 0, 0, 41.25, 3.21, None),
+            ("demand_forecast", "process", "behind", "catching up after a rest", 100, 3, 1, 48211, 300.2, 12031.9, 512.0),
+            ("smart_cart", "shared", "level", "", 0, 0, 0, 0, 0.0, 0.0, None),
+        )
+        facts: dict[str, Any] = {
+            "store": "store-014",
+            "bundle": "north 1.4.0",
+            "pid": 4711,
+            "since": "2026-03-02T10:00:00Z",
+            "now": "2026-03-05T14:12:31Z",
+            "restarts": 2,
+            "last": 1204332,
+            "oldest": 884001,
+            "log_bytes": 412_345_678,
+            "inbox": 3,
+            "instances": tuple(InstanceStatus(row[0], row[0], "1.0.0", *row[1:]) for row in rows),
+            "queues": (
+                QueueStatus("camera.frame", "drop_oldest", 64, 64, 120443, 9120, 0, 0),
+                QueueStatus("pos.sale", "block", 10000, 0, 20331, 0, 0, 0),
+                QueueStatus("sensor.reading", "sample", 1000, 12, 204431, 0, 3, 1),
+            ),
+            "outbox": {"waiting": 2, "sent": 20331, "dead": 1},
+            "uplink": {"waiting": 1204},
+            "memory_mb": 312.4,
+            "troubles": ("the clock of till-3 is 14 minutes fast",),
+        }
+        return StoreStatus(**{**facts, **more})
+
+    return make

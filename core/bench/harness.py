@@ -14,7 +14,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One figure: `goal` is `<= x` or `>= x`, `against` names the limit or peer, `runs` how often it was measured."""
+    """One figure: `goal` is `<= x` or `>= x`, empty where it only informs; `against` names the limit or peer, `runs` how often it was
+    measured."""
 
     name: str
     value: float
@@ -25,6 +26,8 @@ class Result:
 
     @property
     def met(self) -> bool:
+        if not self.goal:
+            return True
         sign, bound = self.goal.split()
         return self.value <= float(bound) if sign == "<=" else self.value >= float(bound)
 

@@ -11,12 +11,34 @@ from storeloom.core.kernel.index import DIALECT, dump
 from storeloom.core.kernel.registry import GROUP, Catalogue, Package
 
 NAME = "benchpack"
+MODULE = '''"""Counts readings by sensor and reports every hundredth; as much work as a small rule does."""
+
+from storeloom.core.kernel.contract import Solution, kpi, on, out
+
+
+class Made(Solution):
+    zh, en = "测量", "Made"
+    purpose_zh = "测量用"
+    formats = ("supermarket",)
+    produces = ("alert.raise",)
+    kpis = {"kpi_0": kpi("count", "Figure 0", "指标 0")}
+    kinds = {"made": ("Made", "测量")}
+
+    @on("sensor.reading?")
+    def count(self, event):
+        seen = self.state.get(event["sensor"], 0) + 1
+        self.state[event["sensor"]] = seen
+        self.kpi.add("kpi_0")
+        if seen % 100 == 0:
+            return out("alert.raise", alert="made", kind="made", severity="info", state="open", text=str(seen))
+'''
 
 
 def make_package(folder: Path, catalogue: Catalogue, total: int) -> Package:
     """Write a package with as many solutions as are missing to `total`, spread over the scenarios, and announce it by an entry point."""
     root = folder / NAME
     (root / "schemas" / "solutions").mkdir(parents=True)
+    (root / "solutions").mkdir()
     (root / "__init__.py").write_text('"""Made for measuring."""\n', encoding="utf-8")
     info = folder / f"{NAME}-1.0.dist-info"
     info.mkdir()
@@ -29,6 +51,7 @@ def make_package(folder: Path, catalogue: Catalogue, total: int) -> Package:
         text = dump(_schema(name))
         file = f"schemas/solutions/{name}.json"
         (root / file).write_text(text, encoding="utf-8")
+        (root / "solutions" / f"{name}.py").write_text(MODULE, encoding="utf-8")
         facts = _facts(name, scenario, catalogue.scenarios[scenario]["pillar"])
         facts |= {"schema": file, "path": f"solutions/{name}.py", "schema_sha256": hashlib.sha256(text.encode()).hexdigest()}
         index["solutions"][name] = facts

@@ -32,7 +32,11 @@ class Adapter:
         self.config = config
 
     def facts(self) -> Iterator[Fact]:
-        """What the device has to say, in order of arrival; ends when the source does. InputFault names file and place."""
+        """What the device has to say, in order of arrival; ends when the source does. InputFault names file and place.
+
+        In a live store it runs in a thread of its own, held back while the store cannot keep up, and begins anew after it raised. A
+        device that sends again what it has sent gives each fact its own `key` and `time`: so the repeat is told.
+        """
         return iter(())
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
@@ -48,4 +52,4 @@ class Adapter:
         return ()
 
     def close(self) -> None:
-        """Let the device go."""
+        """Let the device go. It may come while `facts` waits in another thread, which it should bring to an end."""

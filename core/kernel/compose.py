@@ -15,9 +15,10 @@ from storeloom.core.kernel import schemas, wiring
 from storeloom.core.kernel.capacity import capacity_findings
 from storeloom.core.kernel.errors import BundleFault, Finding, PluginFault
 from storeloom.core.kernel.overlay import merge_patch
-from storeloom.core.kernel.plan import BoundDevice, InstancePlan, Plan, RuntimeProfile
+from storeloom.core.kernel.plan import RUNTIME_DEFAULTS, BoundDevice, InstancePlan, Plan, RuntimeProfile
 from storeloom.core.kernel.registry import Entry, Registry, hint, unknown
 from storeloom.core.kernel.sources import Sources, read_sources
+from storeloom.core.kernel.timetable import Schedule, check_schedule
 
 ENVELOPE = ("kind", "zone", "adapter", "settings")
 
@@ -77,9 +78,10 @@ def compose_sources(sources: Sources, registry: Registry, given: Collection[str]
         edges = wiring.wire(instances, sources, store, registry.catalogue, findings, given)
         findings += capacity_findings(instances, sources, store)
     profiles = tuple(_profiles(sources, instances, findings))
+    runtime = _runtime(sources, findings)
     plan = None
     if not any(finding.severity == "error" for finding in findings):
-        plan = Plan(store, tuple(_plan(one) for one in instances), profiles, _arbitrate(sources))
+        plan = Plan(store, tuple(_plan(one) for one in instances), profiles, _arbitrate(sources), runtime)
     return Composition(sources, tuple(instances), tuple(_ordered(findings)), tuple(edges), plan)
 
 
@@ -111,6 +113,7 @@ def _check_config(one: Instance, sources: Sources, registry: Registry, store: Ma
     faults = schemas.check(
         one.entry.schema_file, one.config, at=at, place=lambda *keys: sources.place("solutions", one.name, "config", *keys)
     )
+    faults += _crons(one, sources, at)
     one.valid = not faults
     findings += faults
     if faults:
@@ -124,6 +127,20 @@ def _check_config(one: Instance, sources: Sources, registry: Registry, store: Ma
         file, line = sources.place("solutions", one.name, "config", *problem.path.split("."))
         args = {"problem": {"en": problem.en, "zh": problem.zh}, "remedy": {"en": problem.remedy_en, "zh": problem.remedy_zh}}
         findings.append(Finding("SL-CFG-05", args, f"{at}.{problem.path}".rstrip("."), file, line))
+
+
+def _crons(one: Instance, sources: Sources, at: str) -> Iterable[Finding]:
+    """Settings with the widget `cron` whose text is none."""
+    for key, facts in schemas.load(one.entry.schema_file).get("properties", {}).items():
+        text = one.config.get(key)
+        if facts.get("x-widget") != "cron" or not isinstance(text, str):
+            continue
+        try:
+            check_schedule(Schedule(cron=text))
+        except ValueError as error:
+            zh = "五段式 cron 文本：分 时 日 月 星期，如 0 6 * * 1-5"
+            args = {"got": schemas.show(text), "allowed": {"en": f"a cron text ({error})", "zh": zh}, "remedy_en": "", "remedy_zh": ""}
+            yield Finding("SL-CFG-03", args, f"{at}.{key}", *sources.place("solutions", one.name, "config", key))
 
 
 def _check_format(one: Instance, sources: Sources, store: Mapping[str, Any], findings: list[Finding]) -> None:
@@ -221,6 +238,34 @@ def _profile_config(one: Instance, patch: Mapping[str, Any], path: tuple[str, ..
         merged = merge_patch(one.config, patch)
         findings += schemas.check(one.entry.schema_file, merged, at=".".join(path), place=lambda *keys: sources.place(*path, *keys))
     return findings
+
+
+def _runtime(sources: Sources, findings: list[Finding]) -> dict[str, Any]:
+    """The `[runtime]` table with its defaults: queues of streams that there are and that may lose facts, no log shorter than lateness."""
+    runtime = {**RUNTIME_DEFAULTS, **_table(sources.value.get("runtime"))}
+    keep, late = runtime["keep_days"], runtime["lateness_d"]
+    if all(type(value) in (int, float) for value in (keep, late)) and keep < late:
+        place = sources.place("runtime", "keep_days" if "keep_days" in _table(sources.value.get("runtime")) else "lateness_d")
+        findings.append(Finding("SL-CFG-09", {"keep": keep, "late": late}, "runtime.keep_days", *place))
+    lossy = schemas.lossy_streams()
+    for stream, queue in _table(runtime["queues"]).items():
+        path, place = f"runtime.queues.{stream}", sources.place("runtime", "queues", stream)
+        policy = _table(queue).get("policy", "block")
+        if stream not in schemas.streams():
+            findings.append(_no_stream(stream, path, place))
+        elif policy != "block" and stream not in lossy:
+            findings.append(Finding("SL-CFG-08", {"stream": stream, "policy": policy, "known": lossy}, path, *place))
+    streams = _table(runtime.get("uplink")).get("streams")
+    for stream in streams if isinstance(streams, list) else ():
+        if isinstance(stream, str) and stream not in schemas.streams():
+            findings.append(_no_stream(stream, "runtime.uplink.streams", sources.place("runtime", "uplink", "streams")))
+    return runtime
+
+
+def _no_stream(stream: str, path: str, place: tuple[str | None, int | None]) -> Finding:
+    words = {"known_en": "The streams stand in schemas/streams.", "known_zh": "数据流见 schemas/streams。"}
+    args = {"what": "stream", "what_zh": "数据流", "id": stream, **hint(stream, list(schemas.streams())), **words}
+    return Finding("SL-PLG-01", args, path, *place)
 
 
 def _arbitrate(sources: Sources) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,6 @@ yield and through the context: `config`, `state`, `timers`, `kpi`, `tables`, `cl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from storeloom.core.kernel.events import Event, Out, out
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.plan import BoundDevice
+from storeloom.core.kernel.timetable import Schedule, check_schedule
 
 __all__ = [
     "Due",
@@ -25,6 +25,7 @@ __all__ = [
     "Kpi",
     "Out",
     "Problem",
+    "Schedule",
     "Solution",
     "SolutionConfig",
     "every",
@@ -62,8 +63,8 @@ def setting(
     """One config key: its default, titles in both languages and, where it has one, its unit.
 
     `effect` says when a change counts: `live` with the next event, `reload` when the solution is made anew with its state kept,
-    `restart` when its process starts again. `widget` names the form's control where the type does not (`secret`, `time`, `polygon`,
-    `product`, `device`, `table`). `limits` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`, `max_length`, `pattern`).
+    `restart` when its process starts again. `widget` names the form's control where the type does not (`secret`, `time`, `cron`,
+    `polygon`, `product`, `device`, `table`). `limits` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`, `max_length`, `pattern`).
     """
     extra: dict[str, Any] = {"x-zh": zh, "x-effect": effect}
     for key, value in (("x-unit", unit), ("x-widget", widget), ("x-help-zh", help_zh)):
@@ -105,16 +106,6 @@ class Due(NamedTuple):
     data: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When an `@every` handler runs; see `every`."""
-
-    interval: str
-    at: str | None = None
-    weekday: int | None = None
-    only: Literal["always", "open"] = "always"
-
-
 def on(*streams: str) -> Callable[[Handler], Handler]:
     """The handler takes these streams; a name that ends in `?` is optional (the solution works without a source for it)."""
 
@@ -126,18 +117,31 @@ def on(*streams: str) -> Callable[[Handler], Handler]:
 
 
 def every(
-    interval: str, *, at: str | None = None, weekday: int | None = None, only: Literal["always", "open"] = "always"
+    interval: str | None = None,
+    *,
+    at: str | None = None,
+    weekday: int | None = None,
+    only: Literal["always", "open"] = "always",
+    cron: str | None = None,
 ) -> Callable[[Handler], Handler]:
-    """The handler runs on the store's clock.
+    """The handler runs on the store's clock, by an interval or by a cron text.
 
-    `interval`: `30s`, `15m`, `1h` (counted from the store's midnight), `1d`, or `config.KEY` with its unit (`config.step_s`,
-    `config.interval|s`). With `1d`, `at` is `open`, `close`, `HH:MM` in store time, `config.KEY` that holds one of these, each with an
-    offset if wanted (`close-30m`); days on which the store stays closed have no `open` and `close`. `weekday` (1 Monday .. 7 Sunday)
-    thins days to weeks. `only="open"` skips what falls outside opening hours.
+    `interval`: `30s`, `15m`, `1h` (time that has gone by since the store's midnight), `1d`, or `config.KEY` with its unit
+    (`config.step_s`, `config.interval|s`). With `1d`, `at` is `open`, `close`, `HH:MM` in store time, `config.KEY` that holds one of
+    these, each with an offset if wanted (`close-30m`); days on which the store stays closed have no `open` and `close`. `weekday`
+    (1 Monday .. 7 Sunday) thins days to weeks. `only="open"` skips what falls outside opening hours.
+
+    `cron`: five fields in store time (`0 6 * * 1-5`), or `config.KEY` of a setting with `widget="cron"`. Where the clocks change it
+    keeps to Debian's cron: a job at set times runs once, after the gap where the gap took its time; one whose minute or hour begins
+    with `*` follows the wall clock, which skips the gap and shows the repeated hour twice.
+
+    ValueError when neither or both are given, or the text cannot be used; so a plugin with a wrong one is named when it is loaded.
     """
+    schedule = Schedule(interval, at, weekday, only, cron)
+    check_schedule(schedule)
 
     def mark(handler: Handler) -> Handler:
-        handler.__dict__["__schedule__"] = Schedule(interval, at, weekday, only)
+        handler.__dict__["__schedule__"] = schedule
         return handler
 
     return mark

@@ -120,6 +120,22 @@ class ContractFault(StoreloomError):
     """A solution that did what its declaration does not allow."""
 
 
+class PresenceFault(StoreloomError):
+    """A running store that is not there, or does not answer."""
+
+
+class HostFault(StoreloomError):
+    """An instance's own process that died, was killed, or (`starting`) could not be started, so that it never saw what it was given."""
+
+    def __init__(self, finding: Finding, *, starting: bool = False) -> None:
+        super().__init__(finding)
+        self.starting = starting
+
+
+class DeliveryFault(StoreloomError):
+    """A command or an event that could not be handed on."""
+
+
 class MisuseFault(StoreloomError):
     """A command line that makes no sense."""
 

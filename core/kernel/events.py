@@ -106,10 +106,15 @@ def draw(*parts: object, modulus: int = 10_000) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What an adapter or a virtual device hands in: a stream's data from a source. `time` where the event is older than its arrival."""
+    """What an adapter or a virtual device hands in: a stream's data from a source. `time` where the event is older than its arrival.
+
+    `key` is the producer's own sequence or id for it: source, stream, time and key tell a repeat, so one who sends again gives both
+    `time` and `key` as they were.
+    """
 
     received: datetime
     stream: str
     source: str
     data: dict[str, Any]
     time: datetime | None = None
+    key: str | int | None = None

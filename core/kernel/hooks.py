@@ -37,6 +37,10 @@ class Specs:
         """The config of an older `version` of this solution, brought to the present one; None when nothing changes."""
 
     @hookspec(firstresult=True)
+    def storeloom_migrate_state(self, state: Mapping[str, Any], version: str) -> dict[str, Any] | None:
+        """The state that an older `version` of this solution left, brought to the present one; None when nothing changes."""
+
+    @hookspec(firstresult=True)
     def storeloom_sample_episode(self) -> Path | None:
         """The episode that shows the solution at work. Default: the first file of `tests/episodes/<id>/` beside the package."""
 

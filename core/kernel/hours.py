@@ -16,6 +16,11 @@ from zoneinfo import ZoneInfo
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+def _minutes(clock: str) -> int:
+    hour, minute = (int(part) for part in clock.split(":")[:2])
+    return 60 * hour + minute
+
+
 class StoreHours:
     """Opening hours over time; all times that go in and come out are UTC."""
 
@@ -41,7 +46,7 @@ class StoreHours:
 
     def at(self, day: date, clock: str) -> datetime:
         """The instant of a wall time `HH:MM` (or `24:00`) on a store day; a time skipped by the clock change moves forward."""
-        hour, minute = (int(part) for part in clock.split(":")[:2])
+        hour, minute = divmod(_minutes(clock), 60)
         if hour == 24:
             day, hour = day + timedelta(days=1), 0
         return datetime.combine(day, time(hour, minute), self.zone).astimezone(UTC)
@@ -56,10 +61,9 @@ class StoreHours:
         hours = self._dates.get(key, self.spec.get(WEEKDAYS[day.weekday()], self.spec))
         if not hours or "open" not in hours:
             return None
-        opens, closes = self.at(day, hours["open"]), self.at(day, hours["close"])
-        if closes <= opens:
-            closes = self.at(day + timedelta(days=1), hours["close"])
-        return opens, closes
+        overnight = _minutes(hours["close"]) <= _minutes(hours["open"])
+        opens, closes = self.at(day, hours["open"]), self.at(day + timedelta(days=overnight), hours["close"])
+        return (opens, closes) if opens < closes else None  # a clock change can swallow the hours whole
 
     def is_open(self, at: datetime) -> bool:
         return self.span(at) is not None

@@ -14,7 +14,7 @@ from storeloom.core.kernel.registry import Catalogue, Entry
 from storeloom.core.kernel.sources import open_document
 
 PACKED = "packed/1"
-PARTS = ("name", "store", "solutions", "order", "profiles", "arbitrate", "lock")
+PARTS = ("name", "store", "solutions", "order", "profiles", "arbitrate", "runtime", "lock")
 
 
 def canonical(value: Any) -> bytes:
@@ -35,6 +35,7 @@ def pack(composition: Composition, catalogue: Catalogue) -> bytes:
         "order": [one.name for one in plan.instances],
         "profiles": [{"name": p.name, "when": p.when, "solutions": p.configs} for p in plan.profiles],
         "arbitrate": {stream: list(order) for stream, order in plan.arbitrate.items()},
+        "runtime": dict(plan.runtime),
         "lock": _lock(plan, catalogue),
     }
     body["digest"] = "sha256:" + hashlib.sha256(canonical(body)).hexdigest()
@@ -79,7 +80,7 @@ def unpack(path: str | Path, catalogue: Catalogue) -> tuple[str, Plan]:
     instances = tuple(_read_instance(name, body["solutions"][name]) for name in body["order"])
     profiles = tuple(RuntimeProfile(p["name"], p["when"], p["solutions"]) for p in body["profiles"])
     arbitrate = {stream: tuple(order) for stream, order in body["arbitrate"].items()}
-    return str(body["name"]), Plan(body["store"], instances, profiles, arbitrate)
+    return str(body["name"]), Plan(body["store"], instances, profiles, arbitrate, body["runtime"])
 
 
 def _drift(lock: Mapping[str, Any], catalogue: Catalogue, file: str) -> list[Finding]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+RUNTIME_DEFAULTS: Mapping[str, Any] = {"lateness_d": 30, "keep_days": 35, "keep_mb": 4096, "queues": {}}
+
 
 @dataclass(frozen=True, slots=True)
 class BoundDevice:
@@ -39,9 +41,14 @@ class RuntimeProfile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a store runs. `store` is the whole profile; `arbitrate` orders instances that may command one stream's devices."""
+    """All that a store runs. `store` is the whole profile; `arbitrate` orders instances that may command one stream's devices.
+
+    `runtime`: a fact may arrive `lateness_d` days after its time; the log keeps `keep_days` days or `keep_mb` MiB; `queues` overrides
+    the queues of streams (see `runtime.intake`).
+    """
 
     store: Mapping[str, Any]
     instances: tuple[InstancePlan, ...]
     profiles: tuple[RuntimeProfile, ...] = ()
     arbitrate: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runtime: Mapping[str, Any] = field(default_factory=lambda: dict(RUNTIME_DEFAULTS))

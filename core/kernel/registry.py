@@ -58,6 +58,7 @@ class Entry:
     enabled: bool = True
     isolation: str = "shared"
     pin: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
         return self.facts[key]
@@ -248,6 +249,7 @@ def _add_package(catalogue: Catalogue, package: Package, listing: Mapping[str, A
             enabled=settings.get("enabled", True),
             isolation=settings.get("isolation", "shared" if package.name == BUILT_IN else "process"),
             pin=settings.get("pin"),
+            limits=settings.get("limits", {}),
         )
 
 
@@ -275,9 +277,13 @@ class Plugin:
 
 
 class Registry:
-    """Loads plugins on first use and calls their hooks, each on its own."""
+    """Loads plugins on first use and calls their hooks, each on its own.
 
-    def __init__(self, catalogue: Catalogue | None = None) -> None:
+    `anew`: a module that is imported already is read from its file again, beside the old one, which those that run go on with.
+    """
+
+    def __init__(self, catalogue: Catalogue | None = None, *, anew: bool = False) -> None:
+        self._anew = anew
         self.catalogue = catalogue if catalogue is not None else read_catalogue()
         self._loaded: dict[str, Plugin] = {}
 
@@ -285,6 +291,8 @@ class Registry:
         """The plugin of an id. PluginFault names the file and line of what is wrong with it."""
         if solution_id not in self._loaded:
             entry = self.catalogue.solution(solution_id)
+            if self._anew:
+                sys.modules.pop(entry.package.module_of(entry.path), None)
             module = import_plugin(entry.id, entry.package, entry.path)
             cls, hook = solution_class(entry.id, entry.file, module)
             self._loaded[solution_id] = Plugin(entry, module, cls, hook)
@@ -311,13 +319,17 @@ class Registry:
         return next(iter(sorted(folder.glob("*.yaml"))), None)
 
     def _hook(self, solution_id: str, name: str, **arguments: Any) -> Any:
-        plugin = self.load(solution_id)
-        try:
-            return getattr(plugin.hook, name)(**arguments)
-        except Exception as error:
-            found = broken(solution_id, plugin.entry.file, error)
-            args = {"id": solution_id, "reason": f"{name} raised {found.args['reason']}", "remedy": "Mend that line of the hook."}
-            raise PluginFault(Finding("SL-PLG-03", args, file=found.file, line=found.line)) from error
+        return call_hook(self.load(solution_id), name, **arguments)
+
+
+def call_hook(plugin: Plugin, name: str, **arguments: Any) -> Any:
+    """What a plugin's hook answers. PluginFault with file and line when it raises."""
+    try:
+        return getattr(plugin.hook, name)(**arguments)
+    except Exception as error:
+        found = broken(plugin.entry.id, plugin.entry.file, error)
+        args = {"id": plugin.entry.id, "reason": f"{name} raised {found.args['reason']}", "remedy": "Mend that line of the hook."}
+        raise PluginFault(Finding("SL-PLG-03", args, file=found.file, line=found.line)) from error
 
 
 def import_plugin(plugin_id: str, package: Package, path: str) -> ModuleType:

@@ -67,6 +67,17 @@ def streams() -> dict[str, bool]:
     return {path.stem: bool(load(path).get("x-command")) for path in sorted((SCHEMAS / "streams").glob("*.json"))}
 
 
+def queue(stream: str) -> Mapping[str, Any]:
+    """The way in that a stream's schema declares (`x-queue`), empty where it leaves it to the default."""
+    declared: Mapping[str, Any] = load(stream_file(stream)).get("x-queue", {})
+    return declared
+
+
+def lossy_streams() -> list[str]:
+    """The streams whose schema lets their queue leave facts out."""
+    return [stream for stream in streams() if queue(stream).get("policy", "block") != "block"]
+
+
 @lru_cache(maxsize=1)
 def tables() -> dict[str, tuple[str, ...]]:
     """Every table and its key fields."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from storeloom.core.kernel import schemas
-from storeloom.core.kernel.events import Event, parse_time
+from storeloom.core.kernel.events import Event, Out, out, parse_time
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.state import State
@@ -24,10 +25,10 @@ NAME = "#arbiter"
 class Arbiter:
     """Keeps who holds which target; what it keeps is saved with the log."""
 
-    def __init__(self, plan: Plan, log: StoreLog) -> None:
+    def __init__(self, plan: Plan, log: StoreLog, kinds: Mapping[str, Mapping[str, Any]]) -> None:
         self._order = plan.arbitrate
         self._held = State(log.load_state(NAME))
-        takes: list[Mapping[str, str]] = [facts["takes"] for facts in schemas.adapter_kinds().values()]
+        takes: list[Mapping[str, str]] = [facts["takes"] for facts in kinds.values()]
         self._by_priority = {stream for kind in takes for stream, rule in kind.items() if rule == "priority"}
 
     def loses_to(self, event: Event) -> str | None:
@@ -56,6 +57,15 @@ class Arbiter:
         if "until" in event:
             return parse_time(event["until"])
         return event.time + (timedelta(seconds=float(event["seconds"])) if event.get("seconds") else HOLD)
+
+    def notice(self, event: Event, winner: str, language: str) -> Out:
+        """The alert that names a command which a stronger one kept from being sent."""
+        en = f"{winner} holds it: {event.stream} of {event.source} was not sent"
+        zh = f"{winner} 优先，{event.source} 的 {event.stream} 未下发"
+        text = zh if language.startswith("zh") else en
+        alert = f"overruled-{event.source}-{event.stream}"
+        facts = {"kind": "overruled", "severity": "info", "state": "open", "subject": event.source, "text": text, "ref": event.ref}
+        return out("alert.raise", facts, alert=alert)
 
     def save(self, log: StoreLog) -> None:
         log.save_state(NAME, self._held.changes())

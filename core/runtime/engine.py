@@ -4,49 +4,56 @@ Each fact is appended once (its id tells a repeat). A fact, all that it brings a
 off in one fixed order: alarms and schedules due before a fact's arrival come first, then the fact, then what its handlers put out,
 breadth first. So the same facts give the same outcome on a virtual and on a wall clock, and after a restart. Alarms due at the very
 instant of a fact come after it: "within 120 s" includes the 120th.
+
+An instance in a process of its own works beside the others; the engine waits for it up to `patience`. One that takes longer, and one
+whose circuit was open, is *behind*: it takes its records from the log at its own pace, and the others do not wait.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from storeloom.core.kernel import schemas
-from storeloom.core.kernel.errors import ContractFault, Finding, InputFault
-from storeloom.core.kernel.events import Event, Fact, Out, event_id
-from storeloom.core.kernel.plan import Plan
+from storeloom.core.kernel.errors import Finding, HostFault, InputFault, LogFault
+from storeloom.core.kernel.events import Event, Fact, event_id
+from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.arbiter import Arbiter
-from storeloom.core.runtime.instance import Answers, Instance, StoreView, Workers
+from storeloom.core.runtime.context import StoreView
+from storeloom.core.runtime.crew import Crew, Lag, Member
+from storeloom.core.runtime.failure import Failure, finding_of
 from storeloom.core.runtime.log import StoreLog, instant, micros
+from storeloom.core.runtime.making import Hosts, Making
+from storeloom.core.runtime.outputs import check_output
 from storeloom.core.runtime.profiles import ProfileSwitch
+from storeloom.core.runtime.publisher import UNLOGGED, Publisher, Queue
+from storeloom.core.runtime.records import during
+from storeloom.core.runtime.runner import Call, Runner
+from storeloom.core.runtime.status import InstanceStatus
 from storeloom.core.runtime.supervisor import Supervisor
 from storeloom.core.runtime.tables import TableSet
 
 MAX_HOPS = 16
 PAGE = 256
-UNLOGGED = frozenset({"camera.frame"})
-ARBITER = "arbiter"
-KINDED = frozenset({"alert.raise", "task.create"})
+KEPT_FAILURES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A handler that raised: who, on what, when, and the finding."""
+class Beat(Protocol):
+    """Where the engine notes what runs in its own process, for whoever watches that process."""
 
-    instance: str
-    at: datetime
-    event: str
-    finding: Finding
+    def enter(self, instance: str, ref: str, load: str) -> None: ...
+    def leave(self) -> None: ...
 
 
 class Engine:
     """Runs a plan. `commit_every` facts share a transaction (1 in a live store); `strict` reads state back from JSON at every step;
-    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name."""
+    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name; `patience` is how long
+    (seconds) it waits for an instance in its own process (`hosts` makes these), None: until it answers or is killed."""
 
     def __init__(
         self,
@@ -61,45 +68,88 @@ class Engine:
         on_output: Callable[[Event], None] | None = None,
         lenient: bool = False,
         secrets: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        hosts: Hosts | None = None,
+        beat: Beat | None = None,
     ) -> None:
         self.plan = plan
+        self.registry = registry
         self.log = log
         self.store = StoreView(plan.store)
         self.tables = TableSet(tables, self.store.hours)
         self.now = start
-        self.failures: list[Failure] = []
+        self.failures: deque[Failure] = deque(maxlen=KEPT_FAILURES)
         self.incomplete: set[str] = set()
-        self._lenient = lenient
-        self._recent_frames: deque[str] = deque(maxlen=256)
         self.supervisor = Supervisor()
-        self._on_output = on_output
+        self.crew = Crew()
+        self.patience = patience
+        self.level = log.level()
+        self._lenient = lenient
+        self._beat = beat
+        self._making = Making(self.store, self.tables, lambda: self.now, strict=strict, secrets=secrets, hosts=hosts)
+        self.workers = self._making.workers
         self._commit_every = commit_every
         self._uncommitted = 0
-        self._queue: deque[tuple[int | None, Event, int]] = deque()
-        workers = Workers()
-        self.instances: dict[str, Instance] = {}
-        for item in plan.instances:
-            cls = registry.load(item.solution).cls
-            self.instances[item.name] = Instance(item, cls, log, self.store, self.tables, workers, start, strict=strict, secrets=secrets)
-        self._by_stream: dict[str, list[Instance]] = {}
-        for one in self.instances.values():
-            for stream in one.streams:
-                self._by_stream.setdefault(stream, []).append(one)
-        self._profiles = ProfileSwitch(plan, self.store.hours)
+        self._saved_level = self.level
+        self._recent_frames: deque[str] = deque(maxlen=256)
+        self._queue: Queue = deque()
         self._commands = schemas.streams()
-        self._arbiter = Arbiter(plan, log)
-        self.overruled: set[str] = set()
+        self._profiles = ProfileSwitch(plan, self.store.hours)
+        self._arbiter = Arbiter(plan, log, registry.catalogue.adapter_kinds)
+        self._publisher = Publisher(log, self.store, self._arbiter, self._queue, on_output)
+        self.overruled = self._publisher.overruled
+        self.on_failure: Callable[[Member, Finding], bool] | None = None
         self._resume()
+
+    @property
+    def instances(self) -> dict[str, Runner]:
+        """The running instances by name."""
+        return {member.name: member.runner for member in self.crew}
+
+    def handled(self, name: str) -> int:
+        """How many events an instance has handled since the engine started."""
+        return self.crew.members[name].meter.handled
+
+    # --- who runs ---
+
+    def enlist(self, item: InstancePlan, registry: Registry, order: int) -> Member:
+        """Take in an instance where the log says that it stood; one that is new stands at the log's end and is yet to be started."""
+        member = self._making.member(item, registry, order, self.log)
+        offset = member.stored[0] if member.stored is not None else None
+        if offset is None and self.patience is not None and not member.runner.awake:
+            offset = self.level  # its process starts; the others do not wait for that
+        self.crew.join(member, offset)
+        return member
+
+    def recruit(self, item: InstancePlan, registry: Registry, order: int) -> Member:
+        """Take in an instance while the store runs, and start it if it is new."""
+        self.begin()
+        member = self.enlist(item, registry, order)
+        if member.stored is None:
+            self._run(member, Call("start", micros(self.now)))
+            self._drain()
+        self.flush()
+        return member
+
+    def dismiss(self, name: str) -> int:
+        """Let an instance go; the log keeps what it knew. Returns the sequence that it had done with."""
+        self.quiet(name)
+        member = self.crew.leave(name)
+        member.runner.close()
+        return self.level if member.lag is None else member.lag.offset
 
     def _resume(self) -> None:
         """Go on where the log says that each instance stood; start those that are new."""
         with self.log.transaction():
-            self.now = max([self.now, *(one.clock.now for one in self.instances.values())])
-            for one in self.instances.values():
-                if one.fresh:
-                    self._run(one, "start", "start", one.start)
-            pending = min((one.offset for one in self.instances.values()), default=self.log.last)
-            for record in list(self.log.read(pending)):
+            fresh = []
+            for order, item in enumerate(self.plan.instances):
+                member = self.enlist(item, self.registry, order)
+                if member.stored is None:
+                    fresh.append(member)
+            self.now = max([self.now, *(instant(member.runner.clock_micros) for member in self.crew if member.stored)])
+            for member in fresh:
+                self._run(member, Call("start", micros(self.now)))
+            for record in list(self.log.read(self.level)):
                 arrival = record.event.received or record.event.time
                 self._advance(arrival, inclusive=False)
                 self.now = max(self.now, arrival)
@@ -108,25 +158,34 @@ class Engine:
             self._drain()
             self._save()
 
+    # --- what comes in ---
+
     def feed(self, fact: Fact, key: object) -> Event | None:
         """Take in a fact: time moves to its arrival, then it is appended and handled. None when it is a repeat.
 
         `key` is the producer's own sequence for the fact; with source and time it makes the event's id.
         InputFault when the data does not fit the stream's schema.
         """
-        time = fact.time or fact.received
-        new_id = event_id(time, fact.source, fact.stream, key)
-        return self.feed_event(Event(fact.stream, time, fact.data, new_id, self.store.id, fact.source, fact.received))
+        return self.feed_event(self.as_event(fact, key))
 
-    def feed_event(self, event: Event) -> Event | None:
-        """Take in an event that has its envelope already."""
-        self._check_input(event)
+    def as_event(self, fact: Fact, key: object) -> Event:
+        """A fact in its envelope."""
+        moment = fact.time or fact.received
+        new_id = event_id(moment, fact.source, fact.stream, key)
+        return Event(fact.stream, moment, fact.data, new_id, self.store.id, fact.source, fact.received)
+
+    def feed_event(self, event: Event, inbox: int | None = None) -> Event | None:
+        """Take in an event that has its envelope already; `inbox` is its number there, if it was accepted before."""
+        if inbox is None:
+            self.check_input(event)
         arrival = max(self.now, event.received or event.time)
         event = replace(event, received=arrival)
-        self._begin()
+        self.begin()
+        if inbox is not None:
+            self.log.taken(inbox)
         self._advance(arrival, inclusive=False)
         self.now = arrival
-        self._catch_up()
+        self._tend()
         if self._profiles.stale(arrival):
             self._switch_profiles(arrival)
         if event.stream in UNLOGGED:
@@ -144,11 +203,15 @@ class Engine:
         self._commit_when_due()
         return event
 
-    def _check_input(self, event: Event) -> None:
+    def check_input(self, event: Event) -> None:
+        """InputFault when an event does not fit its stream's schema."""
         known = event.stream in self._commands
         path = schemas.stream_file(event.stream)
         data = {**event.data, "pixels": {}} if "pixels" in event.data else event.data  # a picture stays in the process, as it is
-        reason = schemas.first_error(path, data) if known else "there is no such stream"
+        try:
+            reason = schemas.first_error(path, data) if known else "there is no such stream"
+        except ValueError as error:  # a value that no JSON can carry
+            reason = str(error)
         if reason is None:
             return
         if known and self._lenient and schemas.only_incomplete(path, event.data):
@@ -159,26 +222,28 @@ class Engine:
 
     def advance(self, to: datetime, *, inclusive: bool = True) -> None:
         """Let time pass: schedules and alarms before `to` fire, those at `to` as well when `inclusive`."""
-        self._begin()
+        self.begin()
         self._advance(to, inclusive=inclusive)
         self.now = max(self.now, to)
+        self._tend()
         if inclusive:
             self.flush()
 
     def replace_table(self, name: str, rows: Iterable[Mapping[str, Any]], at: datetime) -> None:
         """Replace a reference table while the store runs."""
-        self._begin()
+        self.begin()
         self._advance(at, inclusive=False)
         self.now = max(self.now, at)
         self.tables.replace(name, rows)
-        for one in self.instances.values():
-            self._run(one, f"table:{name}", f"table {name}", partial(one.table_changed, name, self.now))
+        for member in list(self.crew):
+            if name in member.runner.declared.reads:
+                member.runner.replace_table(name, self.tables.all(name))
+            if member.lag is None:
+                self._run(member, Call("table", micros(self.now), name=name))
         self._drain()
         self._commit_when_due()
 
-    def figures(self) -> dict[str, dict[str, float | None]]:
-        """The figures of every instance over all its days."""
-        return {name: one.figures.values() for name, one in self.instances.items()}
+    # --- time ---
 
     def _advance(self, to: datetime, *, inclusive: bool) -> None:
         limit = micros(to) + (1 if inclusive else 0)
@@ -187,158 +252,198 @@ class Engine:
 
     def step(self, before: datetime) -> bool:
         """Run the next thing that comes due before a time; False when nothing does. For a caller that answers commands as they come."""
-        self._begin()
+        self.begin()
         return self._step(micros(before))
 
     def _step(self, limit: int) -> bool:
-        earliest: tuple[tuple[int, str, str], Instance] | None = None
-        for one in self.instances.values():
-            due = self._due(one)
-            if due is not None and (earliest is None or due[0] < earliest[0][0]):
-                earliest = due, one
+        first = self.crew.first_due()
         switch = self._profiles.next_change(self.now)
         rested = self.supervisor.next_end()
-        if rested is not None and micros(rested) < limit and (earliest is None or micros(rested) <= earliest[0][0]):
+        if rested is not None and micros(rested) < limit and (first is None or micros(rested) <= first[0]):
             self.now = max(self.now, rested)
-            self._catch_up()
+            self._tend()
             return True
-        if switch is not None and micros(switch) < limit and (earliest is None or micros(switch) <= earliest[0][0]):
+        if switch is not None and micros(switch) < limit and (first is None or micros(switch) <= first[0]):
             self._switch_profiles(switch)
             return True
-        if earliest is None or earliest[0][0] >= limit:
+        if first is None or first[0] >= limit:
             return False
-        (at, name, key), one = earliest
+        at, name, key, member = first
         self.now = max(self.now, instant(at))
-        self._run(one, f"{name}|{key}|{at}", f"{name} {key}".strip(), partial(one.fire, at, name, key))
+        self._run(member, Call("due", micros(self.now), member.runner.due_cause(name, key), at=at, name=name, key=key))
         self._drain()
         return True
-
-    def _due(self, one: Instance) -> tuple[int, str, str] | None:
-        if self.supervisor.paused(one.name, self.now):
-            return None
-        return one.due()
 
     def _switch_profiles(self, at: datetime) -> None:
         self.now = max(self.now, at)
         for name, config in self._profiles.configs(at).items():
-            one = self.instances[name]
-            one.configure(one.cls.Config(**config))
+            self.crew.members[name].runner.configure(config)
+
+    # --- running ---
 
     def _drain(self) -> None:
+        """Give what waits, in the log's order, to whom it concerns. Those in their own processes work at the same time."""
         while self._queue:
             seq, event, hops = self._queue.popleft()
             if self._profiles.sees(event):
                 self._switch_profiles(event.received or event.time)
-            for one in self._by_stream.get(event.stream, ()):
-                if (seq is not None and seq <= one.offset) or not one.takes(event):
+            calls: list[tuple[Member, Call, float]] = []
+            for member in self.crew.concerned(event.stream):
+                if member.lag is not None:
+                    member.frames_missed += seq is None
                     continue
-                if self.supervisor.paused(one.name, self.now):
+                if not member.runner.takes(event):
                     continue
+                call = Call("event", micros(self.now), seq or 0, event)
                 if hops >= MAX_HOPS:
-                    args = {"instance": one.name, "stream": event.stream, "limit": MAX_HOPS}
-                    self._fail(one, event.id, Finding("SL-RUN-06", args))
+                    args = {"instance": member.name, "stream": event.stream, "limit": MAX_HOPS}
+                    self._fail(member, call, Finding("SL-RUN-06", args))
                     continue
-                self._run(one, event.id, event.stream, partial(one.handle, event), hops)
-                one.offset = max(one.offset, seq or 0)
-            for one in self.instances.values():
-                if seq is not None and not self.supervisor.paused(one.name, self.now):
-                    one.offset = max(one.offset, seq)
+                member.runner.begin(call)
+                calls.append((member, call, time.perf_counter()))
+            for member, call, began in calls:
+                self._await(member, call, hops, began)
+            self.level = seq or self.level
 
-    def _catch_up(self) -> None:
-        """An instance whose pause is over takes what it missed, in order."""
-        for name in self.supervisor.resumed(self.now):
-            one = self.instances[name]
-            while not self.supervisor.paused(name, self.now) and (page := list(self.log.read(one.offset, PAGE))):
-                for record in page:
-                    self._overdue(one, record.event.received or record.event.time)
-                    if one.takes(record.event):
-                        self._run(one, record.event.id, record.event.stream, partial(one.handle, record.event), record.hops)
-                    one.offset = record.seq
-                    if self.supervisor.paused(name, self.now):
-                        break
+    def _run(self, member: Member, call: Call) -> None:
+        """Give one call to a member that is level."""
+        member.runner.begin(call)
+        self._await(member, call, -1, time.perf_counter())
+
+    def _await(self, member: Member, call: Call, hops: int, began: float) -> None:
+        """Wait for a call as long as patience lasts; after that the member is behind."""
+        if member.runner.ready(self.patience):
+            self._conclude(member, call, hops, began)
+            return
+        lag = self.crew.fall_behind(member, self._before(call))
+        lag.call, lag.hops, lag.began = call, hops, began
+
+    def _before(self, call: Call) -> int:
+        """The log sequence that a member had done with before a call."""
+        return call.cause - 1 if call.kind == "event" and call.cause else self.level
+
+    def _conclude(self, member: Member, call: Call, hops: int, began: float) -> bool:
+        """Take a call's outcome: its changes and outputs count together, or neither does. False when it is to be given once more."""
+        shared = member.isolation == "shared"
+        began = time.perf_counter() if shared else began
+        if self._beat is not None and shared:
+            self._beat.enter(member.name, call.ref, member.runner.declared.load)
+        try:
+            with during(member.name, call.ref, call.label, call.cause):
+                answers = member.runner.end()
+            for _, outs in answers:
+                for item in outs:
+                    check_output(member.runner.declared, member.name, item)
+            member.runner.keep()
+        except (LogFault, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # one solution's failure, SystemExit included, is none of its neighbours
+            return self._failed(member, call, error)
+        finally:
+            member.meter.took(time.perf_counter() - began)
+            if self._beat is not None:
+                self._beat.leave()
+        member.meter.handled += call.kind == "event"
+        self.supervisor.succeeded(member.name)
+        made = instant(call.now) if member.lag is not None and member.lag.replay else self.now
+        member.meter.outputs += self._publisher.publish(member.name, call, answers, hops + 1, self.now, made)
+        self.crew.settle(member)
+        return True
+
+    def _failed(self, member: Member, call: Call, error: BaseException) -> bool:
+        member.runner.undo()
+        if isinstance(error, HostFault) and (error.starting or member.retried != call.ref):
+            member.retried = call.ref
+            lag = self.crew.fall_behind(member, self._before(call))
+            lag.page.clear()
+            self._fail(member, call, error.findings[0])
+            return False
+        member.runner.skip(call)
+        self._fail(member, call, finding_of(member, call, error))
+        return True
+
+    def _fail(self, member: Member, call: Call, finding: Finding) -> None:
+        member.meter.failures += 1
+        self.failures.append(Failure(member.name, self.now, call.ref, finding))
+        self.log.save_failure(member.name, micros(self.now), call.ref, call.label, finding.text())
+        if self.on_failure is not None and self.on_failure(member, finding):
+            return
+        self.supervisor.failed(member.name, self.now, finding)
+        if self.supervisor.paused(member.name, self.now):
+            self.crew.fall_behind(member, call.cause if call.kind == "event" and call.cause else self.level)
+        self.crew.settle(member)
+
+    def quiet(self, name: str) -> None:
+        """Wait until an instance has nothing under way, and commit: it can be replaced now."""
+        member = self.crew.members[name]
+        lag = member.lag
+        if lag is not None and lag.call is not None and member.runner.ready(None):
+            self._pump(member)
+            self._drain()
+        self.begin()
+        self.flush()
+
+    # --- those that go at their own pace ---
+
+    def _tend(self) -> None:
+        """Give those behind what they can take now: all of it in a virtual run, a page each in a live store."""
+        self.supervisor.resumed(self.now)
+        for member in list(self.crew.behind.values()):
+            steps = 0
+            while self._pump(member) and (self.patience is None or steps < PAGE):
+                self._drain()
+                steps += 1
+            self.crew.settle(member)
         if self._queue:
             self._drain()
 
-    def _overdue(self, one: Instance, before: datetime) -> None:
-        """What came due for an instance while it rested, up to the arrival of the event it takes next."""
-        while (due := self._due(one)) and due[0] < micros(before):
-            at, name, key = due
-            self._run(one, f"{name}|{key}|{at}", f"{name} {key}".strip(), partial(one.fire, at, name, key))
+    def _pump(self, member: Member) -> bool:
+        """One step of a member that is behind; False when it rests, still works, or is level again."""
+        lag = member.lag
+        if lag is None or self.crew.behind.get(member.name) is not member or self.supervisor.paused(member.name, self.now):
+            return False
+        if lag.call is None:
+            if self.patience is not None and not member.runner.awake:
+                return False
+            lag.call = self._next_call(member, lag)
+            if lag.call is None:
+                if self.patience is None or member.isolation == "shared" or member.meter.usual_s < self.patience / 2:
+                    self.crew.catch_up(member)
+                return False
+            lag.began = time.perf_counter()
+            member.runner.begin(lag.call)
+        if not member.runner.ready(None if self.patience is None else 0.0):
+            return False
+        call, lag.call = lag.call, None
+        done = self._conclude(member, call, lag.hops, lag.began)
+        if done and call.kind == "event":
+            lag.offset = max(lag.offset, call.cause)
+        return True
 
-    def _run(self, one: Instance, cause: str, what: str, call: Callable[[], Answers], hops: int = -1) -> None:
-        """Run a handler: its changes and outputs count together, or neither does."""
-        try:
-            one.clock.now = max(one.clock.now, self.now)
-            answers = call()
-            for _, outs in answers:
-                for item in outs:
-                    self._allow(one, item)
-            one.keep()
-        except Exception as error:  # a solution's fault must not reach its neighbours
-            one.undo()
-            self._fail(one, cause, _finding(one, what, error))
-            return
-        self.supervisor.succeeded(one.name)
-        number = 0
-        for handler, outs in answers:
-            for item in outs:
-                self._publish(one, item, f"{cause}|{handler}", number, hops + 1)
-                number += 1
+    def _next_call(self, member: Member, lag: Lag) -> Call | None:
+        """What a member behind does next: what came due before the next record's arrival, else that record; None at the log's end."""
+        while True:
+            if not lag.page:
+                lag.page.extend(self.log.read(lag.offset, PAGE))
+            record = lag.page[0] if lag.page else None
+            arrival = micros(record.event.received or record.event.time) if record else micros(self.now) + 1
+            now = arrival if lag.replay and record else micros(self.now)
+            due = member.runner.due()
+            if due is not None and due[0] < arrival:
+                at, name, key = due
+                return Call("due", now, member.runner.due_cause(name, key), at=at, name=name, key=key)
+            if record is None:
+                return None
+            lag.page.popleft()
+            if record.hops < MAX_HOPS and member.runner.takes(record.event):
+                lag.hops = record.hops
+                return Call("event", now, record.seq, record.event)
+            lag.offset = record.seq
 
-    def _fail(self, one: Instance, event: str, finding: Finding) -> None:
-        failure = Failure(one.name, self.now, event, finding)
-        self.failures.append(failure)
-        self.log.save_failure(one.name, micros(self.now), event, str(finding.args.get("handler", "")), finding.text())
-        self.supervisor.failed(one.name, self.now, finding.text())
+    # --- what is kept ---
 
-    def _allow(self, one: Instance, item: Out) -> None:
-        """Refuse what the solution does not declare and what does not fit the stream."""
-        if item.stream not in one.cls.produces:
-            args = {"instance": one.name, "stream": item.stream, "known": list(one.cls.produces)}
-            raise ContractFault(Finding("SL-RUN-01", args))
-        reason = schemas.first_error(schemas.stream_file(item.stream), item.data)
-        if reason:
-            raise ContractFault(Finding("SL-RUN-02", {"instance": one.name, "stream": item.stream, "reason": reason}))
-        if item.stream in KINDED and item.data["kind"] not in one.cls.kinds:
-            args = {"instance": one.name, "stream": item.stream, "kind": item.data["kind"], "known": list(one.cls.kinds)}
-            raise ContractFault(Finding("SL-RUN-07", args))
-
-    def _publish(self, one: Instance, item: Out, cause: str, number: int, hops: int) -> None:
-        new_id = event_id(self.now, one.name, cause, number)
-        event = Event(item.stream, self.now, item.data, new_id, self.store.id, one.name, self.now)
-        if item.stream not in UNLOGGED:
-            seq = self.log.append(event, hops)
-            if seq is None:
-                return
-            if self._commands[item.stream]:
-                self._command(event, seq)
-            self._queue.append((seq, event, hops))
-        if self._on_output is not None:
-            self._on_output(event)
-
-    def _command(self, event: Event, seq: int) -> None:
-        """Put a command into the outbox, unless a stronger one holds its target; then the loser is named by an alert."""
-        self.log.push(event.id, seq, event.source, event.stream, micros(self.now))
-        winner = self._arbiter.loses_to(event)
-        if winner is None:
-            return
-        self.overruled.add(event.id)
-        self.log.settle(event.id, "overruled", 0, micros(self.now), f"held by {winner}")
-        zh = self.store.language.startswith("zh")
-        text = (
-            f"{winner} 优先，{event.source} 的 {event.stream} 未下发"
-            if zh
-            else f"{winner} holds it: {event.stream} of {event.source} was not sent"
-        )
-        alert = f"overruled-{event.source}-{event.stream}"
-        data: dict[str, Any] = {"alert": alert, "kind": "overruled", "severity": "info", "state": "open"}
-        data |= {"subject": event.source, "text": text, "ref": event.ref}
-        note = Event("alert.raise", self.now, data, event_id(self.now, ARBITER, event.id), self.store.id, ARBITER, self.now)
-        number = self.log.append(note)
-        if number is not None:
-            self._queue.append((number, note, 0))
-
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Open the transaction of what comes next, if there is none yet."""
         if self._uncommitted == 0:
             self.log.begin()
             self._uncommitted = 1
@@ -356,26 +461,26 @@ class Engine:
             self.log.commit()
 
     def _save(self) -> None:
-        for one in self.instances.values():
-            one.save(self.log)
+        self.crew.save(self.log)
         self._arbiter.save(self.log)
+        if self.level != self._saved_level:
+            self.log.save_level(self.level)
+            self._saved_level = self.level
+
+    def figures(self) -> dict[str, dict[str, float | None]]:
+        """The figures of every instance over all its days."""
+        return {member.name: member.runner.figures.values() for member in self.crew}
+
+    def statuses(self) -> tuple[InstanceStatus, ...]:
+        """What each instance does, in words and figures."""
+        lang = self.store.language[:2]
+        return tuple(self.crew.statuses(self.log.last, self.level, self.supervisor.why(lang), lang))
 
     def close(self) -> None:
         """Commit and let go."""
         self.flush()
-
-
-def _finding(one: Instance, what: str, error: Exception) -> Finding:
-    """Why a handler failed: the contract's own finding, or the exception with its place in the plugin."""
-    if isinstance(error, ContractFault):
-        return error.findings[0]
-    frame, place = error.__traceback__, ""
-    while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == one.cls.__module__:
-            place = f" (line {frame.tb_lineno})"
-        frame = frame.tb_next
-    args = {"instance": one.name, "handler": what, "reason": f"{type(error).__name__}: {error}{place}"}
-    return Finding("SL-RUN-05", args)
+        for member in self.crew:
+            member.runner.close()
 
 
 def utc_now() -> datetime:

@@ -1,108 +1,36 @@
-"""One running solution: its context, its handlers, and what is due next."""
+"""One solution instance in the engine's process: its context, its handlers, and what is due next."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from storeloom.core.kernel.contract import Due, Solution
-from storeloom.core.kernel.events import Event, Out
-from storeloom.core.kernel.hours import StoreHours
-from storeloom.core.kernel.plan import BoundDevice, InstancePlan
-from storeloom.core.runtime.log import StoreLog, instant, micros
+from storeloom.core.kernel.events import Event
+from storeloom.core.kernel.plan import InstancePlan
+from storeloom.core.kernel.registry import Plugin, call_hook
+from storeloom.core.runtime.context import InstanceClock, InstanceContext, StoreView, Workers
+from storeloom.core.runtime.log import instant, micros
+from storeloom.core.runtime.outputs import collect
+from storeloom.core.runtime.runner import Answers, Call, Changes, Declared, Stored
 from storeloom.core.runtime.schedule import instants, resolve
 from storeloom.core.runtime.state import Alarms, FigureBook, State
 from storeloom.core.runtime.tables import DeclaredTables, TableSet
 
-Answers = list[tuple[str, list[Out]]]
-FIGURES, TICKS = "#figures", "#ticks"
-
-
-@dataclass
-class InstanceClock:
-    """The instance's time: the arrival of what it handles now."""
-
-    now: datetime
-
-
-class StoreView:
-    """The store profile as solutions see it."""
-
-    def __init__(self, profile: Mapping[str, Any]) -> None:
-        self.profile = profile
-        self.id = str(profile["store"])
-        self.format = str(profile["format"])
-        self.currency = str(profile.get("currency", "CNY"))
-        self.language = str(profile.get("language", "zh"))
-        self.hours = StoreHours(str(profile["zone"]), profile["hours"])
-
-
-class EnginePackage:
-    """An engine under `workers/`: what its package offers, and its modules, imported on first use."""
-
-    def __init__(self, name: str) -> None:
-        self._package = importlib.import_module(f"storeloom.workers.{name}")
-
-    def __getattr__(self, name: str) -> Any:
-        if hasattr(self._package, name) or name.startswith("_"):
-            return getattr(self._package, name)
-        return importlib.import_module(f"{self._package.__name__}.{name}")
-
-
-class Workers:
-    """The engines by name; the vision engine is one object, so that cameras share its detector."""
-
-    def __init__(self) -> None:
-        self._vision: Any = None
-
-    @property
-    def vision(self) -> Any:
-        if self._vision is None:
-            self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker()
-        return self._vision
-
-    def __getattr__(self, name: str) -> EnginePackage:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return EnginePackage(name)
-
-
-@dataclass
-class InstanceContext:
-    """What the solution object holds; see `contract.Context`."""
-
-    instance: str
-    state: State
-    timers: Alarms
-    kpi: FigureBook
-    tables: DeclaredTables
-    clock: InstanceClock
-    store: StoreView
-    devices: Mapping[str, tuple[BoundDevice, ...]]
-    workers: Workers
-    log: logging.Logger
-    secrets: Mapping[str, str] | None
-
-    def secret(self, name: str) -> str:
-        if self.secrets is None:
-            return name
-        if name not in self.secrets:
-            raise LookupError(f"the store has no secret '{name}'; put it into secrets.json of its data folder")
-        return self.secrets[name]
-
 
 class Instance:
-    """A solution instance in a store. It decides what is due and runs handlers; the engine decides what becomes of their outputs."""
+    """Decides what is due and runs handlers; the engine decides what becomes of their outputs. See `runner.Runner`."""
+
+    memory_mb: float | None = None
+    awake = True
 
     def __init__(
         self,
         plan: InstancePlan,
         cls: type[Solution],
-        log: StoreLog,
+        stored: Stored | None,
         store: StoreView,
         tables: TableSet,
         workers: Workers,
@@ -111,20 +39,13 @@ class Instance:
         strict: bool = False,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
-        self.plan = plan
-        self.name = plan.name
-        self.cls = cls
-        known = log.instances().get(self.name)
-        self.fresh = known is None
-        self.offset = known[0] if known else log.last
-        self.clock = InstanceClock(instant(known[1]) if known else start)
-        self.started = instant(known[2]) if known else start
-        self.handled = 0
-        self._saved: tuple[int, int, int] | None = None
-        self.state = State(log.load_state(self.name), strict=strict)
-        self.alarms = Alarms(log.load_alarms(self.name))
-        self._figure_state = State(log.load_state(self.name + FIGURES), strict=strict)
-        self._fired = State(log.load_state(self.name + TICKS))
+        kept = stored or Stored(plan.solution, cls.version, None, micros(start), micros(start))
+        self.plan, self.cls, self.name = plan, cls, plan.name
+        self.clock = InstanceClock(instant(kept.clock))
+        self.state = State(kept.state, strict=strict)
+        self.alarms = Alarms(kept.alarms)
+        self._figure_state = State(kept.figures, strict=strict)
+        self._fired = State(kept.ticks)
         self._hours = store.hours
         self.figures = FigureBook(self.name, cls.kpis, self._figure_state, self._day)
         context = InstanceContext(
@@ -141,15 +62,16 @@ class Instance:
             secrets,
         )
         self.solution = cls(cls.Config(**plan.config), context)  # type: ignore[arg-type]
-        self._taken: tuple[str, str] | None = None
+        self._call: Call | None = None
         self._handlers: dict[str, list[str]] = {}
         self._alarm_handlers: dict[str, str] = {}
         self._table_handlers: dict[str, list[str]] = {}
         self._ticks: dict[str, Iterator[datetime]] = {}
         self._next_tick: dict[str, int] = {}
-        self._read_handlers()
+        self._read_handlers(instant(kept.started))
+        self.declared = declared(plan.solution, cls, frozenset(self._handlers))
 
-    def _read_handlers(self) -> None:
+    def _read_handlers(self, started: datetime) -> None:
         for name in dir(self.cls):
             marks = getattr(getattr(self.cls, name), "__dict__", {})
             for stream in marks.get("__streams__", ()):
@@ -160,97 +82,159 @@ class Instance:
                 self._alarm_handlers[marks["__timer__"]] = name
             if "__schedule__" in marks:
                 schedule = resolve(marks["__schedule__"], self.solution.config)
-                last = self._fired.get(name, micros(self.started))
-                self._ticks[name] = instants(schedule, self._hours, instant(last))
-                self._next_tick[name] = micros(next(self._ticks[name]))
+                last = self._fired.get(name)
+                self._ticks[name] = instants(schedule, self._hours, started if last is None else instant(last))
+                self._turn(name)
+
+    def _turn(self, name: str) -> None:
+        """Go on to a schedule's next instant; one of a store that never opens again has none."""
+        following = next(self._ticks[name], None)
+        if following is None:
+            self._next_tick.pop(name, None)
+        else:
+            self._next_tick[name] = micros(following)
 
     def _day(self) -> str:
         return self._hours.store_day(self.clock.now).isoformat()
 
     @property
-    def streams(self) -> frozenset[str]:
-        return frozenset(self._handlers)
+    def clock_micros(self) -> int:
+        return micros(self.clock.now)
 
     def takes(self, event: Event) -> bool:
-        """Whether an event is for this instance: of a stream it handles, from a source it is wired to, not its own."""
-        if event.stream not in self._handlers or event.source == self.name:
-            return False
-        sources = self.plan.sources.get(event.stream)
-        return not sources or event.source in sources
+        return taken_by(self.plan, self.declared.streams, event)
 
-    def configure(self, config: Any) -> None:
-        """Switch to another config, live."""
-        self.solution.config = config
+    def configure(self, config: Mapping[str, Any]) -> None:
+        self.solution.config = self.cls.Config(**config)
+
+    def replace_table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Nothing to do: the tables are the engine's own."""
 
     def due(self) -> tuple[int, str, str] | None:
-        """What comes due next: instant (microseconds), handler or alarm name, alarm key ("" for a schedule). Alarms go before ticks."""
+        """What comes due next; alarms go before schedules of the same instant."""
         alarm = self.alarms.next()
         tick = min(((at, name) for name, at in self._next_tick.items()), default=None)
         if tick is not None and (alarm is None or tick[0] < alarm[0]):
             return tick[0], tick[1], ""
         return (alarm[0], alarm[1], alarm[2]) if alarm else None
 
-    def start(self) -> Answers:
-        return [("start", collect(self.solution.start()))]
+    def next_ticks(self) -> dict[str, int]:
+        """Each schedule's next instant (microseconds)."""
+        return dict(self._next_tick)
 
-    def fire(self, at: int, name: str, key: str) -> Answers:
-        """Run what came due."""
-        self.clock.now = max(self.clock.now, instant(at))
-        if name in self._next_tick and not key:
-            self._fired[name] = at
-            self._next_tick[name] = micros(next(self._ticks[name]))
-            return [(name, collect(getattr(self.solution, name)(Due(instant(at), name))))]
-        self._taken = (name, key)
-        data = self.alarms.take(name, key)
-        handler = self._alarm_handlers.get(name)
-        if handler is None:
-            raise LookupError(f"no @timer handler for alarm '{name}'")
-        return [(handler, collect(getattr(self.solution, handler)(Due(instant(at), name, key, data))))]
+    def due_cause(self, name: str, key: str) -> int:
+        return self.alarms.cause_of(name, key)
 
-    def handle(self, event: Event) -> Answers:
-        """Run the handlers of an event's stream."""
-        self.handled += 1
-        self.clock.now = max(self.clock.now, event.received or event.time)
-        return [(name, collect(getattr(self.solution, name)(event))) for name in self._handlers[event.stream]]
+    def begin(self, call: Call) -> None:
+        self._call = call
 
-    def table_changed(self, table: str, at: datetime) -> Answers:
+    def ready(self, wait_s: float | None) -> bool:
+        return True
+
+    def end(self) -> Answers:
+        call = self._call
+        assert call is not None
+        self.clock.now = max(self.clock.now, instant(call.now))
+        self.alarms.cause = call.cause
+        if call.kind == "start":
+            return [("start", collect(self.name, "start", self.solution.start()))]
+        if call.kind == "table":
+            return [self._answer(handler, call.name) for handler in self._table_handlers.get(call.name, ())]
+        if call.event is not None:
+            self.clock.now = max(self.clock.now, call.event.received or call.event.time)
+            return [self._answer(handler, call.event) for handler in self._handlers[call.event.stream]]
+        return self._fire(call)
+
+    def _answer(self, handler: str, argument: Any) -> tuple[str, list[Any]]:
+        return handler, collect(self.name, handler, getattr(self.solution, handler)(argument))
+
+    def _fire(self, call: Call) -> Answers:
+        at = instant(call.at)
         self.clock.now = max(self.clock.now, at)
-        return [(name, collect(getattr(self.solution, name)(table))) for name in self._table_handlers.get(table, ())]
+        if self._is_tick(call):
+            return [self._answer(call.name, Due(at, call.name))]
+        data = self.alarms.take(call.name, call.key)
+        handler = self._alarm_handlers.get(call.name)
+        if handler is None:
+            raise LookupError(f"no @timer handler for alarm '{call.name}'")
+        return [self._answer(handler, Due(at, call.name, call.key, data))]
+
+    def _is_tick(self, call: Call) -> bool:
+        return call.kind == "due" and not call.key and call.name in self._next_tick
+
+    def _pass(self, call: Call) -> None:
+        """A schedule's instant has passed."""
+        if self._is_tick(call):
+            self._fired[call.name] = call.at
+            self._fired.keep()
+            self._turn(call.name)
 
     def keep(self) -> None:
-        """The handler's changes stand."""
-        self._taken = None
+        assert self._call is not None
         self.state.keep()
         self.alarms.keep()
         self._figure_state.keep()
-        self._fired.keep()
+        self._pass(self._call)
+        self._call = None
 
     def undo(self) -> None:
-        """The handler's changes are taken back; the instant of a schedule or an alarm has passed all the same."""
         self.state.undo()
         self.alarms.undo()
-        if self._taken is not None:
-            self.alarms.cancel(*self._taken)
-            self.alarms.keep()
-            self._taken = None
         self._figure_state.undo()
-        self._fired.keep()
+        self._call = None
 
-    def save(self, log: StoreLog) -> None:
-        """Write what changed since the last save; inside the log's transaction."""
-        log.save_state(self.name, self.state.changes())
-        log.save_state(self.name + FIGURES, self._figure_state.changes())
-        log.save_state(self.name + TICKS, self._fired.changes())
-        for name, key, due, data in self.alarms.changes():
-            log.save_alarm(self.name, name, key, due, data)
-        mark = self.offset, micros(self.clock.now), micros(self.started)
-        if mark != self._saved:
-            log.save_instance(self.name, self.plan.solution, self.cls.version, *mark)
-            self._saved = mark
+    def skip(self, call: Call) -> None:
+        if self._is_tick(call):
+            self._pass(call)
+        elif call.kind == "due":
+            self.alarms.cancel(call.name, call.key)
+            self.alarms.keep()
+
+    def changes(self) -> Changes:
+        return Changes(self.state.changes(), self._figure_state.changes(), self._fired.changes(), self.alarms.changes())
+
+    def carry_over(self, state: Mapping[str, Any]) -> None:
+        """Put another state in place of the one that was stored."""
+        for key in [key for key in self.state if key not in state]:
+            del self.state[key]
+        for key, value in state.items():
+            self.state[key] = value
+        self.state.keep()
+
+    def close(self) -> None:
+        """Nothing to do: it ends with the engine."""
 
 
-def collect(result: Iterable[Out] | Out | None) -> list[Out]:
-    """A handler's answer as a list, whichever way it was given."""
-    if result is None:
-        return []
-    return [result] if isinstance(result, Out) else list(result)
+def make_instance(
+    plugin: Plugin,
+    plan: InstancePlan,
+    stored: Stored | None,
+    store: StoreView,
+    tables: TableSet,
+    workers: Workers,
+    start: datetime,
+    *,
+    strict: bool = False,
+    secrets: Mapping[str, str] | None = None,
+) -> Instance:
+    """A plugin's instance. One that an older version left behind has its state carried over by the plugin's hook."""
+    made = Instance(plan, plugin.cls, stored, store, tables, workers, start, strict=strict, secrets=secrets)
+    if stored is not None and stored.version != plugin.cls.version:
+        moved = call_hook(plugin, "storeloom_migrate_state", state=made.state.snapshot(), version=stored.version)
+        if moved is not None:
+            made.carry_over(moved)
+    return made
+
+
+def taken_by(plan: InstancePlan, streams: frozenset[str], event: Event) -> bool:
+    """Whether an instance takes an event: of a stream it handles, from a source it is wired to, not its own."""
+    if event.stream not in streams or event.source == plan.name:
+        return False
+    sources = plan.sources.get(event.stream)
+    return not sources or event.source in sources
+
+
+def declared(solution: str, cls: type[Solution], streams: frozenset[str]) -> Declared:
+    """What a solution's class declares."""
+    reads = frozenset(name.rstrip("?") for name in cls.reads)
+    return Declared(solution, cls.version, streams, frozenset(cls.produces), frozenset(cls.kinds), reads, cls.kpis, cls.load)

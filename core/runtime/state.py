@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import statistics
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 from storeloom.core.kernel.contract import Kpi
 from storeloom.core.kernel.errors import ContractFault, Finding
 from storeloom.core.runtime.log import instant, micros
+from storeloom.core.runtime.runner import AlarmRow, Row
 
 SAMPLES_A_DAY = 10_000
 
@@ -65,14 +66,14 @@ class State(MutableMapping[str, Any]):
 
     def keep(self) -> None:
         """The handler succeeded: what it touched becomes the state. TypeError when a value is not JSON."""
+        written = {key: orjson.dumps(value) for key in self._touched if (value := self._live[key]) is not _GONE}
         for key in self._touched:
-            value = self._live[key]
-            if value is _GONE:
+            data = written.get(key)
+            if data is None:
                 if self._bytes.pop(key, None) is not None:
                     self._dirty.add(key)
                 del self._live[key]
                 continue
-            data = orjson.dumps(value)
             changed = self._bytes.get(key) != data
             if changed:
                 self._bytes[key] = data
@@ -87,9 +88,9 @@ class State(MutableMapping[str, Any]):
             self._live.pop(key, None)
         self._touched.clear()
 
-    def changes(self) -> list[tuple[str, bytes | None]]:
+    def changes(self) -> list[Row]:
         """Keys written or deleted since the last call, for the log."""
-        changed = [(key, self._bytes.get(key)) for key in sorted(self._dirty)]
+        changed: list[Row] = [(key, self._bytes.get(key)) for key in sorted(self._dirty)]
         self._dirty.clear()
         return changed
 
@@ -102,17 +103,18 @@ _GONE = object()
 
 
 class Alarms:
-    """The alarms that an instance set; see `contract.Timers`."""
+    """The alarms that an instance set; see `contract.Timers`. `cause` is the log sequence of the event at hand, kept with what is set."""
 
-    def __init__(self, stored: list[tuple[str, str, int, bytes]] | None = None) -> None:
-        self._due = {(name, key): (due, data) for name, key, due, data in stored or []}
-        self._before: dict[tuple[str, str], tuple[int, bytes] | None] = {}
+    def __init__(self, stored: Iterable[AlarmRow] = ()) -> None:
+        self._due = {(row.name, row.key): row for row in stored}
+        self._before: dict[tuple[str, str], AlarmRow | None] = {}
         self._dirty: set[tuple[str, str]] = set()
-        self._heap = [(due, *which) for which, (due, _) in self._due.items()]
+        self._heap = [(row.due, row.name, row.key) for row in self._due.values() if row.due is not None]
         heapq.heapify(self._heap)
+        self.cause = 0
 
     def set(self, name: str, key: str, at: datetime, data: Mapping[str, Any] | None = None) -> None:
-        self._change((name, key), (micros(at), orjson.dumps(data or {})))
+        self._change((name, key), AlarmRow(name, key, micros(at), orjson.dumps(data or {}), self.cause))
 
     def cancel(self, name: str, key: str) -> None:
         if (name, key) in self._due:
@@ -120,28 +122,37 @@ class Alarms:
 
     def get(self, name: str, key: str) -> datetime | None:
         found = self._due.get((name, key))
-        return instant(found[0]) if found else None
+        return instant(found.due) if found and found.due is not None else None
 
-    def _change(self, which: tuple[str, str], value: tuple[int, bytes] | None) -> None:
+    def cause_of(self, name: str, key: str) -> int:
+        """The log sequence of the event that set an alarm, 0 where none did."""
+        found = self._due.get((name, key))
+        return found.cause if found else 0
+
+    def _change(self, which: tuple[str, str], row: AlarmRow | None) -> None:
         self._before.setdefault(which, self._due.get(which))
-        if value is None:
+        self._put(which, row)
+
+    def _put(self, which: tuple[str, str], row: AlarmRow | None) -> None:
+        if row is None or row.due is None:
             self._due.pop(which, None)
         else:
-            self._due[which] = value
-            heapq.heappush(self._heap, (value[0], *which))
+            self._due[which] = row
+            heapq.heappush(self._heap, (row.due, *which))
 
     def next(self) -> tuple[int, str, str] | None:
         """The earliest alarm: due (microseconds), name, key."""
         while self._heap:
             due, name, key = self._heap[0]
-            if self._due.get((name, key), (None,))[0] == due:
+            found = self._due.get((name, key))
+            if found is not None and found.due == due:
                 return self._heap[0]
             heapq.heappop(self._heap)
         return None
 
     def take(self, name: str, key: str) -> Mapping[str, Any]:
         """Remove a due alarm; its data."""
-        data = self._due[(name, key)][1]
+        data = self._due[(name, key)].data
         self._change((name, key), None)
         loaded: Mapping[str, Any] = orjson.loads(data)
         return loaded
@@ -151,19 +162,13 @@ class Alarms:
         self._before.clear()
 
     def undo(self) -> None:
-        for which, value in self._before.items():
-            if value is None:
-                self._due.pop(which, None)
-            else:
-                self._due[which] = value
-                heapq.heappush(self._heap, (value[0], *which))
+        for which, row in self._before.items():
+            self._put(which, row)
         self._before.clear()
 
-    def changes(self) -> list[tuple[str, str, int | None, bytes]]:
-        changed: list[tuple[str, str, int | None, bytes]] = []
-        for name, key in sorted(self._dirty):
-            due, data = self._due.get((name, key), (None, b"{}"))
-            changed.append((name, key, due, data))
+    def changes(self) -> list[AlarmRow]:
+        """Alarms set or gone since the last call, for the log."""
+        changed = [self._due.get(which) or AlarmRow(*which, None, b"{}", 0) for which in sorted(self._dirty)]
         self._dirty.clear()
         return changed
 

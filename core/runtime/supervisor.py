@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from storeloom.core.kernel.errors import Finding
+
 LIMIT, WINDOW = 3, timedelta(minutes=5)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 
@@ -18,7 +20,7 @@ class Circuit:
     until: datetime | None = None
     pause: timedelta = FIRST_PAUSE
     trial: bool = False
-    reason: str = ""
+    reason: Finding | None = None
 
 
 class Supervisor:
@@ -27,7 +29,7 @@ class Supervisor:
     def __init__(self) -> None:
         self._circuits: dict[str, Circuit] = {}
 
-    def failed(self, name: str, at: datetime, reason: str) -> None:
+    def failed(self, name: str, at: datetime, reason: Finding) -> None:
         """Note a failure; opens the circuit when it is one too many, or the first after a pause."""
         circuit = self._circuits.setdefault(name, Circuit())
         circuit.recent.append(at)
@@ -46,6 +48,10 @@ class Supervisor:
         if circuit is not None and circuit.trial:
             self._circuits[name] = Circuit()
 
+    def forget(self, name: str) -> None:
+        """Start anew with an instance that was replaced."""
+        self._circuits.pop(name, None)
+
     def paused(self, name: str, now: datetime) -> bool:
         circuit = self._circuits.get(name)
         return circuit is not None and circuit.until is not None and now < circuit.until
@@ -62,6 +68,11 @@ class Supervisor:
             self._circuits[name].trial = True
         return ended
 
-    def why(self) -> dict[str, str]:
-        """In words, why an instance rests."""
-        return {name: f"{c.reason}; rests until {c.until:%H:%M:%S} UTC" for name, c in self._circuits.items() if c.until}
+    def why(self, lang: str = "en") -> dict[str, str]:
+        """In words, why an instance rests and until when."""
+        rest = "，暂停至 {} UTC" if lang == "zh" else "; rests until {} UTC"
+        return {
+            name: circuit.reason.text(lang).rstrip(".。") + rest.format(f"{circuit.until:%H:%M:%S}")
+            for name, circuit in self._circuits.items()
+            if circuit.until and circuit.reason
+        }

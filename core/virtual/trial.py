@@ -127,7 +127,7 @@ class Trial:
         self._answer: Callable[[str, Mapping[str, Any], datetime], list[Fact]] | None = None
         store_log = log if log is not None else StoreLog(store=str(plan.store["store"]))
         self.engine = Engine(plan, registry, store_log, tables, start, commit_every=COMMIT_EVERY, on_output=self._took)
-        self.consumed = frozenset(stream for one in self.engine.instances.values() for stream in one.streams)
+        self.consumed = frozenset(stream for one in self.engine.instances.values() for stream in one.declared.streams)
 
     def _took(self, event: Event) -> None:
         if event.time >= self.result.start:
@@ -193,7 +193,7 @@ class Trial:
             shown = [day for day in one.figures.days() if day >= first]
             by_day = {day: one.figures.values(day) for day in shown}
             whole = one.figures.values(*shown) if shown else one.figures.values("")
-            self.result.solutions[name] = SolutionResult(one.plan.solution, one.handled, made[name], whole, by_day)
+            self.result.solutions[name] = SolutionResult(one.plan.solution, self.engine.handled(name), made[name], whole, by_day)
         for (stream, quarter), count in sorted(self._quarters.items()):
             local = self.engine.store.hours.local(datetime.fromtimestamp(quarter * QUARTER_S, UTC))
             self.result.facts_by_hour.setdefault(stream, Counter())[hour_name(local)] += count

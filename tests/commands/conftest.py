@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 import pytest
 
 from storeloom.core.cli import main
+
+ROOT = str(Path(__file__).parents[2])
+if ROOT not in sys.path:  # the helpers beside the tests are imported by their place in the tree
+    sys.path.insert(0, ROOT)
 
 TELLER = """
 @on("pos.sale")

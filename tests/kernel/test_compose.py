@@ -217,3 +217,73 @@ def test_a_cross_field_problem_stands_at_its_key(toys, bundle):
     path = bundle("[solutions.hot_toy.config]\nlimit_c = 12\n")
     (finding,) = compose(path, toys.registry()).errors
     assert (finding.code, finding.line, finding.text("zh")) == ("SL-CFG-05", 3, "模式 a 下过高。")
+
+
+def test_the_runtime_table_has_defaults_and_is_checked_stream_by_stream(hot, bundle):
+    composition = compose(bundle("[solutions.hot_toy]\n"), hot.registry())
+    assert composition.require().runtime == {"lateness_d": 30, "keep_days": 35, "keep_mb": 4096, "queues": {}}
+    path = bundle(
+        """
+        [solutions.hot_toy]
+        [runtime]
+        keep_days = 7
+        keep_mb = 10
+        [runtime.queues."camera.frame"]
+        policy = "drop_newest"
+        [runtime.queues."camera.frames"]
+        limit = 8
+        [runtime.queues."pos.sale"]
+        policy = "sample"
+        """
+    )
+    errors = compose(path, hot.registry()).errors
+    assert [(f.code, f.line, f.path) for f in errors] == [
+        ("SL-CFG-09", 5, "runtime.keep_days"),
+        ("SL-CFG-03", 6, "runtime.keep_mb"),
+        ("SL-CFG-03", 8, "runtime.queues.camera.frame.policy"),
+        ("SL-PLG-01", 9, "runtime.queues.camera.frames"),
+        ("SL-CFG-08", 11, "runtime.queues.pos.sale"),
+    ]
+    by_code = {finding.code: finding for finding in errors}
+    assert "Did you mean 'camera.frame'?" in by_code["SL-PLG-01"].text() and "数据流" in by_code["SL-PLG-01"].text("zh")
+    assert by_code["SL-CFG-09"].text().startswith("keep_days = 7 is shorter than lateness_d = 30")
+
+
+def test_the_runtime_table_reaches_the_plan(hot, bundle):
+    body = "[solutions.hot_toy]\n[runtime]\nlateness_d = 2\n[runtime.queues.'camera.frame']\nlimit = 8\n"
+    runtime = compose(bundle(body), hot.registry()).require().runtime
+    assert runtime == {"lateness_d": 2, "keep_days": 35, "keep_mb": 4096, "queues": {"camera.frame": {"limit": 8}}}
+
+
+def test_a_setting_that_is_no_cron_text_is_found(toys, bundle):
+    source = (
+        '"""A toy with a timetable."""\n'
+        "from storeloom.core.kernel.contract import Solution, SolutionConfig, every, setting\n"
+        "class Toy(Solution):\n"
+        '    zh, en, purpose_zh, formats, produces = "玩具", "Toy", "测试", ("supermarket",), ("alert.raise",)\n'
+        "    class Config(SolutionConfig):\n"
+        '        when: str = setting("0 6 * * 1-5", "When", "何时", widget="cron")\n'
+        '    @every(cron="config.when")\n'
+        "    def f(self, due): ...\n"
+    )
+    toys.add("timed", "", source=source)
+    registry = toys.registry()
+    assert compose(bundle("[solutions.timed]\n"), registry).errors == ()
+    (finding,) = compose(bundle('[solutions.timed.config]\nwhen = "0 6 * * 8"\n'), registry).errors
+    assert (finding.code, finding.path, finding.line) == ("SL-CFG-03", "solutions.timed.config.when", 3)
+    assert "'0 6 * * 8' is no cron text: bad day-of-week" in finding.text() and "cron" in finding.text("zh")
+
+
+def test_the_way_up_is_checked_address_secret_and_streams(hot, bundle):
+    body = "[solutions.hot_toy]\n[runtime.uplink]\nurl = '{}'\ntoken = 'hq'\nstreams = ['{}']\n"
+    composition = compose(bundle(body.format("http://hq.example", "pos.sales")), hot.registry())
+    assert {(one.code, one.line, one.path) for one in composition.findings} == {
+        ("SL-CFG-03", 4, "runtime.uplink.url"),
+        ("SL-PLG-01", 6, "runtime.uplink.streams"),
+    }
+    for url in ("https://hq.example/loom", "https://hq.example:8443", "http://127.0.0.1:8000", "http://localhost"):
+        plan = compose(bundle(body.format(url, "pos.sale")), hot.registry()).require()
+        assert plan.runtime["uplink"] == {"url": url, "token": "hq", "streams": ["pos.sale"]}
+    for url in ("https://", "https://hq@evil.example", "http://127.0.0.1.evil.example", "ftp://hq.example", "https://hq.example?a=1"):
+        findings = compose(bundle(body.format(url, "pos.sale")), hot.registry()).findings
+        assert [one.code for one in findings] == ["SL-CFG-03"], url

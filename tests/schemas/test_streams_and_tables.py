@@ -48,6 +48,26 @@ def test_each_stream_names_its_group_and_whether_it_is_a_command() -> None:
         assert ("cmd" in schema["properties"]) >= schema["x-command"], path.stem
 
 
+KEPT_GROUPS = {"sales", "orders", "members", "staff", "stock", "decisions"}
+KEPT = {"vision.count", "vision.incident", "vision.item", "vision.track", "vision.plate", "parking.event", "parking.charge"}
+
+
+def test_queues_are_well_declared_and_money_stock_and_alerts_are_never_left_out() -> None:
+    lossy = set()
+    for path in STREAMS.glob("*.json"):
+        schema = load(path)
+        queue = schema.get("x-queue", {"policy": "block", "limit": 1})
+        assert set(queue) <= {"policy", "limit", "per", "one_in"} and queue["policy"] in {"block", "drop_oldest", "sample"}, path.stem
+        assert queue["limit"] >= 1 and queue.get("one_in", 2) >= 2, path.stem
+        assert "per" not in queue or queue["per"] in schema["required"], path.stem
+        assert ("one_in" in queue) <= (queue["policy"] == "sample"), path.stem
+        assert schema.get("x-late-s", 1) > 0, path.stem
+        if queue["policy"] != "block":
+            lossy.add(path.stem)
+            assert schema["x-group"] not in KEPT_GROUPS and not schema["x-command"], path.stem
+    assert not lossy & KEPT and {"camera.frame", "sensor.reading", "meter.reading"} <= lossy
+
+
 def test_each_table_names_its_key() -> None:
     for path in TABLES.glob("*.json"):
         schema = load(path)

@@ -7,7 +7,7 @@ use of n cores is n streams of one thread each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from storeloom.workers.vision.boxes import Box, Floats, suppress
 from storeloom.workers.vision.errors import FrameError, ModelError
-from storeloom.workers.vision.models import InputSpec, Model, load
+from storeloom.workers.vision.models import InputSpec, Model, ModelCard, load
 from storeloom.workers.vision.things import Detection
 
 Image = NDArray[np.uint8]
@@ -118,13 +118,21 @@ def gfl_cells(strides: tuple[int, ...], width: int, height: int) -> tuple[Floats
     return np.concatenate(centres).astype(np.float32), np.concatenate(sizes).astype(np.float32)
 
 
+def gfl_shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
+    """The output tensors that a network of the Generalized Focal Loss kind must have by its card."""
+    output = card.output
+    cells = len(gfl_cells(tuple(output["strides"]), card.input.width, card.input.height)[0])
+    return {output["scores"]: (1, cells, len(card.classes)), output["sides"]: (1, cells, 4 * output["bins"])}
+
+
 DECODERS: Mapping[str, Decoder] = {"gfl": decode_gfl}
+SHAPES: Mapping[str, Callable[[ModelCard], dict[str, tuple[int, ...]]]] = {"gfl": gfl_shapes}
 
 
 class Detector:
     """A detection model in an onnxruntime CPU session. `model` defaults to the COCO detector that ships with the engine.
 
-    Raises ModelError for a model whose output layout is not known or which onnxruntime refuses.
+    Raises ModelError for a model whose output layout is not known, which onnxruntime refuses, or whose tensors are not those of its card.
     """
 
     def __init__(self, model: Model | None = None, *, threads: int = 1) -> None:
@@ -137,6 +145,7 @@ class Detector:
         self._decode = DECODERS[layout]
         self._letterbox = Letterbox(self.card.input)
         self.session = open_session(chosen, threads)
+        check_network(self.session, self.card, SHAPES[layout])
         self._input = self.session.get_inputs()[0].name
         self._outputs = [tensor.name for tensor in self.session.get_outputs()]
 
@@ -145,14 +154,24 @@ class Detector:
         """The score from which the model's card trusts a box."""
         return float(self.card.output["score"])
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All that it can report."""
+        return self.card.classes
+
     def detect(self, frame: Image, *, min_score: float | None = None) -> list[Detection]:
         """Objects in a BGR uint8 picture (height x width x 3), best first, with boxes clipped to the picture.
 
-        `min_score` defaults to the card's; FrameError where the array is no such picture.
+        `min_score` defaults to the card's; FrameError where the array is no such picture, ModelError where the network's output holds
+        NaN or infinity (which would otherwise read as an empty picture).
         """
         check_picture(frame)
         blob, scale = self._letterbox.fit(frame)
         tensors = dict(zip(self._outputs, self.session.run(self._outputs, {self._input: blob}), strict=True))
+        broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+        if broken:
+            what = f"The network's output {', '.join(broken)} holds NaN or infinity."
+            raise ModelError(what, str(self.card.path), "Restore the model, or export it again.")
         wanted = self.score if min_score is None else min_score
         boxes, scores, classes = self._decode(self.card.output, self.card.input, tensors, wanted)
         kept = suppress(boxes, scores, classes, float(self.card.output["nms_iou"]))
@@ -194,3 +213,36 @@ def open_session(model: Model, threads: int) -> onnxruntime.InferenceSession:
     except Exception as error:
         what = f"onnxruntime refuses the network ({error})."
         raise ModelError(what, str(model.card.path), "Use a network of an opset that this onnxruntime knows.") from error
+
+
+def check_network(
+    session: onnxruntime.InferenceSession, card: ModelCard, shapes: Callable[[ModelCard], dict[str, tuple[int, ...]]]
+) -> None:
+    """ModelError unless the network takes one picture of the card's size and gives the tensors that `shapes` reads from the card.
+
+    A dimension that the network leaves open fits any size.
+    """
+    try:
+        wanted = shapes(card)
+    except (KeyError, TypeError) as error:
+        what = f"The card's output does not say what its layout needs ({type(error).__name__}: {error})."
+        raise ModelError(what, str(card.folder / "card.json"), "Correct the card's output.") from error
+    faults = []
+    given = session.get_inputs()
+    picture = (1, 3, card.input.height, card.input.width)
+    if len(given) != 1 or given[0].type != "tensor(float)" or not fits(given[0].shape, picture):
+        found = "; ".join(f"{tensor.name} {tensor.type} {tensor.shape}" for tensor in given)
+        faults.append(f"It takes {found}; the card says one tensor(float) {list(picture)}.")
+    outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
+    for name, shape in wanted.items():
+        if name not in outputs:
+            faults.append(f"It gives no {name!r}, only {', '.join(outputs)}.")
+        elif not fits(outputs[name], shape):
+            faults.append(f"Its output {name!r} is {outputs[name]}; by the card ({len(card.classes)} classes) it is {list(shape)}.")
+    if faults:
+        raise ModelError("The network is not the one of the card. " + " ".join(faults), str(card.path), "Correct the card or the network.")
+
+
+def fits(found: Sequence[object], wanted: Sequence[int]) -> bool:
+    """Whether a tensor's shape, which may leave dimensions open, admits the wanted one."""
+    return len(found) == len(wanted) and all(not isinstance(one, int) or one in (-1, two) for one, two in zip(found, wanted, strict=True))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from storeloom.workers.vision import scene as scenes
+from storeloom.workers.vision.detectors import DetectorFactory, Detectors, default_detector
 from storeloom.workers.vision.errors import FrameError
+from storeloom.workers.vision.swap import Swap, SwapError, words
 from storeloom.workers.vision.things import Detection, Observation, Seen
 from storeloom.workers.vision.track import Tracker, TrackSettings
 
@@ -19,32 +22,15 @@ if TYPE_CHECKING:
 KEPT = 8
 
 
-class FrameDetector(Protocol):
-    """What the pipeline needs of a detector; `score` is the least score of an object worth reporting untracked."""
-
-    @property
-    def score(self) -> float: ...
-
-    def detect(self, frame: Image, *, min_score: float | None = None) -> list[Detection]: ...
-
-
-DetectorFactory = Callable[[], FrameDetector]
-
-
-def default_detector() -> FrameDetector:
-    """The COCO detector that ships with the engine."""
-    from storeloom.workers.vision.detect import Detector
-
-    return Detector()
-
-
 class CameraPipeline:
-    """One camera's detections and tracks. The detector is made by `detector_factory` when the first real frame comes."""
+    """One camera's detections and tracks.
 
-    def __init__(self, camera: str, detector_factory: DetectorFactory | None = None, settings: TrackSettings | None = None) -> None:
+    The detector is that of `detectors`, which several cameras may share, or is made by the factory; either when the first real frame comes.
+    """
+
+    def __init__(self, camera: str, detectors: DetectorFactory | Detectors | None = None, settings: TrackSettings | None = None) -> None:
         self.camera = camera
-        self._factory = detector_factory if detector_factory is not None else default_detector
-        self._detector: FrameDetector | None = None
+        self._detectors = detectors if isinstance(detectors, Detectors) else Detectors(detectors or default_detector)
         self._settings = settings if settings is not None else TrackSettings()
         self._tracker = Tracker(camera, self._settings)
         self._latest: datetime | None = None
@@ -77,10 +63,8 @@ class CameraPipeline:
         if frame is None:
             found = scenes.detections(scene)
         else:
-            if self._detector is None:
-                self._detector = self._factory()
-            found = self._detector.detect(frame, min_score=self._settings.low)
-            least, shape = self._detector.score, (frame.shape[0], frame.shape[1])
+            found, least = self._detectors.look(self.camera, frame, self._settings.low)
+            shape = frame.shape[0], frame.shape[1]
         objects = tuple(
             Seen(track, d.cls, d.score, d.box, d.floor, d.attrs)
             for d, track in zip(found, self._tracks(found, time), strict=True)
@@ -105,9 +89,8 @@ class VisionWorker:
     """
 
     def __init__(self, detector_factory: DetectorFactory | None = None, settings: TrackSettings | None = None) -> None:
-        self._factory = detector_factory if detector_factory is not None else default_detector
-        self._settings = settings
-        self._detector: FrameDetector | None = None
+        self._detectors = Detectors(detector_factory or default_detector)
+        self._settings = settings if settings is not None else TrackSettings()
         self._pipelines: dict[str, CameraPipeline] = {}
         self._lock = threading.Lock()
 
@@ -127,16 +110,30 @@ class VisionWorker:
         """The pipeline of a camera, made at its first frame."""
         with self._lock:
             if camera not in self._pipelines:
-                self._pipelines[camera] = CameraPipeline(camera, self._shared, self._settings)
+                self._pipelines[camera] = CameraPipeline(camera, self._detectors, self._settings)
             return self._pipelines[camera]
 
     def forget(self, camera: str) -> None:
-        """Drop a camera's pipeline with its tracks, when the camera is taken away or moved."""
+        """Drop a camera's pipeline with its tracks and a model of its own, when the camera is taken away or moved."""
         with self._lock:
             self._pipelines.pop(camera, None)
+        self._detectors.forget(camera)
 
-    def _shared(self) -> FrameDetector:
+    def swap_model(
+        self, camera: str | None, model: str | Path | DetectorFactory, *, probation: int = 50, labels: Collection[str] | None = None
+    ) -> Swap:
+        """Begin to replace the model of a camera, or (None) of all cameras, those to come included; frames flow on, tracks go on.
+
+        `model` is a model folder, the name of a shipped model, or what makes a detector. It is loaded and run on a blank picture in the
+        background and takes over at the camera's next frame. It must know `labels`, or else all the classes of the model before it. In its
+        first `probation` frames (over all its cameras) it is taken back when it raises, when its answer makes no sense, or when two frames
+        running each take over ten times the old model's median (times up to 50 ms are never too long); each such frame is seen by the old
+        model, which stays in memory until the probation is over.
+        Raises SwapError for a camera without frames and while another swap is under way on one of the cameras; all that is wrong with the
+        model itself stands in the `Swap`.
+        """
         with self._lock:
-            if self._detector is None:
-                self._detector = self._factory()
-            return self._detector
+            known = sorted(self._pipelines)
+        if camera is not None and camera not in known:
+            raise SwapError(words("unknown", camera=camera), words("unknown_fix", known=", ".join(known) or "-"), "camera")
+        return self._detectors.replace(camera, model, probation=probation, labels=labels, least=self._settings.low)

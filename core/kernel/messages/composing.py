@@ -1,23 +1,8 @@
-"""The words of every finding, in English and Chinese, one entry a code.
-
-Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, RUN runtime,
-LOG the store log, INP real input, CLI the command line.
-"""
+"""The words of what is found before anything runs: documents, plugins, configs, wiring, bundles, episodes, command lines."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-SEVERITIES = ("error", "warning", "info")
-
-
-class Message(NamedTuple):
-    severity: str
-    en: str
-    zh: str
-    fix_en: str = ""
-    fix_zh: str = ""
-
+from storeloom.core.kernel.messages.message import Message
 
 MESSAGES: dict[str, Message] = {
     # documents
@@ -160,6 +145,20 @@ MESSAGES: dict[str, Message] = {
         "Put its name and value into {file}.",
         "请将名称与取值写入 {file}。",
     ),
+    "SL-CFG-08": Message(
+        "error",
+        "Stream '{stream}' must not lose a fact, so that its queue cannot be '{policy}'.",
+        "数据流“{stream}”不允许丢失数据，其队列不能设为“{policy}”。",
+        'Set policy = "block", or another limit. Streams whose queue may leave facts out: {known}.',
+        '请设为 policy = "block"，或只调整 limit。允许丢弃的数据流：{known}。',
+    ),
+    "SL-CFG-09": Message(
+        "error",
+        "keep_days = {keep} is shorter than lateness_d = {late}: the repeat of a late fact could not be told any more.",
+        "keep_days = {keep} 小于 lateness_d = {late}：将无法识别迟到数据的重复。",
+        "Keep at least {late} days, or lower lateness_d.",
+        "请至少保留 {late} 天，或调小 lateness_d。",
+    ),
     # wiring
     "SL-WIR-01": Message(
         "error",
@@ -283,107 +282,6 @@ MESSAGES: dict[str, Message] = {
         "不是有效的情景文件：{reason}。",
         "{remedy}",
         "请对照情景文件格式修改。",
-    ),
-    # runtime
-    "SL-RUN-01": Message(
-        "error",
-        "{instance} put out {stream}, which it does not declare.",
-        "{instance} 输出了未声明的数据流 {stream}。",
-        "Add it to `produces`, or do not put it out. Declared: {known}.",
-        "请在 produces 中声明，或不要输出。已声明：{known}。",
-    ),
-    "SL-RUN-02": Message(
-        "error",
-        "What {instance} put out on {stream} does not fit the stream's schema: {reason}.",
-        "{instance} 在 {stream} 上的输出不符合该数据流的模式：{reason}。",
-        "Mend the handler; the stream's fields stand in schemas/streams.",
-        "请修正处理函数；字段见 schemas/streams。",
-    ),
-    "SL-RUN-03": Message(
-        "error",
-        "{instance} read table '{table}', which it does not declare.",
-        "{instance} 读取了未声明的数据表“{table}”。",
-        "Add it to `reads`. Declared: {known}.",
-        "请在 reads 中声明。已声明：{known}。",
-    ),
-    "SL-RUN-05": Message(
-        "error",
-        "{instance} failed in {handler}: {reason}.",
-        "{instance} 在 {handler} 中出错：{reason}。",
-        "The event was left out and its changes were undone; the other solutions go on.",
-        "该事件已跳过且改动已撤销；其他方案继续运行。",
-    ),
-    "SL-RUN-06": Message(
-        "error",
-        "A feedback loop never settles: after {limit} hops {stream} still comes to {instance}.",
-        "反馈回路不收敛：经过 {limit} 跳后 {instance} 仍收到 {stream}。",
-        "Break the loop in the bundle's wiring.",
-        "请在方案包连线中断开回路。",
-    ),
-    "SL-RUN-07": Message(
-        "error",
-        "{instance} put out {stream} of kind '{kind}', which it does not declare.",
-        "{instance} 输出了未声明的类别“{kind}”（{stream}）。",
-        "Add it to `kinds`. Declared: {known}.",
-        "请在 kinds 中声明。已声明：{known}。",
-    ),
-    "SL-RUN-08": Message(
-        "error",
-        "{instance} set figure '{kpi}', which it does not declare.",
-        "{instance} 写入了未声明的指标“{kpi}”。",
-        "Add it to `kpis`. Declared: {known}.",
-        "请在 kpis 中声明。已声明：{known}。",
-    ),
-    # the store log
-    "SL-LOG-01": Message(
-        "error",
-        "The store log {file} cannot be used: {reason}.",
-        "门店日志 {file} 无法使用：{reason}。",
-        "It was left as it is. Restore it from a copy, or keep it aside and start with a new --data folder.",
-        "文件未被改动。请从备份恢复，或将其移开并用新的 --data 目录启动。",
-    ),
-    "SL-LOG-02": Message(
-        "error",
-        "Record {seq} of the store log {file} is damaged: {reason}.",
-        "门店日志 {file} 的第 {seq} 条记录损坏：{reason}。",
-        "All records before it are whole. Restore the file from a copy.",
-        "此前的记录完好。请从备份恢复该文件。",
-    ),
-    "SL-LOG-03": Message(
-        "error",
-        "SQLite {version} can lose data in WAL mode (versions 3.7.0 to 3.51.2 but for the mended branches).",
-        "SQLite {version} 在 WAL 模式下可能丢失数据（3.7.0 至 3.51.2，已修复分支除外）。",
-        "Install apsw 3.51.3 or later: pip install 'apsw>=3.51.3'.",
-        "请安装 apsw 3.51.3 以上版本：pip install 'apsw>=3.51.3'。",
-    ),
-    "SL-LOG-04": Message(
-        "error",
-        "The store log {file} belongs to store '{got}'; this bundle is for '{wanted}'.",
-        "门店日志 {file} 属于门店“{got}”；该方案包用于“{wanted}”。",
-        "Choose another --data folder.",
-        "请使用其他 --data 目录。",
-    ),
-    # real input
-    "SL-INP-01": Message(
-        "error",
-        "Cannot take in {file}: {reason}.",
-        "无法读入 {file}：{reason}。",
-        "{remedy}",
-        "请更换或修复该文件。",
-    ),
-    "SL-INP-02": Message(
-        "error",
-        "What came in on {stream} does not fit the stream's schema: {reason}.",
-        "{stream} 的输入不符合该数据流的模式：{reason}。",
-        "Mend the source '{source}'; the event was refused.",
-        "请修正来源“{source}”；该事件已被拒收。",
-    ),
-    "SL-INP-03": Message(
-        "error",
-        "{what} needs the extra '{extra}'.",
-        "{what} 需要扩展组件“{extra}”。",
-        "Install it: pip install 'storeloom[{extra}]'.",
-        "请安装：pip install 'storeloom[{extra}]'。",
     ),
     # the command line
     "SL-CLI-01": Message("error", "{reason}.", "{reason}。", "See: {command} --help", "参见：{command} --help"),

@@ -1,0 +1,1 @@
+"""The control plane: what many stores report to, and what they are steered from."""

@@ -1,0 +1,88 @@
+"""What a solution object is given to hold on to: its time, the store profile, the engines, its secrets."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storeloom.core.kernel.hours import StoreHours
+from storeloom.core.kernel.plan import BoundDevice
+from storeloom.core.runtime.state import Alarms, FigureBook, State
+from storeloom.core.runtime.tables import DeclaredTables
+
+
+@dataclass
+class InstanceClock:
+    """The instance's time: the arrival of what it handles now."""
+
+    now: datetime
+
+
+class StoreView:
+    """The store profile as solutions see it."""
+
+    def __init__(self, profile: Mapping[str, Any]) -> None:
+        self.profile = profile
+        self.id = str(profile["store"])
+        self.format = str(profile["format"])
+        self.currency = str(profile.get("currency", "CNY"))
+        self.language = str(profile.get("language", "zh"))
+        self.hours = StoreHours(str(profile["zone"]), profile["hours"])
+
+
+class EnginePackage:
+    """An engine under `workers/`: what its package offers, and its modules, imported on first use."""
+
+    def __init__(self, name: str) -> None:
+        self._package = importlib.import_module(f"storeloom.workers.{name}")
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(self._package, name) or name.startswith("_"):
+            return getattr(self._package, name)
+        return importlib.import_module(f"{self._package.__name__}.{name}")
+
+
+class Workers:
+    """The engines by name; the vision engine is one object, so that cameras share its detector."""
+
+    def __init__(self) -> None:
+        self._vision: Any = None
+
+    @property
+    def vision(self) -> Any:
+        if self._vision is None:
+            self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker()
+        return self._vision
+
+    def __getattr__(self, name: str) -> EnginePackage:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return EnginePackage(name)
+
+
+@dataclass
+class InstanceContext:
+    """What the solution object holds; see `contract.Context`."""
+
+    instance: str
+    state: State
+    timers: Alarms
+    kpi: FigureBook
+    tables: DeclaredTables
+    clock: InstanceClock
+    store: StoreView
+    devices: Mapping[str, tuple[BoundDevice, ...]]
+    workers: Workers
+    log: logging.Logger
+    secrets: Mapping[str, str] | None
+
+    def secret(self, name: str) -> str:
+        if self.secrets is None:
+            return name
+        if name not in self.secrets:
+            raise LookupError(f"the store has no secret '{name}'; put it into secrets.json of its data folder")
+        return self.secrets[name]

@@ -1,0 +1,331 @@
+"""Starts host processes, watches what they use, ends those that break a limit, and leaves nothing behind.
+
+One thread watches all hosts: resident memory, CPU, threads, open files, children and temporary files, and the time of the call at hand.
+A host and all that it started are one session, which a host cannot leave (see `sandbox`); who breaks a limit is killed with all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from storeloom.core.kernel.errors import Finding
+from storeloom.core.runtime.limits import MIB, Limits, call_cores
+from storeloom.core.runtime.sandbox import PR_SET_CHILD_SUBREAPER, prctl
+
+TICK_S, LONGEST_TICK_S, WINDOW_S, DISK_EVERY = 0.2, 0.5, 10.0, 5
+STDERR = "stderr.txt"
+_SENT_BYTES = 1 << 20
+
+logger = logging.getLogger("storeloom.hosts")
+
+
+class Host:
+    """One host process. `verdict` is why the guard ended it; `memory_mb` is its resident memory at the last look."""
+
+    def __init__(self, name: str, load: str, limits: Limits, process: subprocess.Popen[bytes], end: socket.socket, folder: Path) -> None:
+        self.name, self.load, self.limits = name, load, limits
+        self.process, self.socket, self.folder = process, end, folder
+        self.verdict: Finding | None = None
+        self.memory_mb = 0.0
+        self.what = "start"
+        self.limit_s: float | None = limits.start_s
+        self.spent_s = self.calls_s = 0.0
+        self.uses: deque[tuple[float, float, float]] = deque()
+        self.ending = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs. One that has ended is not reaped by asking: its id stays its own until its session is swept."""
+        if self.process.returncode is not None:
+            return False
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
+    def busy(self, what: str, limit_s: float) -> None:
+        """It begins with something that may take so long. The look that comes next counts for nothing: it began before this."""
+        self.what, self.spent_s, self.limit_s = what, -TICK_S, limit_s
+
+    def idle(self) -> None:
+        self.limit_s = None
+
+    def last_words(self) -> str:
+        """The last line that it wrote to its error stream; empty where there is none."""
+        try:
+            with open(self.folder / STDERR, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+                lines = file.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+
+
+class HostGuard:
+    """Watches the hosts of one store process. `folder` holds their temporary folders; what lies in it from before is removed.
+
+    Making one lets this process adopt orphans (a Linux subreaper), until `close`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="storeloom-hosts-"))
+        if folder is not None:
+            remove(folder)
+            folder.mkdir(parents=True)
+        self._hosts: set[Host] = set()
+        self._lock = threading.Lock()
+        self._jobs: queue.Queue[tuple[Callable[[], Host], Future[Host]] | None] = queue.Queue()
+        self._ticks = self._made = 0
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self._thread = threading.Thread(target=self._run, name="host-guard", daemon=True)
+        self._thread.start()
+
+    def spawn(self, name: str, load: str, limits: Limits, env: Mapping[str, str]) -> Host:
+        """Start a host's process. The guard's own thread does it: the kernel ends a host when the thread that started it ends."""
+        answer: Future[Host] = Future()
+        self._jobs.put((lambda: self._start(name, load, limits, env), answer))
+        return answer.result()
+
+    def release(self, host: Host, verdict: Finding | None = None) -> None:
+        """End a host with all that it started, and take its folder away."""
+        self._end(host, verdict)
+        with self._lock:
+            self._hosts.discard(host)
+        host.socket.close()
+        remove(host.folder)
+
+    def pids(self) -> dict[str, int]:
+        """The hosts' process ids by instance."""
+        with self._lock:
+            return {host.name: host.pid for host in self._hosts if host.alive}
+
+    def close(self) -> None:
+        """End all hosts and the watching."""
+        with self._lock:
+            left = list(self._hosts)
+        for host in left:
+            self.release(host)
+        self._jobs.put(None)
+        self._thread.join()
+        remove(self._folder)
+        prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+    # --- in the guard's thread ---
+
+    def _run(self) -> None:
+        last = due = time.monotonic()
+        while True:
+            due += TICK_S
+            job = self._next(due)
+            while job is not None and job != "tick":
+                self._do(job)
+                job = self._next(due)
+            if job is None:
+                return
+            now = time.monotonic()
+            due = max(due, now - TICK_S)
+            self._look(min(now - last, LONGEST_TICK_S), now)
+            last = now
+
+    def _next(self, due: float) -> Any:
+        try:
+            return self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+        except queue.Empty:
+            return "tick"
+
+    def _do(self, job: tuple[Callable[[], Host], Future[Host]]) -> None:
+        make, answer = job
+        try:
+            answer.set_result(make())
+        except OSError as error:
+            answer.set_exception(error)
+
+    def _start(self, name: str, load: str, limits: Limits, env: Mapping[str, str]) -> Host:
+        self._made += 1
+        folder = self._folder / str(self._made)
+        folder.mkdir(mode=0o700)
+        ours, theirs = socket.socketpair()
+        with theirs, open(folder / STDERR, "wb") as errors:
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                ours.setsockopt(socket.SOL_SOCKET, option, _SENT_BYTES)
+            ours.setblocking(False)
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-B", "-m", "storeloom.core.runtime.host", str(theirs.fileno()), str(os.getpid())],
+                cwd=folder,
+                env={**env, "TMPDIR": str(folder), "HOME": str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        host = Host(name, load, limits, process, ours, folder)
+        with self._lock:
+            self._hosts.add(host)
+        return host
+
+    def _look(self, passed: float, now: float) -> None:
+        """One look at all hosts. `passed` is bounded, so that a suspended machine is not held against a host."""
+        self._ticks += 1
+        with self._lock:
+            hosts = [host for host in self._hosts if host.process.returncode is None]
+        sessions = members([host.pid for host in hosts]) if hosts else {}
+        for host in hosts:
+            if host.limit_s is not None:
+                host.spent_s += passed
+                host.calls_s += passed
+            broken = self._broken(host, sessions[host.pid], now) if host.alive else None
+            if broken is not None:
+                logger.warning("%s", broken.text())
+                self._end(host, broken)
+            elif not host.alive:
+                self._end(host, None)
+
+    def _broken(self, host: Host, session: list[int], now: float) -> Finding | None:
+        """The limit that a host breaks; None where it keeps all."""
+        limits = host.limits
+        if host.limit_s is not None and host.spent_s > host.limit_s:
+            return Finding("SL-HST-02", {"instance": host.name, "what": host.what, "limit": f"{host.limit_s:g}"})
+        used = _usage(session, host.pid)
+        host.memory_mb = used["memory_mb"]
+        used["cpu_share"] = self._share(host, used.pop("cpu_s"), now)
+        if self._ticks % DISK_EVERY == 0:
+            used["disk_mb"] = _size(host.folder) / MIB
+        for key, value in used.items():
+            limit = getattr(limits, key)
+            if value > limit:
+                args = {"instance": host.name, "key": key, "limit": f"{limit:g}", "got": f"{value:.3g}" if value < 10 else f"{value:.0f}"}
+                return Finding("SL-HST-03", args)
+        return None
+
+    def _share(self, host: Host, cpu_s: float, now: float) -> float:
+        """Cores used over the last ten seconds beside what its calls may use."""
+        host.uses.append((now, cpu_s, host.calls_s))
+        while now - host.uses[0][0] > WINDOW_S:
+            host.uses.popleft()
+        first = host.uses[0]
+        beside = cpu_s - first[1] - call_cores(host.load) * (host.calls_s - first[2])
+        return max(0.0, beside) / WINDOW_S
+
+    def _end(self, host: Host, verdict: Finding | None) -> None:
+        with host.ending:
+            if host.verdict is None:
+                host.verdict = verdict
+            if host.process.returncode is None:
+                kill_session(host.pid)
+                host.process.wait()
+
+
+def _usage(session: list[int], leader: int) -> dict[str, float]:
+    """What a session uses in all: memory and CPU of every process, threads and open files of the leader."""
+    import psutil
+
+    memory = cpu = 0.0
+    used: dict[str, float] = {"processes": len(session) - 1}
+    for pid in session:
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                memory += process.memory_info().rss
+                times = process.cpu_times()
+                cpu += times.user + times.system
+                if pid == leader:
+                    used["threads"] = process.num_threads()
+                    used["open_files"] = process.num_fds()
+        except psutil.Error:  # it has just ended
+            continue
+    return {"memory_mb": memory / MIB, "cpu_s": cpu, **used}
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files beneath a folder; what goes away meanwhile counts nothing."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total
+
+
+def members(leaders: list[int]) -> dict[int, list[int]]:
+    """The processes of each session, the leader's own among them."""
+    found: dict[int, list[int]] = {leader: [] for leader in leaders}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                session = os.getsid(int(name))
+            except OSError:  # it has just ended
+                continue
+            if session in found:
+                found[session].append(int(name))
+    return found
+
+
+def kill_session(leader: int, wait_s: float = 5.0) -> None:
+    """End every process of a session and reap those that became this process's children; the leader is left to whoever started it."""
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        left = [pid for pid in members([leader])[leader] if not _ended(pid)]
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for pid in members([leader])[leader]:
+            if pid != leader:
+                _reap(pid)
+        if not left:
+            return
+        time.sleep(0.005)
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process is gone, or waits to be reaped."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
+    except OSError:
+        return True
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # its own parent reaps it
+        return
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away with all that is in it; one that is not there needs nothing."""
+
+    def open_up(_call: Any, path: str, _error: Any) -> None:
+        os.chmod(os.path.dirname(path), 0o700)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, 0o700)
+            shutil.rmtree(path, ignore_errors=False)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=open_up)

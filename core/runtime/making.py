@@ -1,0 +1,68 @@
+"""How instances are made: in the engine's process, or through `Hosts` in one of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from storeloom.core.kernel.plan import InstancePlan
+from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime.context import StoreView, Workers
+from storeloom.core.runtime.crew import Make, Member
+from storeloom.core.runtime.instance import make_instance
+from storeloom.core.runtime.log import StoreLog, micros
+from storeloom.core.runtime.runner import Runner, Stored
+from storeloom.core.runtime.tables import TableSet
+
+
+class Hosts(Protocol):
+    """Who gives instances a process of their own."""
+
+    def maker(self, item: InstancePlan, registry: Registry) -> Make | None:
+        """How to make an instance in its own process; None when it is to share the engine's."""
+
+
+class Making:
+    """Makes members of the crew from what the log keeps of them. `now` is the engine's time."""
+
+    def __init__(
+        self,
+        store: StoreView,
+        tables: TableSet,
+        now: Callable[[], datetime],
+        *,
+        strict: bool = False,
+        secrets: Mapping[str, str] | None = None,
+        hosts: Hosts | None = None,
+    ) -> None:
+        self.workers = Workers()
+        self._store, self._tables, self._now = store, tables, now
+        self._strict, self._secrets, self._hosts = strict, secrets, hosts
+
+    def member(self, item: InstancePlan, registry: Registry, order: int, log: StoreLog) -> Member:
+        """An instance as the log knows it (`stored`), or a new one."""
+        stored = log.load_instance(item.name)
+        make = self._hosts.maker(item, registry) if self._hosts is not None else None
+        isolation = "shared" if make is None else "process"
+        make = make or self._shared(registry)
+        member = Member(make(item, stored), item, make, isolation, order, started=micros(self._now()))
+        if stored is not None:
+            member.started, member.stored = stored.started, (stored.offset, stored.clock)
+        return member
+
+    def _shared(self, registry: Registry) -> Make:
+        def make(item: InstancePlan, stored: Stored | None) -> Runner:
+            return make_instance(
+                registry.load(item.solution),
+                item,
+                stored,
+                self._store,
+                self._tables,
+                self.workers,
+                self._now(),
+                strict=self._strict,
+                secrets=self._secrets,
+            )
+
+        return make

@@ -1,0 +1,52 @@
+"""What an instance may put out: declared streams and kinds, data that fits its schema, no more than a store can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from storeloom.core.kernel import schemas
+from storeloom.core.kernel.errors import ContractFault, Finding
+from storeloom.core.kernel.events import Out
+from storeloom.core.runtime.runner import Declared
+
+KINDED = frozenset({"alert.raise", "task.create"})
+MOST_OUTPUTS = 100_000  # of one handler call: a whole assortment's labels several times over
+MOST_BYTES = 1 << 20  # of one event
+
+
+def collect(instance: str, handler: str, result: Iterable[Out] | Out | None) -> list[Out]:
+    """A handler's answer as a list, whichever way it was given. ContractFault when it does not end."""
+    if result is None:
+        return []
+    if isinstance(result, Out):
+        return [result]
+    found: list[Out] = []
+    for item in result:
+        if not isinstance(item, Out):
+            args = {"instance": instance, "handler": handler, "got": type(item).__name__}
+            raise ContractFault(Finding("SL-RUN-11", args))
+        found.append(item)
+        if len(found) > MOST_OUTPUTS:
+            raise ContractFault(Finding("SL-RUN-09", {"instance": instance, "handler": handler, "limit": MOST_OUTPUTS}))
+    return found
+
+
+def check_output(declared: Declared, instance: str, item: Out) -> None:
+    """ContractFault for what the solution does not declare, what does not fit the stream's schema, and what is too large."""
+    if item.stream not in declared.produces:
+        raise ContractFault(Finding("SL-RUN-01", {"instance": instance, "stream": item.stream, "known": sorted(declared.produces)}))
+    reason = schemas.first_error(schemas.stream_file(item.stream), item.data)
+    if reason:
+        raise ContractFault(Finding("SL-RUN-02", {"instance": instance, "stream": item.stream, "reason": reason}))
+    if item.stream in KINDED and item.data["kind"] not in declared.kinds:
+        args = {"instance": instance, "stream": item.stream, "kind": item.data["kind"], "known": sorted(declared.kinds)}
+        raise ContractFault(Finding("SL-RUN-07", args))
+    try:
+        size = len(orjson.dumps(item.data))
+    except TypeError as error:
+        raise ContractFault(Finding("SL-RUN-02", {"instance": instance, "stream": item.stream, "reason": str(error)})) from error
+    if size > MOST_BYTES:
+        args = {"instance": instance, "stream": item.stream, "size": size, "limit": MOST_BYTES}
+        raise ContractFault(Finding("SL-RUN-10", args))

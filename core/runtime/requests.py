@@ -1,0 +1,144 @@
+"""What an operator asks of a running store from another process, by a row in its log: another bundle, another model for a camera."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from storeloom.core.kernel.errors import StoreloomError
+from storeloom.core.kernel.lock import unpack
+from storeloom.core.kernel.plan import InstancePlan, Plan
+from storeloom.core.kernel.registry import Registry, read_catalogue
+from storeloom.core.runtime.swap import Swap
+
+if TYPE_CHECKING:
+    from storeloom.core.runtime.live import LiveStore
+
+RESTART_CODE = 75  # EX_TEMPFAIL: start me again
+KEPT, GIVEN = "bundle.json", "bundle.given"
+
+
+@dataclass
+class Change:
+    """A bundle taken in while the store runs: what was swapped, what joined, what left (with the sequence that it had done with)."""
+
+    file: Path
+    old: Plan
+    swaps: list[Swap] = field(default_factory=list)
+    group: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
+
+
+class Requests:
+    """Answers requests between two turns of the loop, in order. A bundle that was asked for is kept once its swaps have proved good."""
+
+    def __init__(self, store: LiveStore) -> None:
+        self._store = store
+        self._changes: list[Change] = []
+
+    def tend(self) -> None:
+        """Answer what is asked; an answer says `done`, `restarting` or `refused` and why."""
+        for request in self._store.log.asked():
+            try:
+                status, body = self._answer(request.kind, request.body)
+            except (StoreloomError, ValidationError, KeyError) as error:
+                findings = (
+                    [finding.as_dict() for finding in error.findings] if isinstance(error, StoreloomError) else [{"text": str(error)}]
+                )
+                status, body = "refused", {"findings": findings}
+            self._store.log.answer(request.id, status, body)
+        self._keep()
+
+    def _answer(self, kind: str, body: Mapping[str, Any]) -> tuple[str, Any]:
+        if kind == "apply":
+            return self._apply(Path(body["file"]))
+        if kind == "model":
+            swap = self._store.engine.workers.vision.swap_model(body.get("camera"), Path(body["model"]))
+            return "done", swap.as_json()
+        raise KeyError(f"no request '{kind}'; known: apply, model")
+
+    def _apply(self, file: Path) -> tuple[str, Any]:
+        """Bring the store to another bundle: solution by solution where only solutions differ, by a restart where more does."""
+        registry = Registry(read_catalogue(), anew=True)
+        _, plan = unpack(file, registry.catalogue)
+        old = self._store.engine.plan
+        if any(getattr(plan, part) != getattr(old, part) for part in ("store", "profiles", "arbitrate", "runtime")):
+            keep_bundle(self._store.parts.data, file)
+            self._store.leave_with = RESTART_CODE
+            return "restarting", {}
+        change = Change(file, old)
+        self._changes.append(change)
+        try:
+            self._change(change, plan, registry)
+        except (StoreloomError, ValidationError):
+            self._go_back(change)
+            raise
+        shown = [{"instance": one.instance, "before": one.before, "after": one.after, "state": one.state} for one in change.swaps]
+        return "done", {"swaps": shown, "joined": change.joined, "left": sorted(change.left)}
+
+    def _change(self, change: Change, new: Plan, registry: Registry) -> None:
+        engine, before = self._store.engine, {item.name: item for item in change.old.instances}
+        for order, item in enumerate(new.instances):
+            if item.name not in before:
+                engine.recruit(item, registry, order)
+                change.joined.append(item.name)
+            elif self._differs(before[item.name], item, registry):
+                change.swaps.append(self._store.swaps.swap(item, registry, change.group))
+        for name in before.keys() - {item.name for item in new.instances}:
+            change.left[name] = engine.dismiss(name)
+        engine.plan = new
+
+    def _go_back(self, change: Change) -> None:
+        """The store runs what it ran before a change."""
+        engine = self._store.engine
+        self._changes.remove(change)
+        self._store.swaps.roll_back(change.group, "the bundle was taken back")
+        for name in change.joined:
+            engine.dismiss(name)
+        for order, item in enumerate(change.old.instances):
+            if item.name in change.left:
+                member = engine.recruit(item, engine.registry, order)
+                engine.crew.fall_behind(member, change.left[item.name])
+        engine.plan = change.old
+
+    def _differs(self, old: InstancePlan, new: InstancePlan, registry: Registry) -> bool:
+        runs = self._store.engine.crew.members[old.name].runner.declared.version
+        return old != new or registry.catalogue.solution(new.solution)["version"] != runs
+
+    def _keep(self) -> None:
+        """Once all swaps of a bundle are kept, it is the store's; when one was rolled back, the store goes back to what it had."""
+        for change in list(self._changes):
+            states = {one.state for one in change.swaps}
+            if "rolled_back" in states:
+                self._go_back(change)
+            elif "live" not in states:
+                keep_bundle(self._store.parts.data, change.file)
+                self._changes.remove(change)
+
+
+def keep_bundle(data: Path, file: Path) -> None:
+    """Make a packed bundle the one that the store starts with, whole or not at all."""
+    part = data / f"{KEPT}.part"
+    with open(part, "wb") as out:
+        out.write(file.read_bytes())
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(data / KEPT)
+
+
+def chosen_bundle(data: Path, given: Path) -> Path:
+    """The bundle that a store starts with: the `given` file, or what was applied while it ran on that same file."""
+    kept, mark = data / KEPT, data / GIVEN
+    digest = hashlib.sha256(given.read_bytes()).hexdigest() if given.is_file() else ""
+    if kept.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == digest:
+        return kept
+    kept.unlink(missing_ok=True)
+    mark.write_text(digest, encoding="utf-8")
+    return given
