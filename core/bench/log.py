@@ -15,7 +15,7 @@ from storeloom.core.bench.runtime import START, readings
 from storeloom.core.kernel.events import Event
 from storeloom.core.runtime.log import StoreLog, instant
 
-EVENTS, BATCH, RUNS = 20_000, 1_000, 5
+EVENTS, BATCH, RUNS = 20_000, 1_000, 9
 SINGLE = 200
 
 

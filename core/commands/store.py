@@ -14,9 +14,8 @@ from types import FrameType
 from typing import Any
 
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.commands.trial import real_input
 from storeloom.core.kernel import schemas
-from storeloom.core.kernel.errors import BundleFault, Finding, StoreloomError
+from storeloom.core.kernel.errors import BundleFault, Finding, InputFault, StoreloomError
 from storeloom.core.kernel.events import Event, Fact, plain
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.plan import Plan
@@ -66,6 +65,7 @@ def live(arguments: argparse.Namespace, beat: Any) -> int:
     from storeloom.core.runtime.guard import HostGuard
     from storeloom.core.runtime.hosts import Hosts
     from storeloom.core.runtime.http import Observer
+    from storeloom.core.runtime.isolation import isolated
     from storeloom.core.runtime.keeper import RESTARTS_ENV, verdicts
     from storeloom.core.runtime.live import LiveStore, Parts, newest_instant
     from storeloom.core.runtime.records import FILE, Masker, write_logs
@@ -82,8 +82,8 @@ def live(arguments: argparse.Namespace, beat: Any) -> int:
         return UNMENDED_CODE
     tables, clock = read_tables(folder / "tables"), LiveClock(newest_instant(folder / "store.db"))
     guard = HostGuard(folder / "hosts")
-    isolated = {verdict.instance for verdict in told if verdict.instance}
-    hosts = Hosts(plan.store, tables, clock.now, guard, secrets=secrets, isolated=isolated)
+    apart = isolated(folder, told, plan, registry.catalogue)
+    hosts = Hosts(plan.store, tables, clock.now, guard, secrets=secrets, isolated=apart)
     parts = Parts(
         name,
         plan,
@@ -119,6 +119,8 @@ def live(arguments: argparse.Namespace, beat: Any) -> int:
 
 def replay(arguments: argparse.Namespace) -> int:
     """Take in recorded input, or what the devices have to say, to its end."""
+    from storeloom.core.commands.trial import real_input
+
     registry = Registry()
     name, plan = unpack(arguments.file, registry.catalogue)
     folder = Path(arguments.data)
@@ -228,5 +230,8 @@ def _dispatch(engine: Engine, outbox: Outbox, wait_s: float) -> None:
     engine.flush()
     answers = outbox.drain(engine.now, wait_s) if wait_s else outbox.pump(engine.now)
     for fact, key in answers:
-        engine.feed(fact, key)
+        try:
+            engine.feed(fact, key)
+        except InputFault as fault:
+            print(fault.findings[0].text(), file=sys.stderr)
     engine.flush()

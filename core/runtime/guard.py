@@ -45,7 +45,7 @@ class Host:
         self.what = "start"
         self.limit_s: float | None = limits.start_s
         self.spent_s = self.calls_s = 0.0
-        self.uses: deque[tuple[float, float, float]] = deque()
+        self.uses: deque[tuple[float, float, float, float]] = deque()
         self.ending = threading.Lock()
 
     @property
@@ -207,7 +207,7 @@ class HostGuard:
             return Finding("SL-HST-02", {"instance": host.name, "what": host.what, "limit": f"{host.limit_s:g}"})
         used = _usage(session, host.pid)
         host.memory_mb = used["memory_mb"]
-        used["cpu_share"] = self._share(host, used.pop("cpu_s"), now)
+        used["cpu_share"] = self._share(host, used.pop("cpu_s"), used.pop("main_s", 0.0), now)
         if self._ticks % DISK_EVERY == 0:
             used["disk_mb"] = _size(host.folder) / MIB
         for key, value in used.items():
@@ -217,14 +217,19 @@ class HostGuard:
                 return Finding("SL-HST-03", args)
         return None
 
-    def _share(self, host: Host, cpu_s: float, now: float) -> float:
-        """Cores used over the last ten seconds beside what its calls may use."""
-        host.uses.append((now, cpu_s, host.calls_s))
+    def _share(self, host: Host, cpu_s: float, main_s: float, now: float) -> float:
+        """Cores used over the last ten seconds beside what its calls may use.
+
+        A call of a light solution runs in the main thread; what other threads use is beside it, even while the call lasts.
+        """
+        host.uses.append((now, cpu_s, main_s, host.calls_s))
         while now - host.uses[0][0] > WINDOW_S:
             host.uses.popleft()
-        first = host.uses[0]
-        beside = cpu_s - first[1] - call_cores(host.load) * (host.calls_s - first[2])
-        return max(0.0, beside) / WINDOW_S
+        _, cpu_before, main_before, calls_before = host.uses[0]
+        own = call_cores(host.load) * (host.calls_s - calls_before)
+        if host.load == "light":
+            own = min(own, main_s - main_before)
+        return max(0.0, cpu_s - cpu_before - own) / WINDOW_S
 
     def _end(self, host: Host, verdict: Finding | None) -> None:
         with host.ending:
@@ -249,7 +254,9 @@ def _usage(session: list[int], leader: int) -> dict[str, float]:
                 times = process.cpu_times()
                 cpu += times.user + times.system
                 if pid == leader:
-                    used["threads"] = process.num_threads()
+                    threads = process.threads()
+                    used["main_s"] = sum(one.user_time + one.system_time for one in threads if one.id == pid)
+                    used["threads"] = len(threads)
                     used["open_files"] = process.num_fds()
         except psutil.Error:  # it has just ended
             continue

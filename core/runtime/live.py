@@ -26,19 +26,21 @@ from storeloom.core.runtime.intake import Arrival, Bounds, Feeder, Intake, bound
 from storeloom.core.runtime.keeper import Verdict
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.making import Hosts
-from storeloom.core.runtime.outbox import Outbox
+from storeloom.core.runtime.outbox import Answer, Outbox
 from storeloom.core.runtime.publisher import UNLOGGED
 from storeloom.core.runtime.reader import LogReader
 from storeloom.core.runtime.requests import Requests
-from storeloom.core.runtime.retention import Compaction
+from storeloom.core.runtime.retention import Compaction, used_bytes
 from storeloom.core.runtime.status import StoreStatus
 from storeloom.core.runtime.swap import Swaps
+from storeloom.core.runtime.uplink import Uplink, uplink_settings
 
 PATIENCE_S = 0.02
 BATCH = 256
 IDLE_S, BUSY_S = 0.2, 0.005
 STATUS_S, COMPACT_S = 1.0, 3600.0
 STOP_S = 5.0
+UPLINK = "uplink"
 LOG = logging.getLogger(__name__)
 
 
@@ -93,10 +95,12 @@ class LiveStore:
         seed = int.from_bytes(str(plan.store["store"]).encode()[-6:], "big")
         self.outbox = Outbox(self.log, plan, parts.registry.catalogue.adapter_kinds, drivers, seed=seed)
         self.feeders = [Feeder(one, self.intake, seed=seed) for one in parts.adapters.values()]
+        self.uplink = self._uplink(seed)
         self.requests = Requests(self)
         self._since = self.clock.now()
         self._looked = self._compacted = self._since
         self._compaction: Compaction | None = None
+        self._sent_up = 0
         self.leave_with: int | None = None
         self.status = self._status()
 
@@ -110,11 +114,22 @@ class LiveStore:
                 self.engine.supervisor.failed(verdict.instance, self.engine.now, finding)
         self.engine.flush()
 
+    def _uplink(self, seed: int) -> Uplink | None:
+        """The upward queue, where the bundle has one; compaction waits for it from its first start on."""
+        settings = uplink_settings(self.engine.plan, self.parts.secrets, self.parts.data / "secrets.json")
+        if settings is None:
+            return None
+        if UPLINK not in self.log.consumers():
+            self.log.advance_consumer(UPLINK, 0)
+        return Uplink(Path(self.log.path), self.engine.store.id, settings, confirmed=self.log.consumer(UPLINK), seed=seed)
+
     def run(self, stop: Callable[[], bool]) -> int:
         """Go round until `stop` says so; the exit code. LogFault when the log cannot be written."""
         self._work_off()
         for feeder in self.feeders:
             feeder.start()
+        if self.uplink is not None:
+            self.uplink.start()
         try:
             while not stop() and self.leave_with is None:
                 self.turn()
@@ -127,16 +142,30 @@ class LiveStore:
         if self.parts.beat is not None:
             self.parts.beat.alive()
         self.take_in(self.intake.take(BATCH, self._wait_s()))
-        answers = [self.engine.as_event(fact, key) for fact, key in self.outbox.pump(self.clock.now())]
-        if answers:
-            self.log.accept(answers)
-            self._work_off()
+        self._answered(self.outbox.pump(self.clock.now()))
+        if self.uplink is not None and self.uplink.confirmed > self._sent_up:
+            self._sent_up = self.uplink.confirmed
+            self.log.advance_consumer(UPLINK, self._sent_up)
         now = self.clock.now()
         self.engine.advance(now)
         self.swaps.tend()
         self.requests.tend()
         self._compact(now)
         self._look()
+
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        """Take in what devices answered to commands; what does not fit its stream is left out, and said."""
+        good = []
+        for fact, key in answers:
+            event = self.engine.as_event(fact, key)
+            try:
+                self.engine.check_input(event)
+                good.append(event)
+            except InputFault as fault:
+                LOG.warning("%s", fault.findings[0].text())
+        if good:
+            self.log.accept(good)
+            self._work_off()
 
     def _wait_s(self) -> float:
         """How long the loop may sleep: until something is due, shortly where an instance works on at its own pace."""
@@ -188,12 +217,16 @@ class LiveStore:
             self.status = self._status()
 
     def _compact(self, now: datetime) -> None:
-        """A slice of compaction a turn, begun every hour."""
+        """A slice of compaction a turn, begun every hour. Over its limit, the log waits no more for what has yet to go up."""
+        keep = {**RUNTIME_DEFAULTS, **self.engine.plan.runtime}
+        most = int(keep["keep_mb"]) << 20
         if self._compaction is None and (now - self._compacted).total_seconds() >= COMPACT_S:
-            keep = {**RUNTIME_DEFAULTS, **self.engine.plan.runtime}
-            self._compaction = Compaction(self.log, now, keep_days=float(keep["keep_days"]), keep_bytes=int(keep["keep_mb"]) << 20)
-        if self._compaction is not None and not self._compaction.step():
-            self._compaction, self._compacted = None, now
+            self._compaction = Compaction(self.log, now, keep_days=float(keep["keep_days"]), keep_bytes=most)
+        if self._compaction is None or self._compaction.step():
+            return
+        if f"consumer {UPLINK}" in self._compaction.result.held_by and used_bytes(self.log) > most:
+            self.log.drop_consumer(UPLINK)
+        self._compaction, self._compacted = None, now
 
     def _status(self) -> StoreStatus:
         return StoreStatus(
@@ -210,6 +243,7 @@ class LiveStore:
             instances=self.engine.statuses(),
             queues=self.intake.statuses(),
             outbox=self.log.outbox(),
+            uplink=self.uplink.status() if self.uplink is not None else {},
             memory_mb=_memory_mb(),
             troubles=tuple(finding.text(self.engine.store.language[:2]) for finding in self._troubles()),
         )
@@ -220,6 +254,8 @@ class LiveStore:
         for feeder in self.feeders:
             yield from feeder.troubles()
         yield from self.outbox.findings()
+        if self.uplink is not None:
+            yield from self.uplink.findings()
         yield from self.parts.troubles()
 
     def close(self) -> None:
@@ -227,6 +263,8 @@ class LiveStore:
         self.intake.close()
         for feeder in self.feeders:
             feeder.stop(STOP_S)
+        if self.uplink is not None:
+            self.uplink.stop(STOP_S)
         self.outbox.close(STOP_S)
         self.engine.close()
         self.log.close()

@@ -52,24 +52,25 @@ class StoreLog(RecordRows, InstanceRows, DeliveryRows):
         super().__init__(path, vfs=vfs)
         self.last = self._last_at_begin = 0
         try:
-            self._own(store)
+            if "crc" not in self.columns("meta"):
+                with self.together():
+                    self._make(store)
+            self.marks(store)
             self.last = self.newest()
             self._insert = self._db.cursor().execute
         except LogFault:
             self._abandon()
             raise
 
-    def _own(self, store: str) -> None:
-        """Check the file's format and whose it is; an empty file is made a log, one of format 1 is brought up."""
-        with self.together():
-            columns = self.columns("meta")
-            if columns == OLD_META:
-                migrate(self)
-            elif not columns:
-                if self.one("SELECT count(*) FROM sqlite_schema"):
-                    raise unusable(self.path, {"en": "it is some other SQLite file", "zh": "它是其他 SQLite 文件"})
-                self.create((("format", str(FORMAT)), ("store", store)))
-        self.marks(store)
+    def _make(self, store: str) -> None:
+        """Make the tables, of nothing or of an older format; within a transaction, for two processes may come at once."""
+        columns = self.columns("meta")
+        if columns == OLD_META:
+            migrate(self)
+        elif not columns:
+            if self.one("SELECT count(*) FROM sqlite_schema"):
+                raise unusable(self.path, {"en": "it is some other SQLite file", "zh": "它是其他 SQLite 文件"})
+            self.create((("format", str(FORMAT)), ("store", store)))
 
     def begin(self) -> None:
         """Open a transaction; until `commit` nothing of it is durable."""
@@ -89,9 +90,10 @@ class StoreLog(RecordRows, InstanceRows, DeliveryRows):
         seq = self.last + 1
         time = micros(event.time)
         received = time if event.received is None or event.received is event.time else micros(event.received)
-        row = (seq, event.id, event.stream, event.source, event.store, time, received, hops, cause, orjson.dumps(event.data))
+        head = (seq, event.id, event.stream, event.source, event.store, time, received, hops, cause)
+        data = orjson.dumps(event.data)
         try:
-            self._insert(_APPEND, (*row, checksum(row)))
+            self._insert(_APPEND, (*head, data, checksum(head, data)))
         except apsw.ConstraintError as error:
             if str(error) == "UNIQUE constraint failed: log.id":
                 return None

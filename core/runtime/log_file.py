@@ -16,7 +16,7 @@ from storeloom.core.kernel.errors import Finding, LogFault
 from storeloom.core.runtime.log_tables import FORMAT, TABLES, damaged, insert, opened, sealed, select
 
 BUSY_MS = 5000
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=2000", "cache_size=-8000")
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=2000", "journal_size_limit=67108864", "cache_size=-8000")
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 
 
@@ -76,7 +76,7 @@ class LogFile:
             raise self.fault(error) from error
         try:
             self._db.set_busy_timeout(BUSY_MS)
-            self._refuse_torn_wal()
+            self._refuse_torn_wal(readonly)
             if not readonly and self.one("PRAGMA page_count") == 0:
                 self._db.execute("PRAGMA auto_vacuum=INCREMENTAL").fetchall()
             for pragma in () if readonly else PRAGMAS:
@@ -96,27 +96,32 @@ class LogFile:
         with suppress(apsw.Error):
             self._db.close(True)
 
-    def _refuse_torn_wal(self) -> None:
+    def _refuse_torn_wal(self, readonly: bool) -> None:
         """LogFault when the write-ahead log is damaged before its end.
 
         SQLite drops a damaged frame and all that follow without a word. A power cut can tear the last transaction only, for each is synced
         before the next is written: frames of a later transaction behind the first that SQLite will not take mean that acknowledged ones
-        are gone. (Damage within the very last transaction cannot be told from a cut.)
+        are gone. (Damage within the very last transaction cannot be told from a cut.) What a cut left behind is cleared away, so that it
+        is not taken for such a later transaction the next time.
         """
         wal = Path(f"{self.path}-wal")
         if self.path == ":memory:" or not wal.is_file():
             return
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # closing must not clear away what may yet be needed
         self._db.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        page = int(self._db.execute("PRAGMA page_size").fetchone()[0])
         with wal.open("rb") as file:
             header = file.read(_WAL_HEADER)
             taken = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0]
-            lost = _lost_frame(file, header, max(taken, 0), int(self._db.execute("PRAGMA page_size").fetchone()[0]))
+            left, transactions = _frames_behind(file, header, max(taken, 0), page)
             file.seek(0)
             same = file.read(_WAL_HEADER) == header
-        same = same and self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0] == taken
-        if lost is not None and same:  # else a writer is at work, which has checked
-            raise damaged(self.path, "wal", lost)
+        if same and self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0] == taken:  # else a writer is at work, which has checked
+            if transactions > 1:
+                raise damaged(self.path, "wal", max(taken, 0) + 1)
+            if left and not readonly:
+                with suppress(apsw.BusyError):  # a reader is at work; the next start clears it
+                    self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
 
     def fault(self, error: apsw.Error) -> LogFault:
@@ -245,24 +250,21 @@ class LogFile:
         self._db.close(True)
 
 
-def _lost_frame(file: Any, header: bytes, taken: int, page: int) -> int | None:
-    """The first frame of a write-ahead log that SQLite did not take although a later transaction follows it; None where all is well.
+def _frames_behind(file: Any, header: bytes, taken: int, page: int) -> tuple[int, int]:
+    """How many frames of this round of the write-ahead log SQLite did not take, and how many transactions they begin.
 
     Frame layout and checksum: sqlite.org/fileformat2.html, section 4. Frames of an earlier round of the file bear other salts.
     """
-    if len(header) < _WAL_HEADER:
-        return None
-    size = _FRAME_HEADER + page
-    salts, committed, number = header[16:24], False, taken
-    while head := _frame_head(file, number, size):
+    frames, transactions, committed = 0, 0, True
+    salts, number = header[16:24], taken
+    while len(header) == _WAL_HEADER and (head := _frame_head(file, number, _FRAME_HEADER + page)):
         if number == 0 and not _whole_header(header):
             salts = head[8:16]
         if head[8:16] == salts:
-            if committed:
-                return taken + 1
+            frames, transactions = frames + 1, transactions + int(committed)
             committed = head[4:8] != bytes(4)
         number += 1
-    return None
+    return frames, transactions
 
 
 def _frame_head(file: Any, number: int, size: int) -> bytes:

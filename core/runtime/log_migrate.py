@@ -44,5 +44,5 @@ def _record(row: tuple[Any, ...], file: str) -> tuple[Any, ...]:
     *head, data, crc = row
     if type(data) is not bytes or zlib.crc32(data, zlib.crc32("|".join(map(str, head)).encode())) != crc:
         raise damaged(file, "log", row[0])
-    fields = (*head, 0, data)
-    return (*fields, checksum(fields))
+    fields = (*head, 0)
+    return (*fields, data, checksum(fields, data))

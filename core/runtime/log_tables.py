@@ -103,10 +103,9 @@ def opened(table: str, row: tuple[Any, ...], file: str) -> tuple[Any, ...]:
     return fields
 
 
-def checksum(row: tuple[Any, ...]) -> int:
-    """CRC-32 over all fields of a log record but the checksum itself."""
-    seq, new_id, stream, source, store, time, received, hops, cause, data = row
-    return zlib.crc32(data, zlib.crc32(f"{seq}|{new_id}|{stream}|{source}|{store}|{time}|{received}|{hops}|{cause}".encode()))
+def checksum(head: tuple[Any, ...], data: bytes) -> int:
+    """CRC-32 of a log record: of its fields before the data, as JSON, and of the data."""
+    return zlib.crc32(data, zlib.crc32(orjson.dumps(head)))
 
 
 def event_fields(event: Event) -> tuple[Any, ...]:
@@ -125,7 +124,11 @@ def event_of(fields: tuple[Any, ...]) -> Event:
 def record_of(row: tuple[Any, ...], file: str) -> Record:
     """The record of a log row. LogFault when its checksum differs."""
     seq, new_id, stream, source, store, time, received, hops, cause, data, crc = row
-    if type(data) is not bytes or checksum(row[:-1]) != crc:
+    try:
+        whole = checksum(row[:9], data) == crc
+    except TypeError:  # text has become bytes, or bytes text
+        whole = False
+    if not whole:
         raise damaged(file, "log", seq)
     return Record(seq, Event(stream, instant(time), orjson.loads(data), new_id, store, source, instant(received)), hops, cause)
 

@@ -33,7 +33,7 @@ from storeloom.core.runtime.delivery import DeviceWorker, Driver, Job, fact_of
 from storeloom.core.runtime.log import StoreLog, micros
 from storeloom.core.runtime.log_delivery import Command as CommandRow
 
-FIRST_WAIT, LONGEST_WAIT, TRIES = timedelta(seconds=5), timedelta(minutes=10), 8
+FIRST_WAIT, LONGEST_WAIT, TRIES = timedelta(seconds=5), timedelta(minutes=10), 30
 IN_MEMORY = 20_000
 PAGE = 500
 LANE_RUN = 8

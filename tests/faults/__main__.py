@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storeloom.core.runtime import retention
-from tests.faults.campaigns import Outcome, flips, power, refusals, snapshots, wal_flips
+from tests.faults.campaigns import Outcome, chain, flips, power, refusals, snapshots, wal_flips
 from tests.faults.kills import kills
 from tests.faults.model import SLICE
 
@@ -41,6 +41,7 @@ def main() -> int:
 
     campaigns: dict[str, Callable[[Path], Outcome]] = {
         "power cuts": all_of(lambda folder, seed: power(folder, seed, size, every)),
+        "power cuts, one upon another": all_of(lambda folder, seed: chain(folder, seed, size)),
         "process deaths": all_of(lambda folder, seed: power(folder, seed, size, every, "kill")),
         "flipped bits": lambda folder: flips(folder, first, given.flips, size),
         "flipped bits of a WAL": lambda folder: wal_flips(folder, first, given.flips // 4),

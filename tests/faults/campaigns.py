@@ -103,6 +103,55 @@ def power(folder: Path, seed: int, operations: int, every: int, how: str = "cut"
     return outcome
 
 
+def chain(folder: Path, seed: int, count: int) -> Outcome:
+    """Power cuts on one store, one upon another, with few check-points: what each leaves behind must not mislead the next start."""
+    rng, workload, outcome, model, following = random.Random(seed), Workload(seed), Outcome(), Model(), Model()
+    files: dict[str, bytes] = {}
+    for number in range(count + 1):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        for name, content in files.items():
+            (place / Path(name).name).write_bytes(content)
+        disk = Disk()
+        vfs = CrashVFS(f"crash-{next(_numbers)}", disk)
+        try:
+            log = StoreLog(place / "store.db", store=STORE, vfs=vfs.name)
+            seen = observe(log)
+        except (LogFault, AssertionError) as error:
+            outcome.wrong.append(f"seed {seed} cut {number}: {error!r}")
+            return outcome
+        if seen not in (model.shown(), following.shown()):
+            outcome.wrong.append(f"seed {seed} cut {number}: {difference(seen, model.shown())}")
+            return outcome
+        if number:
+            outcome.add("whole" if seen == following.shown() else "before")
+        model = following if seen == following.shown() else model
+        files, model, following = _until_cut(log, disk, workload, model, rng)
+        log.close()
+        shutil.rmtree(place)
+    return outcome
+
+
+def _until_cut(log: StoreLog, disk: Disk, workload: Workload, model: Model, rng: random.Random) -> tuple[dict[str, bytes], Model, Model]:
+    """Work until the power is cut; what that leaves, what was acknowledged, and that with the operation under way."""
+    files: list[dict[str, bytes]] = []
+    at = disk.operations + rng.randint(1, 40)
+
+    def note(operation: int) -> None:
+        if operation == at:
+            files.append(disk.cut(rng))
+
+    disk.hook = note
+    while True:
+        op = workload.next(model)
+        following = model.copy()
+        foretell(following, op)
+        perform(log, op)
+        if files:
+            return files[0], model, following
+        model = following
+
+
 def recovered(outcome: Outcome, folder: Path, label: str, before: Model, after: Model, seed: int) -> None:
     """Open what a fault left: all of the operation under way, or nothing of it; then it lives on, and a repeat is still a repeat."""
     try:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -109,7 +110,7 @@ class LogMachine(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-TestLogMachine = LogMachine.TestCase
+TestLogMachine = pytest.mark.usefixtures("small_slices")(LogMachine.TestCase)
 TestLogMachine.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

@@ -1,6 +1,8 @@
 """The store log: once and whole, in order; damage is named; nothing stored is lost."""
 
+import errno
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from storeloom.core.kernel.errors import LogFault
 from storeloom.core.kernel.events import Event, event_id
 from storeloom.core.runtime.log import Record, StoreLog, instant, micros, safe_version
+from storeloom.core.runtime.log_file import fault_of
 
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
@@ -202,6 +205,15 @@ def test_a_second_writer_waits_and_then_is_told(tmp_path, monkeypatch):
     first.rollback()
     second.begin()
     second.rollback()
+
+
+def test_a_full_disk_is_told_from_a_broken_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=3 * 1024 * 1024 + 5))
+    file = str(tmp_path / "store.db")
+    for error, system, code in ((apsw.FullError(), 0, "05"), (apsw.IOError(), errno.ENOSPC, "05"), (apsw.IOError(), errno.EIO, "01")):
+        (finding,) = fault_of(error, file, system).findings
+        assert finding.code == f"SL-LOG-{code}" and finding.file == file
+    assert fault_of(apsw.FullError(), file, 0).findings[0].args["free"] == 3
 
 
 def test_times_keep_their_microseconds():

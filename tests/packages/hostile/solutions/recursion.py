@@ -1,7 +1,5 @@
 """Goes deeper than the stack."""
 
-import sys
-
 from hostile.base import Counting
 
 
@@ -10,8 +8,7 @@ class Recursion(Counting):
     purpose_zh = "递归超出栈深。"
 
     def misbehave(self, event):
-        sys.setrecursionlimit(10_000_000)
-        nested = []
-        for _ in range(1_000_000):
-            nested = [nested]
-        return repr(nested)
+        nested = ()
+        for _ in range(500_000):
+            nested = (nested,)
+        return hash(nested)

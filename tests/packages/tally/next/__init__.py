@@ -1,0 +1,1 @@
+"""The next version, as a package of its own."""
