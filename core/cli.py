@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 findings, 2 misuse.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -226,12 +227,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        if error.filename is None:
-            raise
-        args = {"file": str(error.filename), "reason": error.strerror or str(error)}
-        return complain(DocumentFault(Finding("SL-DOC-05", args, file=str(error.filename))), lang, "--json" in words)
+        return complain(file_fault(error), lang, "--json" in words)
     except KeyboardInterrupt:
         return 130
+
+
+REASONS_ZH = {
+    errno.ENOENT: "路径不存在",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "不允许该操作",
+    errno.EEXIST: "同名文件已存在",
+    errno.ENOTDIR: "上级路径不是目录",
+    errno.EISDIR: "这是一个目录",
+    errno.ENOSPC: "磁盘空间不足",
+    errno.EROFS: "文件系统为只读",
+}
+
+
+def file_fault(error: OSError) -> DocumentFault:
+    """The fault of a file or folder that cannot be used; an error that is about none is raised on."""
+    if error.filename is None:
+        raise error
+    reason = error.strerror or str(error)
+    args = {"file": str(error.filename), "reason": {"en": reason, "zh": REASONS_ZH.get(error.errno or 0, reason)}}
+    return DocumentFault(Finding("SL-DOC-05", args, file=str(error.filename)))
 
 
 def complain(fault: StoreloomError, lang: str, as_json: bool) -> int:

@@ -27,10 +27,10 @@ def apply(arguments: argparse.Namespace) -> int:
     folder, file = Path(arguments.data), Path(arguments.file).resolve()
     fetch(folder, "/health", arguments.lang)
     if arguments.model:
-        kind, body = "model", {"model": str(file), "camera": arguments.camera}
+        kind, body = "model", {"model": str(file), "camera": arguments.camera, "lang": arguments.lang}
     else:
         unpack(str(file), Registry().catalogue)
-        kind, body = "apply", {"file": str(file)}
+        kind, body = "apply", {"file": str(file), "lang": arguments.lang}
     log = StoreLog(folder / "store.db")
     try:
         status, answer = _ask(log, kind, body, arguments.wait, folder)
@@ -73,4 +73,4 @@ def _say(status: str, answer: dict[str, Any], what: str, lang: str) -> None:
     for name in answer.get("left", ()):
         print(f"  - {name}")
     for finding in answer.get("findings", ()):
-        print(f"  {finding.get('text') or finding.get('reason')}")
+        print("\n".join(f"  {line}" for line in (finding["reason"], finding["fix"]) if line))

@@ -26,7 +26,6 @@ def bench(arguments: argparse.Namespace) -> int:
     else:
         for result in results:
             mark = "ok  " if result.met else "MISS"
-            print(
-                f"{mark} {result.name}: {result.value:.4g} {result.unit} (goal {result.goal}; against {result.against}; {result.runs} runs)"
-            )
+            goal = f"goal {result.goal}; " if result.goal else ""
+            print(f"{mark} {result.name}: {result.value:.4g} {result.unit} ({goal}{result.against}; {result.runs} runs)")
     return 0 if all(result.met for result in results) else 1

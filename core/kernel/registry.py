@@ -8,6 +8,7 @@ packages (entry-point group `storeloom.plugins`, whose value names the package) 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -161,16 +162,15 @@ def _group(text: str) -> Iterator[str]:
 
 
 def _package_folder(name: str) -> Path | None:
-    """The folder of an installed package, found without importing it."""
-    import importlib.util
-
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations)))
+    """The folder of an installed package, found without importing it, and whatever was imported under its name."""
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, None)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None:
+            return Path(next(iter(spec.submodule_search_locations))) if spec.submodule_search_locations else None
+    return None
 
 
 def read_catalogue(only: list[Package] | None = None) -> Catalogue:
@@ -333,13 +333,35 @@ def call_hook(plugin: Plugin, name: str, **arguments: Any) -> Any:
 
 
 def import_plugin(plugin_id: str, package: Package, path: str) -> ModuleType:
-    """Import a plugin's module; whatever it raises becomes a PluginFault with file and line."""
+    """Import a plugin's module from its package's root; whatever it raises becomes a PluginFault with file and line."""
     try:
+        if package.name != BUILT_IN:
+            _import_package(package)
         return importlib.import_module(package.module_of(path))
     except BaseException as error:  # a module may raise SystemExit, and must take nothing else down
         if isinstance(error, KeyboardInterrupt):
             raise
         raise PluginFault(broken(plugin_id, package.root / path, error)) from error
+
+
+def _import_package(package: Package) -> None:
+    """Import a vendor's package from its root, which need not be where the search finds it.
+
+    Modules of the package that came from another root are forgotten; who uses them goes on with them.
+    """
+    loaded = sys.modules.get(package.name)
+    if loaded is not None and [Path(place) for place in getattr(loaded, "__path__", ())][:1] == [package.root]:
+        return
+    for name in [name for name in sys.modules if name.split(".")[0] == package.name]:
+        del sys.modules[name]
+    if _package_folder(package.name) == package.root:
+        return
+    spec = importlib.util.spec_from_file_location(
+        package.name, package.root / "__init__.py", submodule_search_locations=[str(package.root)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[package.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
 def broken(plugin_id: str, file: Path, error: BaseException) -> Finding:

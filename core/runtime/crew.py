@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from storeloom.core.kernel.plan import InstancePlan
 from storeloom.core.runtime.log import Record, StoreLog
-from storeloom.core.runtime.runner import Call, Runner, Stored
+from storeloom.core.runtime.runner import Call, Movable, Runner, Stored
 from storeloom.core.runtime.status import Health, InstanceStatus
 
 Make = Callable[[InstancePlan, Stored | None], Runner]
@@ -37,8 +37,9 @@ class Meter:
 class Lag:
     """An instance that goes at its own pace: `offset` is the last log record that it is done with.
 
-    `call` is under way since `began` (performance counter, seconds); `page` holds records read ahead; `replay`: it takes the place of a
-    version that handled them before, so their outputs count as made then.
+    `first` holds calls that come before anything else; `call` is under way since `began` (performance counter, seconds); `page` holds
+    records read ahead; `hold`: it is to begin nothing more; `replay`: it takes the place of a version that handled its records before, so
+    its outputs count as made then.
     """
 
     offset: int
@@ -46,12 +47,14 @@ class Lag:
     hops: int = 0
     began: float = 0.0
     page: deque[Record] = field(default_factory=deque)
+    first: deque[Call] = field(default_factory=deque)
+    hold: bool = False
     replay: bool = False
 
 
 @dataclass
 class Member:
-    """An instance in the crew; `lag` None: it is level with the log."""
+    """An instance in the crew. `lag` None: it is level with the log; `fresh`: it was never started, and the log does not know it yet."""
 
     runner: Runner
     item: InstancePlan
@@ -63,11 +66,23 @@ class Member:
     stored: tuple[int | None, int] | None = None
     started: int = 0
     retried: str = ""
+    fresh: bool = False
     frames_missed: int = 0
 
     @property
     def name(self) -> str:
         return self.item.name
+
+    def stand(self, stored: Stored | None) -> None:
+        """Stand where the log says, whatever it was made with."""
+        self.runner = self.runner.restated(stored) if isinstance(self.runner, Movable) else self.make(self.item, stored)
+        self.knows(stored)
+
+    def knows(self, stored: Stored | None) -> None:
+        """Note where the log says that it stands."""
+        self.fresh = stored is None
+        if stored is not None:
+            self.started, self.stored = stored.started, (stored.offset, stored.clock)
 
 
 class Crew:
@@ -147,6 +162,8 @@ class Crew:
     def save(self, log: StoreLog) -> None:
         """Write what members changed; inside the log's transaction."""
         for member in self._touched.values():
+            if member.fresh:
+                continue
             changes = member.runner.changes()
             if changes:
                 log.save_changes(member.name, changes)

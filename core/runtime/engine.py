@@ -112,9 +112,12 @@ class Engine:
 
     # --- who runs ---
 
-    def enlist(self, item: InstancePlan, registry: Registry, order: int) -> Member:
+    def spare(self, item: InstancePlan, registry: Registry, order: int) -> Member:
+        """An instance that is made but does not run yet."""
+        return self._making.member(item, registry, order, self.log)
+
+    def enlist(self, member: Member) -> Member:
         """Take in an instance where the log says that it stood; one that is new stands at the log's end and is yet to be started."""
-        member = self._making.member(item, registry, order, self.log)
         offset = member.stored[0] if member.stored is not None else None
         if offset is None and self.patience is not None and not member.runner.awake:
             offset = self.level  # its process starts; the others do not wait for that
@@ -124,8 +127,8 @@ class Engine:
     def recruit(self, item: InstancePlan, registry: Registry, order: int) -> Member:
         """Take in an instance while the store runs, and start it if it is new."""
         self.begin()
-        member = self.enlist(item, registry, order)
-        if member.stored is None:
+        member = self.enlist(self.spare(item, registry, order))
+        if member.fresh:
             self._run(member, Call("start", micros(self.now)))
             self._drain()
         self.flush()
@@ -133,7 +136,8 @@ class Engine:
 
     def dismiss(self, name: str) -> int:
         """Let an instance go; the log keeps what it knew. Returns the sequence that it had done with."""
-        self.quiet(name)
+        self.begin()
+        self.flush()
         member = self.crew.leave(name)
         member.runner.close()
         return self.level if member.lag is None else member.lag.offset
@@ -141,13 +145,10 @@ class Engine:
     def _resume(self) -> None:
         """Go on where the log says that each instance stood; start those that are new."""
         with self.log.transaction():
-            fresh = []
             for order, item in enumerate(self.plan.instances):
-                member = self.enlist(item, self.registry, order)
-                if member.stored is None:
-                    fresh.append(member)
+                self.enlist(self.spare(item, self.registry, order))
             self.now = max([self.now, *(instant(member.runner.clock_micros) for member in self.crew if member.stored)])
-            for member in fresh:
+            for member in [one for one in self.crew if one.fresh]:
                 self._run(member, Call("start", micros(self.now)))
             for record in list(self.log.read(self.level)):
                 arrival = record.event.received or record.event.time
@@ -238,8 +239,11 @@ class Engine:
         for member in list(self.crew):
             if name in member.runner.declared.reads:
                 member.runner.replace_table(name, self.tables.all(name))
+            call = Call("table", micros(self.now), name=name)
             if member.lag is None:
-                self._run(member, Call("table", micros(self.now), name=name))
+                self._run(member, call)
+            elif name not in (waiting.name for waiting in member.lag.first):
+                member.lag.first.append(call)
         self._drain()
         self._commit_when_due()
 
@@ -344,6 +348,7 @@ class Engine:
             if self._beat is not None:
                 self._beat.leave()
         member.meter.handled += call.kind == "event"
+        member.fresh = False
         self.supervisor.succeeded(member.name)
         made = instant(call.now) if member.lag is not None and member.lag.replay else self.now
         member.meter.outputs += self._publisher.publish(member.name, call, answers, hops + 1, self.now, made)
@@ -356,9 +361,12 @@ class Engine:
             member.retried = call.ref
             lag = self.crew.fall_behind(member, self._before(call))
             lag.page.clear()
+            if call.kind in ("start", "table"):
+                lag.first.appendleft(call)
             self._fail(member, call, error.findings[0])
             return False
         member.runner.skip(call)
+        member.fresh = False
         self._fail(member, call, finding_of(member, call, error))
         return True
 
@@ -373,15 +381,15 @@ class Engine:
             self.crew.fall_behind(member, call.cause if call.kind == "event" and call.cause else self.level)
         self.crew.settle(member)
 
-    def quiet(self, name: str) -> None:
-        """Wait until an instance has nothing under way, and commit: it can be replaced now."""
-        member = self.crew.members[name]
-        lag = member.lag
-        if lag is not None and lag.call is not None and member.runner.ready(None):
-            self._pump(member)
-            self._drain()
+    def quiet(self, name: str) -> bool:
+        """Whether an instance has nothing under way, and all is committed; it begins nothing more until then."""
+        lag = self.crew.members[name].lag
+        if lag is not None and lag.call is not None:
+            lag.hold = True
+            return False
         self.begin()
         self.flush()
+        return True
 
     # --- those that go at their own pace ---
 
@@ -403,7 +411,7 @@ class Engine:
         if lag is None or self.crew.behind.get(member.name) is not member or self.supervisor.paused(member.name, self.now):
             return False
         if lag.call is None:
-            if self.patience is not None and not member.runner.awake:
+            if lag.hold or (self.patience is not None and not member.runner.awake):
                 return False
             lag.call = self._next_call(member, lag)
             if lag.call is None:
@@ -422,6 +430,8 @@ class Engine:
 
     def _next_call(self, member: Member, lag: Lag) -> Call | None:
         """What a member behind does next: what came due before the next record's arrival, else that record; None at the log's end."""
+        if lag.first:
+            return lag.first.popleft()
         while True:
             if not lag.page:
                 lag.page.extend(self.log.read(lag.offset, PAGE))

@@ -19,7 +19,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -29,38 +28,52 @@ from storeloom.core.runtime.sandbox import PR_SET_CHILD_SUBREAPER, prctl
 
 TICK_S, LONGEST_TICK_S, WINDOW_S, DISK_EVERY = 0.2, 0.5, 10.0, 5
 STDERR = "stderr.txt"
+NICENESS = 10  # plugins give way to the engine
 _SENT_BYTES = 1 << 20
 
 logger = logging.getLogger("storeloom.hosts")
 
 
 class Host:
-    """One host process. `verdict` is why the guard ended it; `memory_mb` is its resident memory at the last look."""
+    """One host process. `verdict` is why the guard ended it; `memory_mb` is its resident memory at the last look.
 
-    def __init__(self, name: str, load: str, limits: Limits, process: subprocess.Popen[bytes], end: socket.socket, folder: Path) -> None:
+    It is there before its process is: what is sent to it waits. `failure` says why there will be none.
+    """
+
+    def __init__(self, name: str, load: str, limits: Limits, end: socket.socket, folder: Path) -> None:
         self.name, self.load, self.limits = name, load, limits
-        self.process, self.socket, self.folder = process, end, folder
+        self.socket, self.folder = end, folder
+        self.process: subprocess.Popen[bytes] | None = None
         self.verdict: Finding | None = None
+        self.failure = ""
         self.memory_mb = 0.0
         self.what = "start"
         self.limit_s: float | None = limits.start_s
         self.spent_s = self.calls_s = 0.0
         self.uses: deque[tuple[float, float, float, float]] = deque()
-        self.ending = threading.Lock()
 
     @property
-    def pid(self) -> int:
-        return self.process.pid
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None else None
 
     @property
     def alive(self) -> bool:
-        """Whether it runs. One that has ended is not reaped by asking: its id stays its own until its session is swept."""
-        if self.process.returncode is not None:
-            return False
+        return not self.failure and self.code() is None
+
+    def code(self) -> int | None:
+        """How it ended, as subprocess tells it (a signal is negative); None while it runs.
+
+        One that has ended is not reaped by asking: its id stays its own until its session is swept.
+        """
+        if self.process is None or self.process.returncode is not None:
+            return self.process.returncode if self.process is not None else None
         try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        except ChildProcessError:
-            return False
+            end = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # reaped just now
+            return self.process.returncode
+        if end is None:
+            return None
+        return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
 
     def busy(self, what: str, limit_s: float) -> None:
         """It begins with something that may take so long. The look that comes next counts for nothing: it began before this."""
@@ -93,33 +106,44 @@ class HostGuard:
             folder.mkdir(parents=True)
         self._hosts: set[Host] = set()
         self._lock = threading.Lock()
-        self._jobs: queue.Queue[tuple[Callable[[], Host], Future[Host]] | None] = queue.Queue()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ticks = self._made = 0
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         self._thread = threading.Thread(target=self._run, name="host-guard", daemon=True)
         self._thread.start()
 
     def spawn(self, name: str, load: str, limits: Limits, env: Mapping[str, str]) -> Host:
-        """Start a host's process. The guard's own thread does it: the kernel ends a host when the thread that started it ends."""
-        answer: Future[Host] = Future()
-        self._jobs.put((lambda: self._start(name, load, limits, env), answer))
-        return answer.result()
+        """A host, whose process starts at once; nobody waits for that.
+
+        The guard's own thread starts it: the kernel ends a host when the thread that started it ends.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("the watching of host processes has ended")
+        ours, theirs = socket.socketpair()
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            ours.setsockopt(socket.SOL_SOCKET, option, _SENT_BYTES)
+        ours.setblocking(False)
+        self._made += 1
+        host = Host(name, load, limits, ours, self._folder / str(self._made))
+        with self._lock:
+            self._hosts.add(host)
+        self._jobs.put(lambda: self._start(host, theirs, env))
+        return host
 
     def release(self, host: Host, verdict: Finding | None = None) -> None:
-        """End a host with all that it started, and take its folder away."""
-        self._end(host, verdict)
-        with self._lock:
-            self._hosts.discard(host)
+        """Have a host ended with all that it started, and its folder taken away; nobody waits for that."""
+        if host.verdict is None:
+            host.verdict = verdict
         host.socket.close()
-        remove(host.folder)
+        self._jobs.put(lambda: self._finish(host))
 
     def pids(self) -> dict[str, int]:
         """The hosts' process ids by instance."""
         with self._lock:
-            return {host.name: host.pid for host in self._hosts if host.alive}
+            return {host.name: host.process.pid for host in self._hosts if host.process is not None and host.alive}
 
     def close(self) -> None:
-        """End all hosts and the watching."""
+        """End all hosts and the watching; on return nothing of them is left."""
         with self._lock:
             left = list(self._hosts)
         for host in left:
@@ -134,71 +158,62 @@ class HostGuard:
     def _run(self) -> None:
         last = due = time.monotonic()
         while True:
-            due += TICK_S
-            job = self._next(due)
-            while job is not None and job != "tick":
-                self._do(job)
-                job = self._next(due)
+            try:
+                job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                now = time.monotonic()
+                due = max(due + TICK_S, now)
+                self._look(min(now - last, LONGEST_TICK_S), now)
+                last = now
+                continue
             if job is None:
                 return
-            now = time.monotonic()
-            due = max(due, now - TICK_S)
-            self._look(min(now - last, LONGEST_TICK_S), now)
-            last = now
+            job()
 
-    def _next(self, due: float) -> Any:
+    def _start(self, host: Host, theirs: socket.socket, env: Mapping[str, str]) -> None:
         try:
-            return self._jobs.get(timeout=max(0.0, due - time.monotonic()))
-        except queue.Empty:
-            return "tick"
-
-    def _do(self, job: tuple[Callable[[], Host], Future[Host]]) -> None:
-        make, answer = job
-        try:
-            answer.set_result(make())
+            with theirs:
+                host.folder.mkdir(mode=0o700)
+                host.process = self._popen(host.folder, theirs.fileno(), env)
+                os.setpriority(os.PRIO_PROCESS, host.process.pid, NICENESS)
         except OSError as error:
-            answer.set_exception(error)
+            host.failure = str(error)
 
-    def _start(self, name: str, load: str, limits: Limits, env: Mapping[str, str]) -> Host:
-        self._made += 1
-        folder = self._folder / str(self._made)
-        folder.mkdir(mode=0o700)
-        ours, theirs = socket.socketpair()
-        with theirs, open(folder / STDERR, "wb") as errors:
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                ours.setsockopt(socket.SOL_SOCKET, option, _SENT_BYTES)
-            ours.setblocking(False)
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-m", "storeloom.core.runtime.host", str(theirs.fileno()), str(os.getpid())],
+    def _popen(self, folder: Path, wire: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with open(folder / STDERR, "wb") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-B", "-m", "storeloom.core.runtime.host", str(wire), str(os.getpid())],
                 cwd=folder,
                 env={**env, "TMPDIR": str(folder), "HOME": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(wire,),
                 start_new_session=True,
             )
-        host = Host(name, load, limits, process, ours, folder)
+
+    def _finish(self, host: Host) -> None:
+        self._end(host)
+        remove(host.folder)
         with self._lock:
-            self._hosts.add(host)
-        return host
+            self._hosts.discard(host)
 
     def _look(self, passed: float, now: float) -> None:
         """One look at all hosts. `passed` is bounded, so that a suspended machine is not held against a host."""
         self._ticks += 1
         with self._lock:
-            hosts = [host for host in self._hosts if host.process.returncode is None]
-        sessions = members([host.pid for host in hosts]) if hosts else {}
+            hosts = [host for host in self._hosts if host.process is not None and host.process.returncode is None]
+        sessions = members([host.process.pid for host in hosts if host.process is not None]) if hosts else {}
         for host in hosts:
             if host.limit_s is not None:
                 host.spent_s += passed
                 host.calls_s += passed
-            broken = self._broken(host, sessions[host.pid], now) if host.alive else None
+            broken = self._broken(host, sessions[host.pid or 0], now) if host.alive else None
             if broken is not None:
                 logger.warning("%s", broken.text())
-                self._end(host, broken)
-            elif not host.alive:
-                self._end(host, None)
+                host.verdict = host.verdict or broken
+            if broken is not None or not host.alive:
+                self._end(host)
 
     def _broken(self, host: Host, session: list[int], now: float) -> Finding | None:
         """The limit that a host breaks; None where it keeps all."""
@@ -231,16 +246,14 @@ class HostGuard:
             own = min(own, main_s - main_before)
         return max(0.0, cpu_s - cpu_before - own) / WINDOW_S
 
-    def _end(self, host: Host, verdict: Finding | None) -> None:
-        with host.ending:
-            if host.verdict is None:
-                host.verdict = verdict
-            if host.process.returncode is None:
-                kill_session(host.pid)
-                host.process.wait()
+    def _end(self, host: Host) -> None:
+        """Only here a host is reaped, after its session is swept, so that no other process can have its id before that."""
+        if host.process is not None and host.process.returncode is None:
+            kill_session(host.process.pid)
+            host.process.wait()
 
 
-def _usage(session: list[int], leader: int) -> dict[str, float]:
+def _usage(session: list[int], leader: int | None) -> dict[str, float]:
     """What a session uses in all: memory and CPU of every process, threads and open files of the leader."""
     import psutil
 

@@ -6,7 +6,6 @@ the socket closes. What the plugin prints goes nowhere; what it logs goes along 
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import pickle
@@ -21,7 +20,7 @@ from typing import Any
 
 from storeloom.core.kernel.errors import ContractFault, Finding, StoreloomError
 from storeloom.core.kernel.plan import InstancePlan
-from storeloom.core.kernel.registry import Entry, Package, Plugin, import_plugin, solution_class
+from storeloom.core.kernel.registry import Entry, Plugin, import_plugin, solution_class
 from storeloom.core.runtime import wire
 from storeloom.core.runtime.context import StoreView, Workers
 from storeloom.core.runtime.instance import Instance, make_instance
@@ -32,8 +31,6 @@ from storeloom.core.runtime.runner import Answers, Call, Stored
 from storeloom.core.runtime.sandbox import confine, die_with_parent
 from storeloom.core.runtime.schedule import instants, resolve
 from storeloom.core.runtime.tables import TableSet
-
-NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,6 @@ class Hosted:
     def __init__(self, making: Making, log: Log) -> None:
         self.limits, self._log = making.limits, log
         entry = making.entry
-        find_package(entry.package)
         module = import_plugin(entry.id, entry.package, entry.path)
         plugin = Plugin(entry, module, *solution_class(entry.id, entry.file, module))
         store = StoreView(making.profile)
@@ -124,18 +120,6 @@ class Hosted:
                 following = micros(next(instants(self._schedules[name], self._hours, instant(at))))
                 self._ticks[name] = at, following
         return self._ticks
-
-
-def find_package(package: Package) -> None:
-    """Import a vendor's package from its own folder where the search cannot see it: the folder around it may not be read here."""
-    if importlib.util.find_spec(package.name) is not None:
-        return
-    spec = importlib.util.spec_from_file_location(
-        package.name, package.root / "__init__.py", submodule_search_locations=[str(package.root)]
-    )
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[package.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
 
 
 def _marks(one: Instance) -> list[tuple[str, Any]]:
@@ -195,7 +179,6 @@ def _message(end: socket.socket) -> Any:
 
 def _shut_in(making: Making) -> list[str]:
     """Give up all that the plugin needs not have."""
-    os.nice(NICENESS)
     set_rlimits(making.limits)
     return confine(making.readable, Path.cwd(), children=making.limits.processes > 0)
 
@@ -209,15 +192,12 @@ def serve(end: socket.socket) -> None:
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    try:
-        hosted = Hosted(making, log)
-        end.sendall(wire.framed(hosted.ready(troubles)))
-    except BaseException as error:  # a module may raise SystemExit
-        end.sendall(wire.framed(_failed(error)))
-        return
-    while True:
+    hosted = _made(end, making, log, troubles)
+    while hosted is not None:
         kind, *rest = _message(end)
-        if kind == "call":
+        if kind == "make":
+            hosted = _made(end, rest[0], log, troubles)
+        elif kind == "call":
             end.sendall(wire.framed(hosted.answer(*rest)))
         elif kind == "skip":
             hosted.one.skip(rest[0])
@@ -225,6 +205,17 @@ def serve(end: socket.socket) -> None:
             hosted.one.configure(rest[0])
         else:
             hosted.tables.replace(*rest)
+
+
+def _made(end: socket.socket, making: Making, log: Log, troubles: list[str]) -> Hosted | None:
+    """The instance, and word to the engine that it is made or why it cannot be."""
+    try:
+        hosted = Hosted(making, log)
+        end.sendall(wire.framed(hosted.ready(troubles)))
+    except BaseException as error:  # a module may raise SystemExit
+        end.sendall(wire.framed(_failed(error)))
+        return None
+    return hosted
 
 
 def main(arguments: list[str]) -> None:

@@ -7,6 +7,7 @@ the command line's: `{"ok": false, "findings": [...]}`.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import os
@@ -59,8 +60,7 @@ class Observer:
             host, port = host_and_port(self._listen)
             server = Server((host, port), Pages(self._data, status, log_path))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise PresenceFault(Finding("SL-OBS-05", {"listen": self._listen, "reason": reason})) from error
+            raise PresenceFault(Finding("SL-OBS-05", {"listen": self._listen, "reason": _why_not(error)})) from error
         try:
             announce(self._data, Presence(os.getpid(), server.address, bundle, first.since))
         except OSError:
@@ -77,6 +77,15 @@ class Observer:
             self._server.server_close()
             self._server = None
             withdraw(self._data, os.getpid())
+
+
+def _why_not(error: OSError | ValueError) -> Any:
+    """Why an address cannot be listened on."""
+    if isinstance(error, ValueError):
+        return {"en": "that is no HOST:PORT", "zh": "格式不是 主机:端口"}
+    if error.errno == errno.EADDRINUSE:
+        return {"en": "another program listens there", "zh": "该地址已被其他程序占用"}
+    return error.strerror or str(error)
 
 
 class Pages:

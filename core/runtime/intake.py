@@ -278,6 +278,11 @@ class Intake:
             del self._lanes[place.lane_key]
             self._lane_count[stream] -= 1
 
+    def first_at(self) -> datetime | None:
+        """When the first of those that wait arrived: what comes due later is not to overtake it. None where nothing waits."""
+        with self._lock:
+            return next((place.arrival.at for place in self._order if place.arrival is not None), None)
+
     def admit(self, arrival: Arrival, store: str, limits: Bounds) -> Event | None:
         """The event of an arrival as the log takes it, its id made from what its producer said; None when it is too late, and refused."""
         verdict = judge(arrival.time, arrival.at, limits)

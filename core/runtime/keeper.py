@@ -30,6 +30,7 @@ LOOK_S, LONGEST_LOOK_S = 0.1, 0.5
 SILENT_S, START_S, STOP_S, HEALTHY_S = 30.0, 120.0, 20.0, 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 KEPT_VERDICTS = 20
+START = "start"  # as the load of what is being imported: it has as long as the process's start
 
 Reason = Literal["over_time", "silent", "died"]
 
@@ -73,7 +74,10 @@ def verdicts(environ: Mapping[str, str]) -> list[Verdict]:
 
 
 class Keeper:
-    """Runs a command until it is done. `say` is told of every restart; `run` must be called in the main thread of a process of its own."""
+    """Runs a command until it is done. `say` is told of every restart; `run` must be called in the main thread of a process of its own.
+
+    `inherit` are descriptors that the command's process is to hold, as this one does.
+    """
 
     def __init__(
         self,
@@ -85,9 +89,12 @@ class Keeper:
         silent_s: float = SILENT_S,
         start_s: float = START_S,
         stop_s: float = STOP_S,
+        inherit: Sequence[int] = (),
     ) -> None:
         self._command, self._env, self._say = list(command), dict(env), say
-        self._handler_s, self._silent_s, self._start_s, self._stop_s = handler_s, silent_s, start_s, stop_s
+        self._inherit = inherit
+        self._handler_s = {START: start_s, **handler_s}
+        self._silent_s, self._start_s, self._stop_s = silent_s, start_s, stop_s
         self._beat = Beat.make()
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = 0
@@ -145,7 +152,7 @@ class Keeper:
         self._process = subprocess.Popen(
             self._command,
             env=env,
-            pass_fds=(self._beat.fd,),
+            pass_fds=(self._beat.fd, *self._inherit),
             process_group=0,
             preexec_fn=lambda: die_with_parent(keeper),  # noqa: PLW1509 - a keeper has one thread
         )

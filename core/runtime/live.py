@@ -147,7 +147,9 @@ class LiveStore:
             self._sent_up = self.uplink.confirmed
             self.log.advance_consumer(UPLINK, self._sent_up)
         now = self.clock.now()
-        self.engine.advance(now)
+        waits = self.intake.first_at()
+        self.engine.advance(now if waits is None else min(now, waits), inclusive=waits is None)
+        self.engine.flush()
         self.swaps.tend()
         self.requests.tend()
         self._compact(now)

@@ -47,8 +47,7 @@ class Making:
         isolation = "shared" if make is None else "process"
         make = make or self._shared(registry)
         member = Member(make(item, stored), item, make, isolation, order, started=micros(self._now()))
-        if stored is not None:
-            member.started, member.stored = stored.started, (stored.offset, stored.clock)
+        member.knows(stored)
         return member
 
     def _shared(self, registry: Registry) -> Make:

@@ -1,11 +1,12 @@
 """How a running store is found: `run.json` in its data folder says which process runs and where it answers.
 
 The file is there while the store runs; one left behind by a process that was killed is told from a live one by asking: only the process
-that it names, answering at the address that it names, is the store.
+that it names, answering at the address that it names, is the store. Who runs on the folder holds its `lock`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 from storeloom.core.kernel.errors import DocumentFault, Finding, PresenceFault
 from storeloom.core.runtime.status import InstanceStatus, QueueStatus, StoreStatus
 
-NAME = "run.json"
+NAME, LOCK = "run.json", "lock"
 TIMEOUT_S = 5.0
 LARGEST_ANSWER = 8_000_000
 
@@ -38,6 +39,23 @@ def host_and_port(address: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"no HOST:PORT: {address}")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def hold(folder: Path) -> int:
+    """Claim a data folder; the descriptor that holds the claim, until this process and all that inherit it have closed it or ended.
+
+    PresenceFault when another process holds it.
+    """
+    claim = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = os.pread(claim, 20, 0).decode(errors="replace") or "?"
+        os.close(claim)
+        raise PresenceFault(Finding("SL-OBS-11", {"folder": str(folder), "pid": pid})) from error
+    os.truncate(claim, 0)
+    os.pwrite(claim, str(os.getpid()).encode(), 0)
+    return claim
 
 
 def announce(folder: Path, presence: Presence) -> None:

@@ -28,7 +28,7 @@ from storeloom.core.runtime.state import FigureBook
 
 WAKE = "#wake"  # what comes due for an instance whose process could not be started: another try
 ALARMS_PER_OUTPUT = 10
-_PART, _GRACE_S = 1 << 18, 1.0
+_PART, _GRACE_S = 1 << 18, 0.1
 
 
 @dataclass
@@ -74,11 +74,7 @@ class RemoteInstance:
         self._making, self._guard, self._env = making, guard, env
         self._on_table, self._on_trouble = on_table, on_trouble
         self._limits = making.limits
-        self._mirror = Mirror(kept, int(self._limits.state_mb * MIB))
-        hours = StoreHours(str(making.profile["zone"]), making.profile["hours"])
-        self.figures = FigureBook(
-            self.name, self.declared.kpis, self._mirror.figures, lambda: hours.store_day(instant(self._mirror.clock)).isoformat()
-        )
+        self._reflect(kept)
         self._outputs = Bucket(self._limits.outputs_s, self._limits.outputs_burst)
         self._alarms = Bucket(ALARMS_PER_OUTPUT * self._limits.outputs_s, ALARMS_PER_OUTPUT * self._limits.outputs_burst)
         self._logger = logging.getLogger(f"storeloom.solution.{self.name}")
@@ -196,10 +192,35 @@ class RemoteInstance:
         if self._host is not None:
             self._say("table", name, fresh)
 
+    def restated(self, stored: Stored | None) -> RemoteInstance:
+        """Stand where `stored` says; waits until the process, which is made already, does so. HostFault when it cannot."""
+        if stored is not None:
+            self._making = replace(self._making, stored=stored)
+            self._reflect(stored)
+        host = self._host
+        if host is not None:
+            self._made = False
+            host.busy("start", self._limits.start_s)
+            self._say("make", self._making)
+        while not self._made and self._host is not None:
+            self._pump(None)
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        return self
+
     def close(self) -> None:
         self._drop(None)
 
     # --- the process ---
+
+    def _reflect(self, kept: Stored) -> None:
+        """Begin a mirror of what the log keeps of it."""
+        self._mirror = Mirror(kept, int(self._limits.state_mb * MIB))
+        hours = StoreHours(str(self._making.profile["zone"]), self._making.profile["hours"])
+        self.figures = FigureBook(
+            self.name, self.declared.kpis, self._mirror.figures, lambda: hours.store_day(instant(self._mirror.clock)).isoformat()
+        )
 
     def _spawn(self) -> None:
         making = self._making
@@ -312,11 +333,11 @@ class RemoteInstance:
         until = time.monotonic() + _GRACE_S
         while host.alive and time.monotonic() < until:
             time.sleep(0.001)
-        alive = host.alive
-        words = host.last_words()
-        self._guard.release(host)
-        how = {"en": "closed its connection", "zh": "关闭了连接"} if alive else ended(str(host.process.returncode))
-        if words:
+        code, words = host.code(), host.last_words()
+        how = {"en": "closed its connection", "zh": "关闭了连接"} if code is None else ended(str(code))
+        if host.failure:
+            how = {"en": host.failure, "zh": host.failure}
+        elif words:
             how = {"en": f"{how['en']} ({words})", "zh": f"{how['zh']}（{words}）"}
         what = self._call.label if self._call is not None and self._sent else "-"
         started = Finding("SL-HST-01", {"instance": self.name, "what": what, "how": how})

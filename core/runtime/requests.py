@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from storeloom.core.kernel.errors import StoreloomError
-from storeloom.core.kernel.lock import unpack
+from storeloom.core.kernel.errors import BundleFault, Finding, LogFault, StoreloomError
 from storeloom.core.kernel.plan import InstancePlan, Plan
-from storeloom.core.kernel.registry import Registry, read_catalogue
+from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime import packages
+from storeloom.core.runtime.secret_file import read_secrets
 from storeloom.core.runtime.swap import Swap
 
 if TYPE_CHECKING:
     from storeloom.core.runtime.live import LiveStore
 
 RESTART_CODE = 75  # EX_TEMPFAIL: start me again
+LOG = logging.getLogger(__name__)
 KEPT, GIVEN = "bundle.json", "bundle.given"
 
 
@@ -30,6 +33,8 @@ class Change:
 
     file: Path
     old: Plan
+    new: Plan
+    registry: Registry
     swaps: list[Swap] = field(default_factory=list)
     group: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
@@ -48,11 +53,11 @@ class Requests:
         for request in self._store.log.asked():
             try:
                 status, body = self._answer(request.kind, request.body)
-            except (StoreloomError, ValidationError, KeyError) as error:
-                findings = (
-                    [finding.as_dict() for finding in error.findings] if isinstance(error, StoreloomError) else [{"text": str(error)}]
-                )
-                status, body = "refused", {"findings": findings}
+            except LogFault:
+                raise
+            except Exception as error:  # left without an answer it would come again after each restart, and take the store with it
+                LOG.warning("request %d (%s) was refused", request.id, request.kind, exc_info=error)
+                status, body = "refused", {"findings": _refusal(error, str(request.body.get("lang", "en")))}
             self._store.log.answer(request.id, status, body)
         self._keep()
 
@@ -60,20 +65,29 @@ class Requests:
         if kind == "apply":
             return self._apply(Path(body["file"]))
         if kind == "model":
-            swap = self._store.engine.workers.vision.swap_model(body.get("camera"), Path(body["model"]))
-            return "done", swap.as_json()
+            return self._model(body.get("camera"), Path(body["model"]))
         raise KeyError(f"no request '{kind}'; known: apply, model")
+
+    def _model(self, camera: str | None, model: Path) -> tuple[str, Any]:
+        """Another detector for the cameras; those of solutions in processes of their own are out of reach."""
+        seeing = [one for one in self._store.engine.crew if one.runner.declared.load == "vision" and one.isolation == "shared"]
+        if not seeing:
+            raise BundleFault(Finding("SL-RUN-13"))
+        return "done", self._store.engine.workers.vision.swap_model(camera, model).as_json()
 
     def _apply(self, file: Path) -> tuple[str, Any]:
         """Bring the store to another bundle: solution by solution where only solutions differ, by a restart where more does."""
-        registry = Registry(read_catalogue(), anew=True)
-        _, plan = unpack(file, registry.catalogue)
+        _, plan, registry = packages.take_in(self._store.parts.data, file, anew=True)
         old = self._store.engine.plan
+        ids = {"got": old.store["store"], "wanted": plan.store["store"]}
+        if ids["got"] != ids["wanted"]:
+            raise BundleFault(Finding("SL-LOG-04", {"file": self._store.log.path, **ids}, file=str(file)))
+        read_secrets(self._store.parts.data, plan, registry)
         if any(getattr(plan, part) != getattr(old, part) for part in ("store", "profiles", "arbitrate", "runtime")):
             keep_bundle(self._store.parts.data, file)
             self._store.leave_with = RESTART_CODE
             return "restarting", {}
-        change = Change(file, old)
+        change = Change(file, old, plan, registry)
         self._changes.append(change)
         try:
             self._change(change, plan, registry)
@@ -120,7 +134,18 @@ class Requests:
                 self._go_back(change)
             elif "live" not in states:
                 keep_bundle(self._store.parts.data, change.file)
+                packages.keep(self._store.parts.data, change.registry, change.new)
                 self._changes.remove(change)
+
+
+def _refusal(error: Exception, lang: str) -> list[dict[str, Any]]:
+    """Why a request was refused, one entry a finding; what has no words of its own is told as it is."""
+    if isinstance(error, StoreloomError):
+        return [finding.as_dict(lang) for finding in error.findings]
+    words, fix = getattr(error, "words", None), getattr(error, "fix", None)
+    if words is not None and fix is not None:
+        return [{"reason": words[lang], "fix": fix[lang]}]
+    return [{"reason": f"{type(error).__name__}: {error}", "fix": ""}]
 
 
 def keep_bundle(data: Path, file: Path) -> None:

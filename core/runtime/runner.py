@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from storeloom.core.kernel.events import Event, Out
 from storeloom.core.kernel.plan import InstancePlan
@@ -154,3 +154,11 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Let it go; a process of its own ends."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A runner whose process is costly to start, and can be brought to another standing instead."""
+
+    def restated(self, stored: Stored | None) -> Runner:
+        """This instance standing where `stored` says, ready for calls; HostFault when its process cannot be brought there."""

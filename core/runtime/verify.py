@@ -84,7 +84,7 @@ def _records(log: LogReader, result: Verified) -> Iterator[Finding]:
         except LogFault as fault:
             yield from fault.findings
             following = log.one("SELECT min(seq) FROM log WHERE seq > ?", (after,)) or result.last
-            after = following if following == after + 1 else following - 1
+            after = max(after + 1, following - 1)  # never back, for numbers may be out of order in a damaged file
     result.rows["log"] = count
 
 

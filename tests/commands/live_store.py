@@ -86,7 +86,7 @@ hours = {{ open = "08:00", close = "22:00" }}
 edge = {{ cores = 4, memory_mb = 4096 }}
 [store.devices]
 till-1 = {{ kind = "pos", adapter = "drop_file", settings = {{ path = "{drop}" }} }}
-relay-1 = {{ kind = "relay", adapter = "relay_file", settings = {{ path = "{sent}" }} }}
+relay-1 = {{ kind = "relay"{driver} }}
 """
 TELLER = """
 version = "{version}"
@@ -150,15 +150,26 @@ class Shop:
         for name, text in (("__init__", '"""Drivers."""\n'), ("drop_file", DROP_FILE), ("relay_file", RELAY_FILE)):
             (toys.root / "adapters" / f"{name}.py").write_text(text, encoding="utf-8")
 
-    def add(self, name: str, *, version: str = "1.0.0", evil: str = "", shared: bool = False, commands: bool = False, tail: str = "") -> None:
+    def add(
+        self,
+        name: str,
+        *,
+        version: str = "1.0.0",
+        evil: str = "",
+        shared: bool = False,
+        commands: bool = False,
+        handler_s: float = 5.0,
+        tail: str = "",
+    ) -> None:
         """A solution that tells every sale; `evil` is a statement that comes before, with `receipt` and `count` at hand."""
         body = TELLER.format(version=version, evil=evil or "pass", more=COMMANDS if commands else "")
         produces, devices = '"alert.raise",', '"pos",'
         if commands:
             produces, devices = '"alert.raise", "relay.set"', '"pos", "relay"'
         self.toys.add(name, body, produces=produces, adapters=devices, tail=tail)
-        path = f'path = "solutions/{name}.py"'
-        self._lines[name] = f'{name} = {{ {path}, isolation = "shared" }}' if shared else f"{name} = {{ {path} }}"
+        isolation = "shared" if shared else "process"
+        limits = f"limits = {{ handler_s = {handler_s} }}"
+        self._lines[name] = f'{name} = {{ path = "solutions/{name}.py", isolation = "{isolation}", {limits} }}'
 
     def index(self) -> None:
         """What a vendor does before it ships."""
@@ -168,9 +179,10 @@ class Shop:
         self.toys.forget()
         self.toys.registry()
 
-    def pack(self, *names: str, output: str = "b.bundle.json", store: str = "s1") -> Path:
-        """A packed bundle of solutions."""
-        text = BUNDLE.format(solutions="\n".join(f"[solutions.{name}]" for name in names), drop=self.drop, sent=self.sent)
+    def pack(self, *names: str, output: str = "b.bundle.json", store: str = "s1", driver: bool = True) -> Path:
+        """A packed bundle of solutions; the relay's `driver` can be left out."""
+        named = f', adapter = "relay_file", settings = {{ path = "{self.sent}" }}' if driver else ""
+        text = BUNDLE.format(solutions="\n".join(f"[solutions.{name}]" for name in names), drop=self.drop, driver=named)
         file, packed = self.folder / "b.toml", self.folder / output
         file.write_text(text.replace('store = "s1"', f'store = "{store}"'), encoding="utf-8")
         done = self.call("pack", file, "-o", packed)
@@ -186,7 +198,7 @@ class Shop:
 
     def call(self, *words: object) -> subprocess.CompletedProcess[str]:
         """A command in a process of its own, to its end."""
-        done = subprocess.run(self.command(*words), env=self.env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(self.command(*words), env=self.env, capture_output=True, text=True, timeout=60, check=False)
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done
 

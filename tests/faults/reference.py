@@ -16,7 +16,7 @@ T0 = datetime(2026, 3, 2, 1, tzinfo=UTC)
 PRODUCERS, GOODS = 5, 24
 GAP_S = 0.7  # from one arrival to the next
 STEPS = {"a": 5, "b": 7}  # movements to an announcement, by instance, in the order of the bundle
-QUIET = timedelta(seconds=120.5)
+QUIET = timedelta(seconds=120.537)  # so that no alarm falls on an arrival
 MOVEMENT, ALERT, COMMAND, PLAYED = "inventory.movement", "alert.raise", "audio.play", "audio.played"
 
 

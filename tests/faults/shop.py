@@ -86,9 +86,10 @@ class Hands:
 
     def __init__(self, at: datetime) -> None:
         self.at = self._seen = at
+        self._least = at + timedelta(microseconds=1)
 
     def move(self, to: datetime) -> None:
-        self.at = max(self.at, to)
+        self.at = max(self.at, self._least, to)
 
     def monotonic(self) -> float:
         self._seen = self.at
@@ -118,10 +119,10 @@ class Speaker(Adapter):
 
 
 def open_store(data: Path, plan: Plan, code: Registry) -> tuple[LiveStore, Hands]:
-    """A live store on a folder, its clock where the log ends."""
+    """A live store on a folder, its clock where the log ends; facts come a microsecond later, so that none meets an alarm's instant."""
     data.mkdir(exist_ok=True)
     newest = newest_instant(data / "store.db")
-    hands = Hands(max(newest, reference.T0) if newest else reference.T0)
+    hands = Hands(newest or reference.T0)
     clock = LiveClock(newest, wall=hands.wall, monotonic=hands.monotonic)
     speakers = {f"speaker-{name}": Speaker(f"speaker-{name}", data) for name in reference.STEPS}
     return LiveStore(Parts("tallies", plan, code, data, adapters=speakers, clock=clock)), hands
@@ -194,8 +195,7 @@ def serve(data: Path, plan: Plan, orders: int, out: int) -> int:
         os.write(out, json.dumps(what).encode() + b"\n")
 
     try:
-        with open(orders, encoding="utf-8", closefd=False) as lines:
-            Server(data, plan, lines, tell).run()
+        Server(data, plan, os.fdopen(orders, encoding="utf-8", closefd=False), tell).run()
     except StoreloomError as fault:
         tell({"fault": fault.findings[0].code, "words": fault.findings[0].text()})
         return 1
@@ -256,4 +256,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # a thread may still wait for orders

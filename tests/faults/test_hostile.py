@@ -74,10 +74,10 @@ def make(guard, registry):
     return made
 
 
-def event(number: int, value: float = 10, sensor: str = "s1", step_s: float = 1) -> Event:
+def event(number: int, value: float = 10, sensor: str = "s1", step_s: float = 1, source: str = "probe-1") -> Event:
     moment = NOW + timedelta(seconds=step_s * number)
     data = {"sensor": sensor, "kind": "temperature", "value": value, "unit": "C"}
-    return Event("sensor.reading", moment, data, f"E{number}", "s1", "probe-1", moment)
+    return Event("sensor.reading", moment, data, f"E{number}", "s1", source, moment)
 
 
 def give(one, number: int, value: float = 10, sensor: str = "s1"):
@@ -226,27 +226,31 @@ def test_it_gets_its_own_secret_and_table_and_no_other(make):
 # --- among neighbours, in the real engine ---
 
 GUESTS = {**{name: words for name, (_, words) in AT_ONCE.items()}, **LATER, "crash_on_import": "The process of crash_on_import could not start"}
+GUEST = list(GUESTS)
 NEIGHBOURS = ["n1", "n2", "n3"]
-PACE_S, CALM, EVERY, PATIENCE_S = 0.002, 2000, 20, 0.02
+PACE_S, CALM, EVERY, PATIENCE_S = 0.002, 4000, 20, 0.02
 
 
 class Street:
-    """Fourteen guests, each in its own process, and three neighbours that share the engine's."""
+    """Fourteen guests, each in its own process and with its own probe, and three neighbours in the engine's that hear all probes."""
 
-    def __init__(self, registry, guard, folder: Path) -> None:
-        plans = [InstancePlan(name, "innocent", {}) for name in NEIGHBOURS] + [InstancePlan(name, name, {}) for name in GUESTS]
+    def __init__(self, registry, guard) -> None:
+        plans = [InstancePlan(name, "innocent", {}) for name in NEIGHBOURS]
+        plans += [InstancePlan(name, name, {}, {}, {"sensor.reading": (f"probe-{name}",)}) for name in GUESTS]
         hosts = Hosts(PROFILE, TABLES, lambda: NOW, guard, secrets=SECRETS)
-        self.log = StoreLog(folder / "store.db")
+        self.log = StoreLog()
         self.engine = Engine(Plan(PROFILE, tuple(plans)), registry, self.log, TABLES, NOW, patience=PATIENCE_S, hosts=hosts)
         self.number = 0
         self.opened: dict[str, tuple[int, str]] = {}
 
     def pass_by(self, count: int, value: float) -> list[float]:
-        """Readings at a steady pace, every twentieth of this value; the seconds until each was handled and committed."""
+        """Readings at a steady pace, every twentieth of this value from a guest's probe; the seconds until each was handled and kept."""
         took = []
         for _ in range(count):
             self.number += 1
-            given = event(self.number, 10 if self.number % EVERY else value, step_s=0.001)
+            turn, rest = divmod(self.number, EVERY)
+            source = "probe-1" if rest else f"probe-{GUEST[turn % len(GUEST)]}"
+            given = event(self.number, 10 if rest else value, step_s=0.001, source=source)
             began = time.perf_counter()
             self.engine.feed_event(given)
             self.engine.flush()
@@ -262,8 +266,8 @@ def p99_ms(took: list[float]) -> float:
     return statistics.quantiles(took, n=100)[98] * 1000
 
 
-def test_the_neighbours_hardly_notice_and_each_circuit_opens_at_the_third_failure(registry, guard, tmp_path):
-    street = Street(registry, guard, tmp_path)
+def test_the_neighbours_hardly_notice_and_each_circuit_opens_at_the_third_failure(registry, guard):
+    street = Street(registry, guard)
     street.pass_by(200, 10)
     calm = street.pass_by(CALM, 10)
     wild: list[float] = []

@@ -89,6 +89,7 @@ def test_setting_aside_is_undone_with_the_transaction_that_it_is_part_of(log):
 
 def test_a_command_waits_until_it_is_settled_and_a_dead_one_can_be_sent_again(log):
     for number, name in enumerate("ab", start=1):
+        log.append(replace(FACT, id=f"r-{name}"))
         log.push(name, number, "lamp", "light.set", 100 * number)
     log.push("a", 9, "lamp", "light.set", 0)
     first = Command("a", 1, "lamp", "light.set", "waiting", 0, 100, None)

@@ -149,3 +149,57 @@ def test_what_an_alarm_brings_names_the_event_that_set_it(two):
     by_text = {r.event.get("text"): r for r in engine.log.read()}
     second = next(r for r in engine.log.read() if r.event.get("value") == 2)
     assert by_text["quick 2"].cause == second.seq and by_text["quick later"].cause == second.seq
+
+
+def test_one_that_is_started_late_is_started_once_also_after_a_restart(toys, bundle, tmp_path):
+    toys.add(
+        "slow",
+        """
+        def start(self):
+            self.state["started"] = self.state.get("started", 0) + 1
+            return out("alert.raise", alert="s", kind="hot", severity="info", state="open", text="start")
+
+        @on("sensor.reading")
+        def f(self, event):
+            self.state["seen"] = self.state.get("seen", 0) + 1
+        """,
+        adapters='"sensor",',
+    )
+    registry = toys.registry()
+    plan = compose(bundle("[solutions.slow]\n"), registry).require()
+    gates = Gates(plan.store, "slow")
+    gates.open["slow"] = False
+    first = Engine(plan, registry, StoreLog(tmp_path / "s.db", store="s1"), {}, T0, hosts=gates, patience=0.01)
+    first.feed(reading(0, 1), 1)
+    first.log.close()
+    gates.open["slow"] = True
+    again = Engine(plan, registry, StoreLog(tmp_path / "s.db", store="s1"), {}, T0, hosts=gates, patience=0.01)
+    again.feed(reading(1, 2), 2)
+    assert again.instances["slow"].state.snapshot() == {"started": 1, "seen": 1}
+    assert said(again.log) == ["start"]
+
+
+def test_a_table_replaced_while_one_is_behind_is_told_when_it_comes_to_it(toys, bundle):
+    handlers = """
+    @on("sensor.reading")
+    def f(self, event):
+        self.state["order"] = [*self.state.get("order", []), event["value"]]
+
+    @on_table("assets")
+    def g(self, table):
+        self.state["order"] = [*self.state.get("order", []), table]
+    """
+    toys.add("slow", handlers, adapters='"sensor",')
+    registry = toys.registry()
+    plan = compose(bundle("[solutions.slow]\n"), registry).require()
+    gates = Gates(plan.store, "slow")
+    engine = Engine(plan, registry, StoreLog(), {}, T0, hosts=gates, patience=0.01)
+    gates.open["slow"] = False
+    engine.feed(reading(0, 1), 1)
+    engine.replace_table("assets", [], T0 + timedelta(seconds=1))
+    engine.replace_table("assets", [], T0 + timedelta(seconds=2))
+    engine.feed(reading(3, 2), 2)
+    gates.open["slow"] = True
+    engine.advance(T0 + timedelta(seconds=9))
+    order = engine.instances["slow"].state.snapshot()["order"]
+    assert order[0] == 1 and sorted(map(str, order)) == ["1", "2", "assets"]

@@ -238,6 +238,21 @@ def test_a_fact_both_handled_and_waiting_is_named(log):
     assert code == "SL-LOG-07" and "fact e300 is in the log and still in the inbox" in text
 
 
+def test_numbers_that_are_out_of_order_are_named_and_the_check_comes_to_an_end(log):
+    log.close()
+    raw = bytearray(Path(log.path).read_bytes())
+    start = raw.index(b"e50x.y")  # the row's values; before them the row's header, before that its number
+    (at,) = [start - size - 1 for size in range(5, 30) if raw[start - size] == size and raw[start - size - 1] == 50]
+    raw[at] = 18
+    Path(log.path).write_bytes(raw)
+    texts = [finding.text() for finding in verify(log.path).findings]
+    assert any("Row 50 of table 'log'" in text for text in texts) and any("out of order" in text for text in texts)
+    broken = StoreLog(log.path)
+    with pytest.raises(LogFault, match="Row 50 of table 'log'"):
+        list(broken.read())
+    broken.close()
+
+
 def test_what_is_no_log_is_a_finding_too(tmp_path):
     (tmp_path / "x.db").write_text("hello" * 1000)
     for name in ("x.db", "none.db"):

@@ -1,15 +1,15 @@
 """The words of every finding, in English and Chinese, one entry a code.
 
 Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, CLI the command line
-(`composing`); RUN runtime, LOG the store log, INP input, HST host processes, OUT the outbox, UPL the upward queue, OBS seen from outside,
-HLT health (`running`).
+(`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
+OUT the outbox, UPL the upward queue (`delivering`).
 """
 
 from __future__ import annotations
 
-from storeloom.core.kernel.messages import composing, running
+from storeloom.core.kernel.messages import composing, delivering, running
 from storeloom.core.kernel.messages.message import SEVERITIES, Message
 
 __all__ = ["MESSAGES", "SEVERITIES", "Message"]
 
-MESSAGES: dict[str, Message] = {**composing.MESSAGES, **running.MESSAGES}
+MESSAGES: dict[str, Message] = {**composing.MESSAGES, **running.MESSAGES, **delivering.MESSAGES}

@@ -15,7 +15,7 @@ class Tallying(Solution):
 
     class Config(SolutionConfig):
         step: int = setting(5, "Movements to an announcement", "每次播报的变动次数", ge=1)
-        quiet_s: float = setting(120.5, "Quiet after", "静默时长", unit="s", ge=0)
+        quiet_s: float = setting(120.537, "Quiet after", "静默时长", unit="s", ge=0)
         fail_on: str = setting("", "Product on which it fails", "出错的商品")
 
     @on("inventory.movement?")

@@ -1,0 +1,157 @@
+"""Make the 8-bit copy of the shipped NanoDet, and hold it to the original: calibrate, compare, time, and write it only if it stands.
+
+Usage: `python workers/vision/build/quantise.py VIDEOS [TARGET]`, where VIDEOS holds the three recordings of RECORDINGS.
+It needs the `onnx` package, which nothing at run time does, and writes `model.onnx` and `card.json` into TARGET.
+
+Post-training static quantisation of the convolutions: activations unsigned, weights signed with a scale for each output channel
+(Jacob et al. 2018, arXiv:1712.05877; Krishnamoorthi 2018, arXiv:1806.08342). Weights use 7 bits, since a processor without VNNI adds
+pairs of 8 by 8 bit products in 16 bits, which saturate. The head's scores and distances stay in floating point from the last
+convolution on. Frames for calibration and for the comparison are drawn by a seed and never overlap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+from storeloom.workers.vision.boxes import iou
+from storeloom.workers.vision.detect import Detector
+from storeloom.workers.vision.files import frames, probe
+from storeloom.workers.vision.models import Model, load, read_card
+from storeloom.workers.vision.things import Detection
+
+RECORDINGS = ("one-by-one-person-detection.mp4", "bottle-detection.mp4", "store-aisle-detection.gif")
+SEED, CALIBRATE, COMPARE = 20260302, 40, 60
+FIRM, FOUND, SAME_IOU = 0.5, 0.4, 0.5
+LEAST_FIRM, LEAST_SPEEDUP, RUNS = 1.0, 1.5, 60
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of the boxes at or above FIRM on one side, how many the other side has at FOUND: original's in the copy, copy's in the original."""
+
+    kept: int
+    firm: int
+    real: int
+    claimed: int
+
+    @property
+    def share(self) -> float:
+        """The smaller of the two shares."""
+        return min(self.kept / self.firm if self.firm else 1.0, self.real / self.claimed if self.claimed else 1.0)
+
+
+def draw(total: int, seed: int) -> tuple[list[int], list[int]]:
+    """Frame numbers of a recording for calibration and for the comparison, ascending, without a common one."""
+    order = np.random.default_rng(seed).permutation(total).tolist()
+    first = min(CALIBRATE, total // 3)
+    return sorted(order[:first]), sorted(order[first : first + COMPARE])
+
+
+def pictures(path: Path, numbers: Sequence[int]) -> Iterator[Image]:
+    """These frames of a recording."""
+    wanted = set(numbers)
+    for frame in frames(path):
+        if frame.seq in wanted:
+            yield frame.image
+        if frame.seq >= max(wanted):
+            return
+
+
+class Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Network inputs for the calibration, one a call."""
+
+    def __init__(self, name: str, blobs: Sequence[NDArray[np.float32]]) -> None:
+        self._rest = iter([{name: blob} for blob in blobs])
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._rest, None)
+
+
+def widened(network: bytes) -> onnx.ModelProto:
+    """The network with its half-precision weights and their casts replaced by single-precision weights."""
+    model = onnx.load_from_string(network)
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    casts = [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in stored]
+    for node in casts:
+        model.graph.initializer.append(numpy_helper.from_array(stored[node.input[0]].astype(np.float32), node.output[0]))
+        model.graph.node.remove(node)
+    read = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in read]:
+        model.graph.initializer.remove(tensor)
+    return model
+
+
+def quantised(model: onnx.ModelProto, blobs: Sequence[NDArray[np.float32]]) -> bytes:
+    """The 8-bit network: convolutions quantised, everything after the head's last ones left as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "int8.onnx"
+        quantize_static(
+            model,
+            target,
+            Reader(model.graph.input[0].name, blobs),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "LeakyRelu", "Concat", "MaxPool", "Resize", "Add", "Split"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=head_ends(model),
+        )
+        return target.read_bytes()
+
+
+def head_ends(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes between the head's last convolutions and the outputs."""
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    todo, names = [made_by[tensor.name] for tensor in model.graph.output], set()
+    while todo:
+        node = todo.pop()
+        if node.op_type != "Conv" and node.name not in names:
+            names.add(node.name)
+            todo += [made_by[name] for name in node.input if name in made_by]
+    return sorted(names)
+
+
+def agreement(original: Detector, copy: Detector, images: Iterator[Image]) -> Agreement:
+    """How the copy's boxes agree with the original's, both at the same threshold."""
+    kept = firm = real = claimed = 0
+    for image in images:
+        old, new = (detector.detect(image, min_score=FOUND) for detector in (original, copy))
+        kept, firm = kept + matched(old, new), firm + sum(d.score >= FIRM for d in old)
+        real, claimed = real + matched(new, old), claimed + sum(d.score >= FIRM for d in new)
+    return Agreement(kept, firm, real, claimed)
+
+
+def matched(sure: Sequence[Detection], others: Sequence[Detection]) -> int:
+    """How many firm boxes of one side the other has, of the same class."""
+    firm = [d for d in sure if d.score >= FIRM]
+    return sum(any(o.cls == d.cls and iou(o.box, d.box) >= SAME_IOU for o in others) for d in firm)
+
+
+def times_ms(original: Detector, copy: Detector) -> tuple[float, float]:
+    """Median milliseconds of a bare run of each on one thread, run in turn."""
+    blob = np.random.default_rng(SEED).standard_normal((1, 3, 416, 416)).astype(np.float32)
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(RUNS):
+        for detector, list_of in zip((original, copy), taken, strict=True):
+            start = time.perf_counter()
+            detector.session.run(None, {detector.session.get_inputs()[0].name: blob})
+            list_of.append(1000 * (time.perf_counter() - start))
+    return statistics.median(taken[0]), statistics.median(taken[1])
