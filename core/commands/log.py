@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 from storeloom.core.runtime.log import StoreLog, instant
+from storeloom.core.runtime.presence import hold
 from storeloom.core.runtime.reader import LogReader
 from storeloom.core.runtime.retention import Compacted, compact, rebuild, snapshot
 from storeloom.core.runtime.verify import verify
@@ -42,8 +45,16 @@ def _verify(file: Path, arguments: argparse.Namespace) -> int:
 
 
 def _compact(file: Path, arguments: argparse.Namespace) -> int:
-    """Time goes back from the newest record's arrival, so that a virtual store's log is measured in its own days."""
+    """Make the log smaller; writing the file anew needs the data folder to itself."""
     LogReader(file).close()
+    with ExitStack() as open_things:
+        if arguments.rebuild:
+            open_things.callback(os.close, hold(file.parent))
+        return _compact_it(file, arguments)
+
+
+def _compact_it(file: Path, arguments: argparse.Namespace) -> int:
+    """Time goes back from the newest record's arrival, so that a virtual store's log is measured in its own days."""
     store_log = StoreLog(file)
     try:
         now = instant(int(store_log.one("SELECT received FROM log ORDER BY seq DESC LIMIT 1") or 0))

@@ -54,7 +54,10 @@ class Lag:
 
 @dataclass
 class Member:
-    """An instance in the crew. `lag` None: it is level with the log; `fresh`: it was never started, and the log does not know it yet."""
+    """An instance in the crew. `lag` None: it is level with the log.
+
+    `fresh`: it was never started; the log knows of it no more than where it begins (`begins`), with 0 for its start.
+    """
 
     runner: Runner
     item: InstancePlan
@@ -67,6 +70,7 @@ class Member:
     started: int = 0
     retried: str = ""
     fresh: bool = False
+    begins: int | None = None
     frames_missed: int = 0
 
     @property
@@ -163,6 +167,7 @@ class Crew:
         """Write what members changed; inside the log's transaction."""
         for member in self._touched.values():
             if member.fresh:
+                self._save_fresh(member, log)
                 continue
             changes = member.runner.changes()
             if changes:
@@ -173,6 +178,13 @@ class Crew:
                 log.save_instance(member.name, declared.solution, declared.version, *mark, member.started)
                 member.stored = mark
         self._touched.clear()
+
+    def _save_fresh(self, member: Member, log: StoreLog) -> None:
+        """Write where one begins that is yet to be started: a kill before that must not cost it what came meanwhile."""
+        if member.lag is not None and member.lag.offset != member.begins:
+            member.begins = member.lag.offset
+            declared = member.runner.declared
+            log.save_instance(member.name, declared.solution, declared.version, member.begins, member.runner.clock_micros, 0)
 
     def statuses(self, last: int, level: int, why: Mapping[str, str], lang: str) -> Iterable[InstanceStatus]:
         """What each member does; `why` says in words of `lang` of those that rest for what reason."""

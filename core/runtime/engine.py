@@ -18,6 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import orjson
+
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding, HostFault, InputFault, LogFault
 from storeloom.core.kernel.events import Event, Fact, event_id
@@ -118,7 +120,7 @@ class Engine:
 
     def enlist(self, member: Member) -> Member:
         """Take in an instance where the log says that it stood; one that is new stands at the log's end and is yet to be started."""
-        offset = member.stored[0] if member.stored is not None else None
+        offset = member.stored[0] if member.stored is not None else member.begins
         if offset is None and self.patience is not None and not member.runner.awake:
             offset = self.level  # its process starts; the others do not wait for that
         self.crew.join(member, offset)
@@ -211,7 +213,8 @@ class Engine:
         data = {**event.data, "pixels": {}} if "pixels" in event.data else event.data  # a picture stays in the process, as it is
         try:
             reason = schemas.first_error(path, data) if known else "there is no such stream"
-        except ValueError as error:  # a value that no JSON can carry
+            orjson.dumps(data)
+        except (TypeError, ValueError) as error:  # a value that no JSON can carry, or not the log's
             reason = str(error)
         if reason is None:
             return

@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.core.runtime.limits import MIB, Limits, call_cores
@@ -29,7 +28,7 @@ from storeloom.core.runtime.sandbox import PR_SET_CHILD_SUBREAPER, prctl
 TICK_S, LONGEST_TICK_S, WINDOW_S, DISK_EVERY = 0.2, 0.5, 10.0, 5
 STDERR = "stderr.txt"
 NICENESS = 10  # plugins give way to the engine
-_SENT_BYTES = 1 << 20
+_SENT_BYTES, BLOCK = 1 << 20, 4096
 
 logger = logging.getLogger("storeloom.hosts")
 
@@ -224,7 +223,7 @@ class HostGuard:
         host.memory_mb = used["memory_mb"]
         used["cpu_share"] = self._share(host, used.pop("cpu_s"), used.pop("main_s", 0.0), now)
         if self._ticks % DISK_EVERY == 0:
-            used["disk_mb"] = _size(host.folder) / MIB
+            used["disk_mb"] = _size(host.folder, limits.disk_mb * MIB) / MIB
         for key, value in used.items():
             limit = getattr(limits, key)
             if value > limit:
@@ -276,15 +275,17 @@ def _usage(session: list[int], leader: int | None) -> dict[str, float]:
     return {"memory_mb": memory / MIB, "cpu_s": cpu, **used}
 
 
-def _size(folder: Path) -> int:
-    """Bytes of all files beneath a folder; what goes away meanwhile counts nothing."""
+def _size(folder: Path, most: float) -> int:
+    """Bytes that a folder's files and folders take, counted no further than `most`; an empty file takes a block too."""
     total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
             try:
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-            except OSError:
+                total += max(os.lstat(os.path.join(place, name)).st_blocks * 512, BLOCK)
+            except OSError:  # it has just been removed
                 continue
+        if total > most:
+            break
     return total
 
 
@@ -338,14 +339,14 @@ def _reap(pid: int) -> None:
 
 def remove(folder: Path) -> None:
     """Take a folder away with all that is in it; one that is not there needs nothing."""
-
-    def open_up(_call: Any, path: str, _error: Any) -> None:
-        os.chmod(os.path.dirname(path), 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path, ignore_errors=False)
-        elif os.path.lexists(path):
-            os.unlink(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=open_up)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except PermissionError:  # folders within it were closed to their owner
+        for place, names, _ in os.walk(folder):
+            for name in names:
+                inner = os.path.join(place, name)
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
+        shutil.rmtree(folder)

@@ -69,7 +69,7 @@ def set_rlimits(limits: Limits) -> None:
     wanted = {
         resource.RLIMIT_DATA: data,
         resource.RLIMIT_AS: space,
-        resource.RLIMIT_NOFILE: limits.open_files + 64,
+        resource.RLIMIT_NOFILE: 2 * limits.open_files,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: disk,
     }

@@ -258,6 +258,7 @@ class LiveStore:
         yield from self.outbox.findings()
         if self.uplink is not None:
             yield from self.uplink.findings()
+        yield from self.requests.troubles()
         yield from self.parts.troubles()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import orjson
 from storeloom.core.runtime.log_file import LogFile
 from storeloom.core.runtime.log_tables import insert, sealed
 
-OPEN = ("waiting", "answered", "dead")  # statuses in which a command still needs its record
+OPEN = ("waiting", "answered")  # statuses in which a command still needs its record; a dead one goes with the records of its time
 _PUSH = insert("outbox", "INSERT OR IGNORE INTO")
 
 

@@ -42,11 +42,13 @@ class Making:
 
     def member(self, item: InstancePlan, registry: Registry, order: int, log: StoreLog) -> Member:
         """An instance as the log knows it (`stored`), or a new one."""
-        stored = log.load_instance(item.name)
+        stored, begins = log.load_instance(item.name), None
+        if stored is not None and stored.started == 0:
+            stored, begins = None, stored.offset
         make = self._hosts.maker(item, registry) if self._hosts is not None else None
         isolation = "shared" if make is None else "process"
         make = make or self._shared(registry)
-        member = Member(make(item, stored), item, make, isolation, order, started=micros(self._now()))
+        member = Member(make(item, stored), item, make, isolation, order, started=micros(self._now()), begins=begins)
         member.knows(stored)
         return member
 

@@ -121,6 +121,8 @@ class RemoteInstance:
         self._call, self._answer, self._sent, self._ahead = call, None, False, False
         if self._host is not None:
             self._pump(0.0)  # one that died, or spoke unasked, since it was last given something
+            if self._host is not None and not self._host.alive:  # its children may hold the connection open
+                self._lost(self._host)
         elif self._fault is None:
             self._spawn()
         if call.kind == "due" and not self._alarms.take(1, call.now):

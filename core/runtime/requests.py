@@ -47,6 +47,11 @@ class Requests:
     def __init__(self, store: LiveStore) -> None:
         self._store = store
         self._changes: list[Change] = []
+        self._taken_back: list[Finding] = []
+
+    def troubles(self) -> tuple[Finding, ...]:
+        """What was taken back since the last bundle was applied, and why."""
+        return tuple(self._taken_back)
 
     def tend(self) -> None:
         """Answer what is asked; an answer says `done`, `restarting` or `refused` and why."""
@@ -87,6 +92,7 @@ class Requests:
             keep_bundle(self._store.parts.data, file)
             self._store.leave_with = RESTART_CODE
             return "restarting", {}
+        self._taken_back.clear()
         change = Change(file, old, plan, registry)
         self._changes.append(change)
         try:
@@ -122,6 +128,13 @@ class Requests:
                 engine.crew.fall_behind(member, change.left[item.name])
         engine.plan = change.old
 
+    def _tell(self, change: Change) -> None:
+        """Say what was taken back, in the store's own log and to whoever asks how it does."""
+        for one in change.swaps:
+            args = {"instance": one.instance, "before": one.before, "after": one.after, "reason": one.reason.rstrip(".")}
+            self._taken_back.append(Finding("SL-RUN-14", args))
+            LOG.warning("%s", self._taken_back[-1].text())
+
     def _differs(self, old: InstancePlan, new: InstancePlan, registry: Registry) -> bool:
         runs = self._store.engine.crew.members[old.name].runner.declared.version
         return old != new or registry.catalogue.solution(new.solution)["version"] != runs
@@ -132,6 +145,7 @@ class Requests:
             states = {one.state for one in change.swaps}
             if "rolled_back" in states:
                 self._go_back(change)
+                self._tell(change)
             elif "live" not in states:
                 keep_bundle(self._store.parts.data, change.file)
                 packages.keep(self._store.parts.data, change.registry, change.new)

@@ -82,7 +82,10 @@ class Call(NamedTuple):
         """What tells this call from all others of the instance; outputs' ids are made from it."""
         if self.event is not None:
             return self.event.id
-        return {"start": "start", "table": f"table:{self.name}"}.get(self.kind, f"{self.name}|{self.key}|{self.at}")
+        due = f"{self.name}|{self.key}|{self.at}"
+        if False and self.cause:  # two events may set one alarm to the same instant, one after the other
+            due += f"|{self.cause}"
+        return {"start": "start", "table": f"table:{self.name}"}.get(self.kind, due)
 
 
 @dataclass(frozen=True, slots=True)

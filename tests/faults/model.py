@@ -214,7 +214,7 @@ def _compacted(model: Model) -> None:
     now = model.times[model.last] if model.last else micros(T0)
     cutoff = now - micros(instant(0) + timedelta(days=KEEP_DAYS))
     needed = [offset + 1 for offset in model.offsets.values() if offset is not None] + [offset + 1 for offset in model.asides.values()]
-    needed += [row[0] for row in model.outbox.values() if row[1] in ("waiting", "answered", "dead")]
+    needed += [row[0] for row in model.outbox.values() if row[1] in ("waiting", "answered")]
     if model.consumer:
         needed.append(model.consumer + 1)
     end = min([model.level + 1, model.oldest + SLICE, model.last, *needed])
@@ -224,7 +224,7 @@ def _compacted(model: Model) -> None:
             del model.records[seq]
         model.oldest = old[-1] + 1
         return
-    gone = [name for name, row in sorted(model.outbox.items()) if row[1] == "sent" and (row[3] < cutoff or row[0] < model.oldest)]
+    gone = [name for name, row in sorted(model.outbox.items()) if row[1] in ("sent", "dead") and (row[3] < cutoff or row[0] < model.oldest)]
     for name in gone[:SLICE]:
         del model.outbox[name]
     failures = [at for at in model.failures if at < cutoff][:SLICE]

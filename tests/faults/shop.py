@@ -42,6 +42,7 @@ document = "bundle/1"
 {tallies}
 [runtime]
 keep_days = {keep_days}
+lateness_d = {lateness_d}
 [store]
 store = "s1"
 format = "supermarket"
@@ -67,17 +68,21 @@ audio = ["speaker-{name}"]
 @cache
 def registry(version: int = 1) -> Registry:
     """The built-in plugins, and the tally in its first or second version."""
+    return Registry(read_catalogue(installed(version)))
+
+
+def installed(version: int = 2) -> list[Package]:
+    """The packages, as if this version of the tally were the one that is installed."""
     if str(PACKAGES) not in sys.path:
         sys.path.insert(0, str(PACKAGES))
-    package = Package("tally", PACKAGES / "tally") if version == 1 else Package("tally.next", PACKAGES / "tally" / "next")
-    return Registry(read_catalogue([Package("storeloom", ROOT), package]))
+    return [Package("storeloom", ROOT), Package("tally", PACKAGES / "tally") if version == 1 else Package("tally.next", PACKAGES / "tally" / "next")]
 
 
 def composed(folder: Path, version: int = 1, fail_on: str = "", keep_days: float = 35) -> Composition:
     """The bundle of the campaigns, written into a folder and composed."""
     tallies = "".join(TALLY.format(name=name, step=step, fail_on=fail_on) for name, step in reference.STEPS.items())
     file = folder / f"bundle-{version}{fail_on}.toml"
-    file.write_text(BUNDLE.format(tallies=tallies, keep_days=keep_days), encoding="utf-8")
+    file.write_text(BUNDLE.format(tallies=tallies, keep_days=keep_days, lateness_d=min(30, keep_days)), encoding="utf-8")
     return compose(file, registry(version))
 
 

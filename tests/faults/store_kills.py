@@ -241,5 +241,5 @@ def _differ(what: str, got: Any, wanted: Any) -> list[str]:
         return []
     if isinstance(got, dict) and isinstance(wanted, dict):
         keys = [key for key in {**got, **wanted} if got.get(key) != wanted.get(key)]
-        return [f"{what}: {key} is {got.get(key)}, wanted {wanted.get(key)}" for key in keys[:5]]
-    return [f"{what}: {got}, wanted {wanted}"]
+        return [f"{what}: {key} is {str(got.get(key))[:200]}, wanted {str(wanted.get(key))[:200]}" for key in keys[:3]]
+    return [f"{what}: {str(got)[:300]}, wanted {str(wanted)[:300]}"]

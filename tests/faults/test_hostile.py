@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from storeloom.core.kernel import index
 from storeloom.core.kernel.errors import ContractFault, HostFault
 from storeloom.core.kernel.events import Event
 from storeloom.core.kernel.plan import InstancePlan, Plan
@@ -132,20 +133,26 @@ def test_what_fails_at_once_is_said_in_words_and_changes_nothing(make, solution)
 
 
 @pytest.mark.parametrize("solution", LATER)
-def test_what_goes_on_using_too_much_is_ended_between_two_calls(make, solution):
+def test_what_goes_on_using_too_much_is_ended_at_once_or_between_two_calls(make, solution):
     one = make(solution)
     give(one, 1)
-    give(one, 2, 60)
     host = one._host
-    until = time.monotonic() + 8
-    while host.alive and time.monotonic() < until:
-        time.sleep(0.05)
-    with pytest.raises(HostFault) as caught:
-        give(one, 3)
-    assert caught.value.findings[0].text().startswith(LATER[solution])
-    assert caught.value.starting  # the call never reached it
+    try:
+        give(one, 2, 60)
+        kept = 2
+    except HostFault as fault:  # on a machine so busy that the watcher came round while the call lasted
+        found, kept = fault, 1
+    else:
+        until = time.monotonic() + 20
+        while host.alive and time.monotonic() < until:
+            time.sleep(0.05)
+        with pytest.raises(HostFault) as caught:
+            give(one, 3)
+        found = caught.value
+        assert found.starting  # the call never reached it
+    assert found.findings[0].text().startswith(LATER[solution])
     give(one, 3)
-    assert seen(one) == {"seen": 3} and one.figures.values() == {"seen": 3.0}
+    assert seen(one) == {"seen": kept + 1} and one.figures.values() == {"seen": kept + 1.0}
 
 
 def test_one_that_cannot_be_imported_never_starts(make):
@@ -168,6 +175,13 @@ def test_without_leave_for_children_a_fork_is_refused_where_it_happens(make, reg
     assert "PermissionError: [Errno 1] Operation not permitted" in caught.value.findings[0].text()
 
 
+def test_the_packages_index_is_fresh_but_for_the_one_that_cannot_be_imported(registry):
+    found = index.check(Package("hostile", PACKAGES / "hostile"))
+    assert [(finding.code, finding.args["id"]) for finding in found] == [("SL-PLG-02", "crash_on_import")]
+    for name in [name for name in sys.modules if name.split(".")[0] == "hostile"]:
+        del sys.modules[name]
+
+
 # --- reach ---
 
 
@@ -176,17 +190,18 @@ def test_it_reaches_no_file_but_pythons_its_own_and_its_folders(make, tmp_path):
     log = tmp_path / "data" / "store.db"
     log.parent.mkdir()
     log.write_bytes(b"SQLite")
+    one = make("trespass")
+    number = 0
     for place in (log, ROOT / "setup.py", Path("/etc/passwd"), Path("/proc/1/environ")):
-        one = make("trespass", place=str(place))
-        assert give(one, 1, 60, "read") == ["PermissionError 13"]
-        assert give(one, 2, 60, "write") == ["PermissionError 13"]
-        one.close()
-        assert give(make("trespass", place=str(place.parent)), 3, 60, "listing") == ["PermissionError 13"]
+        for way, where in (("read", place), ("write", place), ("listing", place.parent)):
+            number += 1
+            one.configure({"place": str(where)})
+            assert give(one, number, 60, way) == ["PermissionError 13"], (way, where)
     assert log.read_bytes() == b"SQLite"
-    one = make("trespass", place=str(PACKAGES / "hostile" / "base.py"))
-    assert give(one, 1, 60, "read") == [b'"""W'.hex()]
-    assert give(one, 2, 60, "write") == ["PermissionError 13"]
-    assert give(one, 3, 60, "own_folder") == ["['note.txt', 'stderr.txt']"]
+    one.configure({"place": str(PACKAGES / "hostile" / "base.py")})
+    assert give(one, number + 1, 60, "read") == [b'"""W'.hex()]
+    assert give(one, number + 2, 60, "write") == ["PermissionError 13"]
+    assert give(one, number + 3, 60, "own_folder") == ["['note.txt', 'stderr.txt']"]
 
 
 @needs_landlock
@@ -225,10 +240,18 @@ def test_it_gets_its_own_secret_and_table_and_no_other(make):
 
 # --- among neighbours, in the real engine ---
 
-GUESTS = {**{name: words for name, (_, words) in AT_ONCE.items()}, **LATER, "crash_on_import": "The process of crash_on_import could not start"}
+GUESTS = (
+    {name: words for name, (_, words) in AT_ONCE.items()} | LATER | {"crash_on_import": "The process of crash_on_import could not start"}
+)
 GUEST = list(GUESTS)
 NEIGHBOURS = ["n1", "n2", "n3"]
-PACE_S, CALM, EVERY, PATIENCE_S = 0.002, 4000, 20, 0.02
+PACE_S, CALM, EVERY, PATIENCE_S = 0.002, 3000, 20, 0.02
+
+
+def expected(guest: str) -> tuple[str, ...]:
+    """How the reason begins. What the kernel bounds too may meet that bound before the watcher comes round."""
+    words = GUESTS[guest].rstrip(".")
+    return words, f"{guest} failed in sensor.reading: OSError: [Errno 24]", f"{guest} failed in sensor.reading: MemoryError"
 
 
 class Street:
@@ -275,11 +298,11 @@ def test_the_neighbours_hardly_notice_and_each_circuit_opens_at_the_third_failur
     while len(wild) < CALM or (street.opened.keys() < GUESTS.keys() and time.monotonic() < until):
         wild += street.pass_by(200, 60)
     ratio = p99_ms(wild) / p99_ms(calm)
-    print(f"p99 {p99_ms(calm):.2f} ms calm, {p99_ms(wild):.2f} ms wild, ratio {ratio:.2f}; longest {max(calm) * 1000:.0f}, {max(wild) * 1000:.0f} ms; n {len(wild)}")
+    print(f"p99 {p99_ms(calm):.2f} ms calm, {p99_ms(wild):.2f} ms wild, ratio {ratio:.2f}, of {len(wild)} readings")
     handled = {name: street.engine.handled(name) for name in NEIGHBOURS}
     street.engine.close()
     street.log.close()
     assert handled == dict.fromkeys(NEIGHBOURS, street.number)
     assert {name: street.opened.get(name, (0, ""))[0] for name in GUESTS} == dict.fromkeys(GUESTS, 3)
-    assert {name: reason for name, (_, reason) in street.opened.items() if not reason.startswith(GUESTS[name].rstrip("."))} == {}
+    assert {name: reason for name, (_, reason) in street.opened.items() if not reason.startswith(expected(name))} == {}
     assert ratio <= 2

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,7 @@ def test_verdicts_are_told_again_until_a_process_lived_to_hear_them_and_pauses_g
     assert kept.end() == 0
     lives = kept.lives()
     assert [len(life["told"]) for life in lives] == [0, 1, 2, 3, 4]
-    gaps = [later["at"] - earlier["at"] for earlier, later in zip(lives, lives[1:], strict=False)]
+    gaps = [later["at"] - earlier["at"] for earlier, later in pairwise(lives)]
     assert gaps[3] - gaps[0] > 0.5, gaps  # pauses of 0.1, 0.2, 0.4, 0.8 s
 
 

@@ -1,10 +1,12 @@
-"""An instance in a process of its own: the same answers as in the engine's, nothing lost when the process dies, nothing believed unchecked."""
+"""An instance in a process of its own: the same answers as in the engine's, nothing lost when it dies, nothing believed unchecked."""
 
 import os
 import pickle
+import subprocess
+import sys
 import time
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import ContractFault, HostFault, PluginFault
 from storeloom.core.kernel.events import Event, Out
 from storeloom.core.kernel.plan import InstancePlan
@@ -132,9 +135,7 @@ def test_its_answers_state_alarms_and_schedules_are_those_of_the_same_instance_i
     tables = {"assets": [{"asset": "c1", "kind": "chiller"}]}
     remote = make(tables=tables)
     store = StoreView(PROFILE)
-    local = Instance(
-        InstancePlan("w1", "watch", {}), watch.load("watch").cls, None, store, TableSet(tables, store.hours), Workers(), NOW
-    )
+    local = Instance(InstancePlan("w1", "watch", {}), watch.load("watch").cls, None, store, TableSet(tables, store.hours), Workers(), NOW)
     calls = [Call("start", at(0)), reading(1, 3.0), reading(2, 7.5), reading(3, 8.0, sensor="s2")]
     for call in calls:
         assert do(remote, call) == do(local, call)
@@ -267,7 +268,8 @@ def test_one_that_was_killed_between_two_calls_says_so_and_is_given_the_call_aga
 
 
 def test_it_goes_on_from_what_the_log_kept(make):
-    stored = Stored("watch", "1.0.0", None, at(30), at(0), {"seen": b"41"}, {"2026-03-02": b'{"seen":{"sum":41}}'}, {"tick": str(at(900)).encode()})
+    figures = {"2026-03-02": b'{"seen":{"sum":41}}'}
+    stored = Stored("watch", "1.0.0", None, at(30), at(0), {"seen": b"41"}, figures, {"tick": str(at(900)).encode()})
     stored.alarms.append(AlarmRow("grace", "s1", at(1000), b'{"value":7}', 9))
     one = make(stored=stored)
     assert one.due() == (at(1000), "grace", "s1") and one.due_cause("grace", "s1") == 9
@@ -354,8 +356,21 @@ def test_limits_are_by_load_and_the_operators(tmp_path):
     with pytest.raises(PluginFault) as caught:
         Limits.of(replace(entry, limits={"memory_mbs": 256}))
     assert "limits of w has the unknown key 'memory_mbs'; Did you mean 'memory_mb'?" in caught.value.findings[0].text()
-    with pytest.raises(PluginFault, match="limits.memory_mb of w is 'much'"):
+    with pytest.raises(PluginFault, match=r"limits\.memory_mb of w is 'much'"):
         Limits.of(replace(entry, limits={"memory_mb": "much"}))
+
+
+def test_the_schema_of_plugins_toml_knows_every_limit():
+    listing = schemas.load(schemas.SCHEMAS / "plugins.json")
+    line = listing["properties"]["scenario"]["additionalProperties"]["properties"]["solutions"]["additionalProperties"]["anyOf"][1]
+    assert list(line["properties"]["limits"]["properties"]) == [field.name for field in fields(Limits)]
+
+
+def test_what_of_the_sandbox_is_missing_is_said(guard):
+    hosts = hosts_of(guard)
+    assert hosts.troubles() == ()
+    hosts.missing.add("Landlock")
+    assert [finding.text() for finding in hosts.troubles()] == ["This machine cannot shut plugins' processes in wholly; missing: Landlock."]
 
 
 # --- rates, state, silence ---
@@ -384,11 +399,27 @@ def test_state_beyond_its_bound_is_refused_and_the_rest_goes_on(guard, toys):
     assert [key for key, _ in one.changes().state] == ["1", "2"]
 
 
+def test_outputs_are_refused_at_their_rate_and_nothing_of_the_call_stands(guard, toys):
+    body = 'self.state["n"] = event["value"]\n    for n in range(event["value"]):\n        '
+    body += 'yield out("alert.raise", alert=str(n), kind="hot", severity="info", state="open", text="x")'
+    toys.add("burst", f'@on("sensor.reading")\ndef follow(self, event):\n    {body}')
+    registry = toys.registry()
+    registry.catalogue.solutions["burst"] = replace(registry.catalogue.solutions["burst"], limits={"outputs_s": 2, "outputs_burst": 5})
+    item = InstancePlan("b", "burst", {})
+    one = hosts_of(guard).maker(item, registry)(item, None)
+    assert len(do(one, reading(1, 5))[0][1]) == 5
+    fault = refuse(one, reading(2, 3))  # a second later two more may pass
+    assert fault.findings[0].text() == "b brings about too much with sensor.reading: more than 2 a second after a burst of 5."
+    assert one.changes().state == [("n", b"5")]
+    assert len(do(one, reading(3, 4))[0][1]) == 4
+
+
 def test_alarms_without_end_are_refused_at_their_rate(make):
     one = make(outputs_s=0.1, outputs_burst=0)
     do(one, reading(1, 7))
     call = Call("due", at(61), 1, at=at(61), name="grace", key="s1")
-    assert refuse(one, call).findings[0].text().startswith("w1 brings about too much with grace s1: more than 1 a second after a burst of 0.")
+    words = "w1 brings about too much with grace s1: more than 1 a second after a burst of 0."
+    assert refuse(one, call).findings[0].text() == words
 
 
 def test_a_process_that_speaks_unasked_or_nonsense_is_ended(make):
@@ -413,7 +444,76 @@ def test_a_process_that_speaks_unasked_or_nonsense_is_ended(make):
     assert dict(one.changes().state) == {"seen": b"3"}
 
 
+GREEDY = """
+@on("sensor.reading")
+def follow(self, event):
+    if event["value"] == 1:
+        self.kept = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(8)]
+        for thread in self.kept:
+            thread.start()
+    elif event["value"] == 2:
+        for number in range(6):
+            with open(f"{number}.bin", "wb") as file:
+                file.write(bytes(400_000))
+    elif event["value"] == 4:
+        for number in range(400):
+            open(f"{number}.empty", "wb").close()
+    elif event["value"] == 3:
+        with open("big.bin", "wb") as file:
+            file.write(bytes(3_000_000))
+"""
+
+
+def test_threads_and_files_are_bounded(guard, toys):
+    toys.add("greedy", GREEDY, tail="\nimport threading\nimport time\n")
+    registry = toys.registry()
+    registry.catalogue.solutions["greedy"] = replace(registry.catalogue.solutions["greedy"], limits={"threads": 5, "disk_mb": 1})
+    item = InstancePlan("g", "greedy", {})
+    one = hosts_of(guard).maker(item, registry)(item, None)
+    assert "OSError: [Errno 27] File too large" in refuse(one, reading(1, 3)).findings[0].text()
+    for value, words in ((1, "threads = 5: it used 9."), (2, "disk_mb = 1: it used 2."), (4, "disk_mb = 1: it used 1.")):
+        do(one, reading(2, value))
+        host, until = one._host, time.monotonic() + 10
+        while host.alive and time.monotonic() < until:
+            time.sleep(0.05)
+        assert words in refuse(one, reading(3, 0)).findings[0].text()
+
+
 # --- nothing stays behind ---
+
+
+LEFT = """
+import sys, time
+from pathlib import Path
+from storeloom.core.runtime.guard import HostGuard
+from storeloom.core.runtime.hosts import environment
+from storeloom.core.runtime.limits import Limits
+host = HostGuard(Path(sys.argv[1])).spawn("a", "light", Limits(), environment())
+while not host.pid:
+    time.sleep(0.01)
+print(host.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_host_ends_with_the_store_process_however_that_ends(tmp_path):
+    store = subprocess.Popen([sys.executable, "-c", LEFT, str(tmp_path / "hosts")], stdout=subprocess.PIPE, text=True)
+    pid = int(store.stdout.readline())
+    assert members([pid]) == {pid: [pid]}
+    store.kill()
+    store.communicate()
+    until = time.monotonic() + 5
+    while (left := running(pid)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not left
+
+
+def running(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_closing_the_guard_ends_and_clears_everything(make, guard, tmp_path):

@@ -53,17 +53,25 @@ def test_records_that_are_too_old_go(log):
         (lambda log: log.save_level(50), "level", 51),
         (lambda log: log.advance_consumer("uplink", 30), "consumer uplink", 31),
         (lambda log: log.push("c", 20, "i", "light.set", 0), "outbox waiting", 20),
-        (lambda log: (log.push("c", 21, "i", "light.set", 0), log.settle("c", "dead", 8, 0)), "outbox dead", 21),
         (lambda log: (log.push("c", 22, "i", "light.set", 0), log.settle("c", "answered", 1, 0, "[]")), "outbox answered", 22),
         (lambda log: (log.save_instance("a", "toy", "1", 60, 0, 0), log.set_aside("a"), log.drop_instance("a")), "aside a", 61),
     ],
-    ids=["behind", "level", "consumer", "waiting", "dead", "answered", "aside"],
+    ids=["behind", "level", "consumer", "waiting", "answered", "aside"],
 )
 def test_what_somebody_has_yet_to_read_stays(log, hold, by, oldest):
     hold(log)
     done = compact(log, NOW, keep_days=1)
     assert (done.oldest, done.held_by) == (oldest, [by]) and done.records == oldest - 1
     assert verify(log.path).findings == []
+
+
+def test_a_dead_command_goes_with_the_records_of_its_time(log):
+    log.push("c", 21, "i", "light.set", 0)
+    log.settle("c", "dead", 30, 0, "no route")
+    log.push("d", 90, "i", "light.set", 0)
+    log.settle("d", "dead", 30, micros(NOW), "no route")
+    done = compact(log, NOW, keep_days=1)
+    assert (done.oldest, done.commands, [one.id for one in log.dead()]) == (76, 1, ["d"]) and verify(log.path).findings == []
 
 
 def test_an_instance_that_is_level_holds_up_nothing(log):

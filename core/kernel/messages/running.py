@@ -90,6 +90,13 @@ MESSAGES: dict[str, Message] = {
         "Solutions that run in processes of their own keep their models; a new version of them brings another.",
         "在独立进程中运行的方案使用自带模型；更换模型需更新该方案版本。",
     ),
+    "SL-RUN-14": Message(
+        "warning",
+        "{instance} {after} was taken back on probation, {before} runs again: {reason}.",
+        "{instance} {after} 在试用期内被撤回，已恢复 {before}：{reason}。",
+        "Nothing is lost: {before} handled all that came since. Mend the new version, then apply its bundle again.",
+        "数据没有丢失：{before} 已处理此后的全部事件。请修正新版本后重新应用其方案包。",
+    ),
     # the store log
     "SL-LOG-01": Message(
         "error",

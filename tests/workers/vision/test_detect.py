@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from storeloom.workers.vision.boxes import iou
-from storeloom.workers.vision.detect import Detector, Letterbox, decode_gfl
+from storeloom.workers.vision.detect import Detector
 from storeloom.workers.vision.errors import FrameError, ModelError
 from storeloom.workers.vision.files import frames
+from storeloom.workers.vision.layouts.gfl import decode as decode_gfl
 from storeloom.workers.vision.models import BUILT_IN, InputSpec, Model, load, read_card
+from storeloom.workers.vision.models.fit import Fitter
 from storeloom.workers.vision.things import Detection
 
 SMALL = InputSpec(16, 8, "NCHW", "BGR", (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "letterbox_top_left")
@@ -30,8 +32,8 @@ def names(found: list[Detection], score: float = 0.0) -> list[str]:
 def test_letterbox_fits_at_the_top_left_and_normalises() -> None:
     frame = np.zeros((8, 8, 3), np.uint8)
     frame[...] = (12, 40, 80)
-    blob, scale = Letterbox(SMALL).fit(frame)
-    assert (blob.shape, scale) == ((1, 3, 8, 16), 1.0)
+    blob, placed = Fitter(SMALL).fit(frame)
+    assert (blob.shape, placed.target) == ((1, 3, 8, 16), (0, 0, 8, 8))
     # (12 - 10) / 2, (40 - 20) / 4, (80 - 30) / 5 in the picture; (0 - mean) / std beside it
     assert blob[0, :, 3, 7].tolist() == [1.0, 5.0, 10.0]
     assert blob[0, :, 3, 8].tolist() == [-5.0, -5.0, -6.0]
@@ -40,21 +42,21 @@ def test_letterbox_fits_at_the_top_left_and_normalises() -> None:
 def test_letterbox_of_red_green_blue_swaps_channels() -> None:
     frame = np.zeros((8, 16, 3), np.uint8)
     frame[...] = (80, 40, 12)
-    blob, _ = Letterbox(replace(SMALL, channels="RGB")).fit(frame)
+    blob, _ = Fitter(replace(SMALL, channels="RGB")).fit(frame)
     assert blob[0, :, 0, 0].tolist() == [1.0, 5.0, 10.0]
 
 
 def test_letterbox_leaves_nothing_of_a_frame_of_another_shape() -> None:
-    box = Letterbox(SMALL)
+    box = Fitter(SMALL)
     box.fit(np.full((8, 16, 3), 255, np.uint8))
-    narrow, scale = box.fit(np.full((16, 8, 3), 255, np.uint8))
-    assert scale == 0.5
+    narrow, placed = box.fit(np.full((16, 8, 3), 255, np.uint8))
+    assert placed.target == (0, 0, 4, 8)
     assert narrow[0, 0, 0, 3] == 122.5 and narrow[0, 0, 0, 4] == -5.0
 
 
 def test_letterbox_refuses_an_unknown_input() -> None:
-    with pytest.raises(ModelError, match="NHWC"):
-        Letterbox(replace(SMALL, layout="NHWC"))
+    with pytest.raises(ModelError, match="tile"):
+        Fitter(replace(SMALL, fit="tile"))
 
 
 def test_decoding_of_one_cell_by_hand() -> None:
@@ -79,10 +81,10 @@ def test_what_is_no_picture_is_refused(detector: Detector, wrong: object) -> Non
 
 def test_an_unknown_layout_and_a_broken_network_are_refused(tmp_path: Path) -> None:
     card = replace(read_card(BUILT_IN / "nanodet"), folder=tmp_path)
-    with pytest.raises(ModelError, match=r"'ssd' is not known.*Known: gfl"):
-        Detector(Model(replace(card, output={"layout": "ssd"}), b""))
+    with pytest.raises(ModelError, match=r"'centernet' is not known.*Known: gfl"):
+        Detector(Model(replace(card, output={"layout": "centernet"}), b""))
     with pytest.raises(ModelError, match="onnxruntime refuses"):
-        Detector(Model(card, b"no network"))
+        Detector(Model(replace(card, sha256="0" * 64), b"no network"))
 
 
 def test_persons_on_real_footage(detector: Detector, video: Callable[[str], Path]) -> None:

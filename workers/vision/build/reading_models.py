@@ -77,6 +77,7 @@ def keep_characters(model: onnx.ModelProto) -> list[str]:
     for name in (layer.input[1], next(name for name in bias.input if name in weights)):
         values = numpy_helper.to_array(weights[name])[..., [0, *kept]]
         weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), name))
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = len(kept) + 1
     return [characters[number - 1] for number in kept]
 
 
@@ -89,6 +90,7 @@ def write(target: Path, model: onnx.ModelProto, card: Mapping[str, Any]) -> None
     folder = target / card["name"]
     folder.mkdir(parents=True, exist_ok=True)
     del model.metadata_props[:]
+    del model.graph.value_info[:]
     network = model.SerializeToString(deterministic=True)
     onnx.checker.check_model(network)
     (folder / "model.onnx").write_bytes(network)

@@ -1,4 +1,7 @@
-"""Model folders: `card.json` says what a model is and how to read it, `model.onnx` is the model, held to the card by its SHA-256."""
+"""Model folders: `card.json` says what a model is and how to read it, `model.onnx` is the model, held to the card by its SHA-256.
+
+A card is checked by `card.schema.json`; all that is wrong with it is told at once.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storeloom.workers.vision.errors import ModelError
+from storeloom.core.kernel import schemas
+from storeloom.workers.vision.models.faults import ModelFault, fault
 
 BUILT_IN = Path(__file__).parent
+SCHEMA = BUILT_IN / "card.schema.json"
 DEFAULT_DETECTOR = "nanodet"
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network is fed: pixels of `channels` order minus `mean`, divided by `std`, in `layout`, fitted as `fit` says."""
+    """What the network is fed: pixels of `channels` order minus `mean`, divided by `std`, in `layout`, fitted as `fit` says.
+
+    `pad` is the value 0..255 of all channels beside the picture, before it is normalised.
+    """
 
     width: int
     height: int
@@ -26,11 +34,21 @@ class InputSpec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fit: str
+    pad: int = 0
+    dtype: str = "float32"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of one picture's tensor."""
+        return (1, 3, self.height, self.width) if self.layout == "NCHW" else (1, self.height, self.width, 3)
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A checked card; `folder` and `file` lead to the network, `output` is read by the decoder of its `layout`."""
+    """A checked card; `folder` and `file` lead to the network, `output` is read by the decoder of its `layout`.
+
+    `speed` is what was measured where the model was made or imported, empty where nothing was.
+    """
 
     name: str
     task: str
@@ -42,6 +60,7 @@ class ModelCard:
     input: InputSpec
     output: Mapping[str, Any]
     classes: tuple[str, ...]
+    speed: Mapping[str, Any]
 
     @property
     def path(self) -> Path:
@@ -62,78 +81,53 @@ def list_models(root: Path = BUILT_IN) -> list[ModelCard]:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of a model folder; ModelError names every field that is missing or wrong."""
+    """The card of a model folder; ModelFault with every field that is missing, unknown or wrong."""
     path = folder / "card.json"
     if not path.is_file():
-        raise ModelError("There is no model card here.", str(path), "Give a folder that holds card.json and its network.")
+        raise fault("SL-MOD-02", path)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"The card is not JSON ({error}).", str(path), "Restore the card that came with the model.") from error
-    faults = card_faults(raw)
-    if faults:
-        raise ModelError("The card is not valid: " + "; ".join(faults) + ".", str(path), "Correct these fields.")
-    spec = raw["input"]
-    means, stds = (tuple(float(v) for v in spec[key]) for key in ("mean", "std"))
+        raise fault("SL-MOD-03", path, {"reason": str(error).rstrip(".")}) from error
+    return made_card(raw, folder)
+
+
+def made_card(raw: Any, folder: Path) -> ModelCard:
+    """The card of a folder from its data; ModelFault with every field that is missing, unknown or wrong."""
+    path = str(folder / "card.json")
+    findings = schemas.check(SCHEMA, raw, place=lambda *_: (path, None))
+    if findings:
+        raise ModelFault(findings)
+    spec = dict(raw["input"])
+    spec["mean"], spec["std"] = (tuple(float(v) for v in spec[key]) for key in ("mean", "std"))
     return ModelCard(
         **{key: raw[key] for key in ("name", "task", "file", "sha256", "licence", "source", "output")},
         folder=folder,
-        input=InputSpec(spec["width"], spec["height"], spec["layout"], spec["channels"], _three(means), _three(stds), spec["fit"]),
+        input=InputSpec(**spec),
         classes=tuple(raw["classes"]),
+        speed=raw.get("speed", {}),
     )
 
 
-def card_faults(raw: object) -> list[str]:
-    """All that is wrong with a card's data, one sentence part each."""
-    if not isinstance(raw, dict):
-        return ["it is no object"]
-    kinds: dict[str, type] = dict.fromkeys(("name", "task", "file", "sha256", "licence"), str)
-    kinds |= {"source": dict, "input": dict, "output": dict, "classes": list}
-    faults = _wrong_kinds(raw, kinds, "")
-    if isinstance(raw.get("file"), str) and Path(raw["file"]).name != raw["file"]:
-        faults.append("file must be a plain file name")
-    spec = raw.get("input")
-    if isinstance(spec, dict):
-        inner = {"width": int, "height": int, "layout": str, "channels": str, "mean": list, "std": list, "fit": str}
-        faults += _wrong_kinds(spec, inner, "input.")
-        for key in ("mean", "std"):
-            value = spec.get(key)
-            if isinstance(value, list) and not (len(value) == 3 and all(isinstance(v, int | float) for v in value)):
-                faults.append(f"input.{key} must hold 3 numbers")
-        if isinstance(spec.get("std"), list) and 0 in spec["std"]:
-            faults.append("input.std must not hold 0")
-    if isinstance(raw.get("classes"), list) and not all(isinstance(name, str) for name in raw["classes"]):
-        faults.append("classes must be names")
-    return faults
-
-
 def load(model: str | Path = DEFAULT_DETECTOR, *, task: str = "detect", root: Path = BUILT_IN) -> Model:
-    """A model by its name below `root`, or by its folder; ModelError where it is absent, changed or made for another task."""
+    """A model by its name below `root`, or by its folder; ModelFault where it is absent, changed or made for another task."""
     folder = model if isinstance(model, Path) else root / model
     if not folder.is_dir():
-        names = ", ".join(card.name for card in list_models(root)) or "none"
-        raise ModelError("There is no such model.", str(folder), f"Known models: {names}.")
+        known = sorted(path.parent.name for path in root.glob("*/card.json"))
+        raise fault("SL-MOD-01", folder, {"name": folder.name, "known": known})
+    loaded = read_model(folder)
+    if loaded.card.task != task:
+        raise fault("SL-MOD-06", folder, {"task": loaded.card.task, "wanted": task})
+    return loaded
+
+
+def read_model(folder: Path) -> Model:
+    """The model of a folder, whatever its task; ModelFault where its card is wrong or its network is not the card's."""
     card = read_card(folder)
-    if card.task != task:
-        raise ModelError(f"This model's task is {card.task!r}, not {task!r}.", str(folder), f"Name a model for {task!r}.")
     if not card.path.is_file():
-        raise ModelError("The network file of this card is missing.", str(card.path), "Restore it from the model's package.")
+        raise fault("SL-MOD-04", card.path)
     network = card.path.read_bytes()
     found = hashlib.sha256(network).hexdigest()
     if found != card.sha256:
-        what = f"The network is not the one of the card: SHA-256 {found[:12]}..., the card says {card.sha256[:12]}..."
-        raise ModelError(what, str(card.path), "Restore the file or rebuild the model with its card.")
+        raise fault("SL-MOD-05", card.path, {"found": found[:12], "wanted": card.sha256[:12]})
     return Model(card, network)
-
-
-def _wrong_kinds(raw: Mapping[str, object], kinds: Mapping[str, type], prefix: str) -> list[str]:
-    faults = [f"{prefix}{key} is missing" for key in kinds if key not in raw]
-    for key, kind in kinds.items():
-        if key in raw and (not isinstance(raw[key], kind) or (kind is int and isinstance(raw[key], bool))):
-            faults.append(f"{prefix}{key} must be of type {kind.__name__}")
-    return faults
-
-
-def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
-    first, second, third = values
-    return first, second, third

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -104,34 +103,26 @@ class Alphabet:
     def __init__(self, characters: Sequence[str]) -> None:
         self.characters = tuple(characters)
 
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        return {character: number for number, character in enumerate(self.characters, 1)}
-
     def only(self, allowed: Collection[str]) -> NDArray[np.bool_]:
         """The outputs that stand for these characters or for blank."""
-        chosen = np.zeros(len(self.characters) + 1, np.bool_)
-        chosen[[0, *(self.numbers[c] for c in allowed if c in self.numbers)]] = True
-        return chosen
+        return np.array([True, *(character in allowed for character in self.characters)])
 
     def decode(self, chances: Floats, allowed: NDArray[np.bool_] | None = None, used: float = 1.0) -> Reading:
         """The best path through the probabilities steps x outputs, repeats and blanks removed; `used` is the share of steps with picture.
 
-        Where only some characters are allowed, a step at which the network sees another one counts against the score.
+        Where only some characters are allowed, a step between them at which the network sees another one counts against the score.
         """
         seen = chances[: max(int(np.ceil(len(chances) * used)), 1)]
         best = (seen if allowed is None else np.where(allowed, seen, 0)).argmax(axis=1)
-        kept, places, letters = [], [], []
-        foreign = 0.0 if allowed is None else seen[:, ~allowed].sum(axis=1)
+        kept, letters, steps = [], [], []
         for step, number in enumerate(best):
             if number and (step == 0 or best[step - 1] != number):
                 letters.append(self.characters[number - 1])
                 kept.append(float(seen[step, number]))
-                places.append((step + 0.5) / len(seen))
+                steps.append(step)
             elif number:
                 kept[-1] = max(kept[-1], float(seen[step, number]))
-        reading = Reading("".join(letters), tuple(kept), tuple(places))
-        if allowed is None or not letters or float(np.max(foreign)) < 0.5:
-            return reading
-        worst = 1 - float(np.max(foreign))
-        return Reading(reading.text, tuple(min(chance, worst) for chance in kept), reading.places)
+        if allowed is not None and letters:
+            foreign = float(seen[steps[0] : steps[-1] + 1, ~allowed].sum(axis=1).max())
+            kept = [min(chance, 1 - foreign) for chance in kept] if foreign >= 0.5 else kept
+        return Reading("".join(letters), tuple(kept), tuple((step + 0.5) / len(seen) for step in steps))

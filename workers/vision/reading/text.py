@@ -31,10 +31,14 @@ PRICE = frozenset("0123456789.,¥￥$€£元角/")
 
 @dataclass(frozen=True)
 class Line:
-    """A line in the pixels of the picture given: its corners, from where it begins, and what it says."""
+    """A line in the pixels of the picture given: its corners, from where it begins, what it says, and what in the alphabet asked for.
+
+    Which way up a line is read is always decided by the free reading.
+    """
 
     quad: Corners
     reading: Reading
+    chosen: Reading
 
 
 class TextReader:
@@ -57,12 +61,13 @@ class TextReader:
         height, width = picture.shape[:2]
         found = []
         for line in self.lines(part, alphabet=alphabet):
-            text = line.reading.text.strip()
-            if not text or line.reading.score < min_score:
+            reading = line.chosen
+            text = reading.text.strip()
+            if not text or reading.score < min_score:
                 continue
             points = [((x + left) / width, (y + top) / height) for x, y in line.quad.tolist()]
             quad: Quad = (points[0], points[1], points[2], points[3])
-            found.append(Text(text, line.reading.score, around(quad), quad, line.reading.least))
+            found.append(Text(text, reading.score, around(quad), quad, reading.least))
         return in_order(found)
 
     def lines(self, part: Image, *, alphabet: Collection[str] | None = None) -> list[Line]:
@@ -94,7 +99,7 @@ class TextReader:
 
     def read_line(self, part: Image, quad: Corners, *, alphabet: Collection[str] | None = None) -> Reading:
         """What stands in one quad of a picture, read from its first corner on."""
-        return self._read(part, quad, alphabet).reading
+        return self._read(part, quad, alphabet).chosen
 
     def _stand(self, part: Image, quad: Corners, alphabet: Collection[str] | None) -> Line:
         """A line read along its longer side; a tall one, which may be a single figure or a line that runs down, both ways."""
@@ -115,8 +120,9 @@ class TextReader:
         if self._alphabet is None:
             self._alphabet = Alphabet(self._recogniser.card.classes)
         steps = self._recogniser.run(padded)[0][0]
-        allowed = None if alphabet is None else self._alphabet.only(alphabet)
-        return Line(quad, self._alphabet.decode(steps, allowed, width / padded.shape[1]))
+        used = width / padded.shape[1]
+        free = self._alphabet.decode(steps, None, used)
+        return Line(quad, free, free if alphabet is None else self._alphabet.decode(steps, self._alphabet.only(alphabet), used))
 
 
 def in_order(texts: Collection[Text]) -> tuple[Text, ...]:
