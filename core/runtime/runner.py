@@ -83,7 +83,7 @@ class Call(NamedTuple):
         if self.event is not None:
             return self.event.id
         due = f"{self.name}|{self.key}|{self.at}"
-        if False and self.cause:  # two events may set one alarm to the same instant, one after the other
+        if self.cause:  # two events may set one alarm to the same instant, one after the other
             due += f"|{self.cause}"
         return {"start": "start", "table": f"table:{self.name}"}.get(self.kind, due)
 
