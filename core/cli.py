@@ -202,6 +202,57 @@ def build_parser(lang: str) -> Parser:
         en="catalogue, compose, log, runtime, swap, or all",
         words="catalogue、compose、log、runtime、swap 或 all",
     )
+    models = command("models", "models:models", "vision models: list, import, check, measure", "视觉模型：列出、导入、检查、测速")
+    option(models, "action", choices=("list", "import", "check", "bench"), en="what to do", words="操作")
+    option(
+        models,
+        "path",
+        nargs="?",
+        en="import: the ONNX file; check, bench: a model's folder or name",
+        words="import：ONNX 文件；check、bench：模型目录或名称",
+    )
+    option(
+        models,
+        "--data",
+        metavar="FOLDER",
+        en="a store's data folder; its models stand in FOLDER/models",
+        words="门店数据目录，模型位于其 models 子目录",
+    )
+    option(
+        models,
+        "--classes",
+        metavar="FILE|coco",
+        en="import: the classes, one name a line or a JSON list",
+        words="import：类别表，每行一个名称或 JSON 列表",
+    )
+    option(
+        models,
+        "--layout",
+        default="auto",
+        en="import: output layout (default auto: it is guessed)",
+        words="import：输出布局（默认 auto，自动判断）",
+    )
+    option(models, "--name", en="import: the model's name (default: the file's)", words="import：模型名称（默认取文件名）")
+    option(models, "--licence", default="not stated", en="import: under which licence the model stands", words="import：模型的许可证")
+    option(
+        models,
+        "--size",
+        metavar="WxH",
+        en="import: the input's size where the network leaves it open",
+        words="import：网络未固定输入尺寸时指定",
+    )
+    option(
+        models,
+        "--set",
+        dest="changes",
+        action="append",
+        metavar="FIELD=VALUE",
+        en="import: a field of the card, e.g. input.channels=BGR",
+        words="import：卡片字段，如 input.channels=BGR",
+    )
+    option(
+        models, "--threads", type=whole(1), default=1, en="bench: threads of one run (default 1)", words="bench：每次推理的线程数（默认 1）"
+    )
     command("version", "catalogue:version", "the version", "版本")
     for sub in commands.choices.values():
         option(sub, "--json", action="store_true", en="print JSON", words="输出 JSON")

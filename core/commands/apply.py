@@ -20,6 +20,12 @@ WORDS = {
     "restarting": ("the store restarts with it", "门店将以其重启"),
     "refused": ("refused", "被拒绝"),
 }
+STATES = {
+    "starting": ("starts beside the old one, then on probation", "新进程启动中，随后试用"),
+    "live": ("on probation", "试用中"),
+    "kept": ("kept", "已保留"),
+    "rolled_back": ("taken back", "已撤回"),
+}
 
 
 def apply(arguments: argparse.Namespace) -> int:
@@ -66,8 +72,7 @@ def _say(status: str, answer: dict[str, Any], what: str, lang: str) -> None:
     zh = lang == "zh"
     print(WORDS[status][zh].format(what=what))
     for one in answer.get("swaps", ()):
-        mark = "试用中" if zh else "on probation"
-        print(f"  {one['instance']}: {one['before']} -> {one['after']} ({mark})")
+        print(f"  {one['instance']}: {one['before']} -> {one['after']} ({STATES[one['state']][zh]})")
     for name in answer.get("joined", ()):
         print(f"  + {name}")
     for name in answer.get("left", ()):

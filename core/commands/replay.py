@@ -18,7 +18,8 @@ from storeloom.core.kernel.events import Fact
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
-from storeloom.core.runtime.engine import Engine, utc_now
+from storeloom.core.runtime.clock import wall_utc
+from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.intake import fact_key
 from storeloom.core.runtime.log import StoreLog
 from storeloom.core.runtime.outbox import Outbox
@@ -47,7 +48,7 @@ def replay(arguments: argparse.Namespace) -> int:
     outbox = Outbox(log, plan, registry.catalogue.adapter_kinds, drivers, seed=0)
     sources = heapq.merge(facts, *(one.facts() for one in adapters.values()), key=lambda fact: fact.received)
     first = next(sources, None)
-    start = first.received if first is not None and recorded else utc_now()
+    start = first.received if first is not None and recorded else wall_utc()
     every = RECORDED_BATCH if recorded else 1
     engine = Engine(plan, registry, log, tables, start, commit_every=every, on_output=printer(arguments), secrets=secrets)
     stop = stop_on_signals()

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
@@ -31,7 +31,7 @@ from storeloom.core.runtime.crew import Crew, Lag, Member
 from storeloom.core.runtime.failure import Failure, finding_of
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.making import Hosts, Making
-from storeloom.core.runtime.outputs import check_output
+from storeloom.core.runtime.outputs import Reach, check_output
 from storeloom.core.runtime.profiles import ProfileSwitch
 from storeloom.core.runtime.publisher import UNLOGGED, Publisher, Queue
 from storeloom.core.runtime.records import during
@@ -100,6 +100,7 @@ class Engine:
         self._arbiter = Arbiter(plan, log, registry.catalogue.adapter_kinds)
         self._publisher = Publisher(log, self.store, self._arbiter, self._queue, on_output)
         self.overruled = self._publisher.overruled
+        self._reach = Reach(plan.store, registry.catalogue.adapter_kinds)
         self.on_failure: Callable[[Member, Finding], bool] | None = None
         self._resume()
 
@@ -318,8 +319,8 @@ class Engine:
         self._await(member, call, -1, time.perf_counter())
 
     def _await(self, member: Member, call: Call, hops: int, began: float) -> None:
-        """Wait for a call as long as patience lasts; after that the member is behind."""
-        if member.runner.ready(self.patience):
+        """Wait for a call as long as patience since it `began` lasts; after that the member is behind."""
+        if member.runner.ready(None if self.patience is None else max(0.0, self.patience - (time.perf_counter() - began))):
             self._conclude(member, call, hops, began)
             return
         lag = self.crew.fall_behind(member, self._before(call))
@@ -341,6 +342,7 @@ class Engine:
             for _, outs in answers:
                 for item in outs:
                     check_output(member.runner.declared, member.name, item)
+                    self._reach.check(member.item, item)
             member.runner.keep()
         except (LogFault, KeyboardInterrupt):
             raise
@@ -494,8 +496,3 @@ class Engine:
         self.flush()
         for member in self.crew:
             member.runner.close()
-
-
-def utc_now() -> datetime:
-    """The wall clock, for the live store's engine loop alone."""
-    return datetime.now(UTC)

@@ -84,7 +84,7 @@ def _why_not(error: OSError | ValueError) -> Any:
     if isinstance(error, ValueError):
         return {"en": "that is no HOST:PORT", "zh": "格式不是 主机:端口"}
     if error.errno == errno.EADDRINUSE:
-        return {"en": "another program listens there", "zh": "该地址已被其他程序占用"}
+        return {"en": "it is in use by another program", "zh": "该地址已被其他程序占用"}
     return error.strerror or str(error)
 
 

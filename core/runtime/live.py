@@ -25,6 +25,7 @@ from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.intake import Arrival, Bounds, Feeder, Intake, bounds, policies
 from storeloom.core.runtime.keeper import Verdict
 from storeloom.core.runtime.log import StoreLog, instant, micros
+from storeloom.core.runtime.log_file import LogFile
 from storeloom.core.runtime.making import Hosts
 from storeloom.core.runtime.outbox import Answer, Outbox
 from storeloom.core.runtime.publisher import UNLOGGED
@@ -274,9 +275,15 @@ class LiveStore:
 
 
 def newest_instant(file: Path) -> datetime | None:
-    """The arrival of the newest record of a log; None where there is none yet."""
+    """The arrival of the newest record of a log; None where there is none yet, or the first start ended before it had its tables."""
     if not file.is_file():
         return None
+    begun = LogFile(file, readonly=True)
+    try:
+        if not begun.one("SELECT count(*) FROM sqlite_schema"):
+            return None
+    finally:
+        begun.close()
     reader = LogReader(file)
     try:
         last = next(reader.read(reader.last - 1, 1), None)

@@ -44,7 +44,8 @@ class Making:
         """An instance as the log knows it (`stored`), or a new one."""
         stored, begins = log.load_instance(item.name), None
         if stored is not None and stored.started == 0:
-            stored, begins = None, stored.offset
+            begins = stored.offset
+            stored = None
         make = self._hosts.maker(item, registry) if self._hosts is not None else None
         isolation = "shared" if make is None else "process"
         make = make or self._shared(registry)

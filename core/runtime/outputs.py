@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import ContractFault, Finding
 from storeloom.core.kernel.events import Out
+from storeloom.core.kernel.plan import InstancePlan
 from storeloom.core.runtime.runner import Declared
 
 KINDED = frozenset({"alert.raise", "task.create"})
@@ -50,3 +52,27 @@ def check_output(declared: Declared, instance: str, item: Out) -> None:
     if size > MOST_BYTES:
         args = {"instance": instance, "stream": item.stream, "size": size, "limit": MOST_BYTES}
         raise ContractFault(Finding("SL-RUN-10", args))
+
+
+class Reach:
+    """Which of the store's devices an instance may command: those that are bound to it, where some of the command's kind are."""
+
+    def __init__(self, profile: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]]) -> None:
+        self._devices: Mapping[str, Mapping[str, Any]] = profile.get("devices", {})
+        self._kinds: dict[str, set[str]] = {}
+        for kind, facts in kinds.items():
+            for stream in facts["takes"]:
+                self._kinds.setdefault(stream, set()).add(kind)
+
+    def check(self, plan: InstancePlan, item: Out) -> None:
+        """ContractFault for a command that names a device of the store which is bound to others only."""
+        kinds = self._kinds.get(item.stream)
+        if not kinds:
+            return
+        target = item.data.get(schemas.load(schemas.stream_file(item.stream))["required"][0])
+        if not isinstance(target, str) or self._devices.get(target, {}).get("kind") not in kinds:
+            return
+        bound = [device.id for kind in kinds for device in plan.devices.get(kind, ())]
+        if bound and target not in bound:
+            args = {"instance": plan.name, "stream": item.stream, "device": target, "known": sorted(bound)}
+            raise ContractFault(Finding("SL-RUN-12", args))

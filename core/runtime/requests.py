@@ -48,6 +48,7 @@ class Requests:
         self._store = store
         self._changes: list[Change] = []
         self._taken_back: list[Finding] = []
+        store.swaps.before_keep = self._prove
 
     def troubles(self) -> tuple[Finding, ...]:
         """What was taken back since the last bundle was applied, and why."""
@@ -140,16 +141,33 @@ class Requests:
         return old != new or registry.catalogue.solution(new.solution)["version"] != runs
 
     def _keep(self) -> None:
-        """Once all swaps of a bundle are kept, it is the store's; when one was rolled back, the store goes back to what it had."""
+        """Once all swaps of a bundle are kept, it is the store's; when one was rolled back, the store goes back to what it had.
+
+        A bundle that was applied on top of one on probation waits for that one, and goes back with it.
+        """
         for change in list(self._changes):
             states = {one.state for one in change.swaps}
             if "rolled_back" in states:
+                for later in self._changes[: self._changes.index(change) : -1]:
+                    self._go_back(later)
                 self._go_back(change)
                 self._tell(change)
-            elif "live" not in states:
-                keep_bundle(self._store.parts.data, change.file)
-                packages.keep(self._store.parts.data, change.registry, change.new)
-                self._changes.remove(change)
+                return
+            if states & {"starting", "live"}:
+                return
+            self._take(change)
+            self._changes.remove(change)
+
+    def _take(self, change: Change) -> None:
+        """The store starts with this bundle from now on."""
+        keep_bundle(self._store.parts.data, change.file)
+        packages.keep(self._store.parts.data, change.registry, change.new)
+
+    def _prove(self, group: list[str]) -> None:
+        """A bundle has proved good: it is to be the store's before the way back is given up, for state goes with the bundle."""
+        for change in self._changes:
+            if change.group is group:
+                self._take(change)
 
 
 def _refusal(error: Exception, lang: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from its cause.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -69,6 +69,7 @@ class Swaps:
         self._trials: dict[str, _Trial] = {}
         self._registries: dict[str, Registry] = {}
         engine.on_failure = self._failed
+        self.before_keep: Callable[[list[str]], None] = lambda group: None  # what must be durable before there is no way back
 
     def recover(self) -> None:
         """After a restart in the middle of a probation: the versions that run now take up what was kept aside."""
@@ -106,9 +107,17 @@ class Swaps:
                 reason = error.findings[0].text() if isinstance(error, StoreloomError) else str(error)
                 self._drop(pending.item.name, reason)
                 self.roll_back(pending.group, reason)
-        for name, trial in list(self._trials.items()):
-            if self._engine.now >= trial.until:
-                self._keep(name)
+        for group in [trial.group for trial in self._trials.values()]:
+            on_trial = [name for name in group if name in self._trials]
+            if on_trial and self._over(group):
+                self.before_keep(group)
+                for name in on_trial:
+                    self._keep(name)
+
+    def _over(self, group: list[str]) -> bool:
+        """Whether the probation of all swaps of a group is over."""
+        waits = any(pending.group is group for pending in self._pending.values())
+        return not waits and all(self._engine.now >= self._trials[name].until for name in group if name in self._trials)
 
     def _advance(self, pending: _Pending) -> None:
         """One step of a swap towards its turn."""

@@ -297,6 +297,10 @@ class RunningStore:
         except AssertionError as error:
             raise AssertionError(f"{source}: {len(self.alerts(source))} of {count}; {self.errors()}; {self.failures()}") from error
 
+    def wait_for_version(self, source: str, version: str, count: int) -> None:
+        """Wait until a solution has told so many sales as this version."""
+        wait_until(lambda: sum(text.startswith(version) for text in self.alerts(source)) >= count)
+
 
 def told(receipts: Iterable[str], version: str = "1.0.0") -> list[str]:
     """What a teller that saw these sales and no others told."""

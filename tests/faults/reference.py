@@ -150,7 +150,9 @@ class Store:
     def pass_time(self, to: datetime, *, exclusive: bool = False) -> None:
         """Alarms ring in the order of their times; those of one instant by product, then by instance."""
         while True:
-            due = min(((at, gtin, order) for order, one in enumerate(self.tallies) for gtin, (at, _, _) in one.alarms.items()), default=None)
+            due = min(
+                ((at, gtin, order) for order, one in enumerate(self.tallies) for gtin, (at, _, _) in one.alarms.items()), default=None
+            )
             if due is None or due[0] > to or (exclusive and due[0] == to):
                 break
             at, gtin, order = due

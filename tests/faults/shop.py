@@ -75,7 +75,10 @@ def installed(version: int = 2) -> list[Package]:
     """The packages, as if this version of the tally were the one that is installed."""
     if str(PACKAGES) not in sys.path:
         sys.path.insert(0, str(PACKAGES))
-    return [Package("storeloom", ROOT), Package("tally", PACKAGES / "tally") if version == 1 else Package("tally.next", PACKAGES / "tally" / "next")]
+    return [
+        Package("storeloom", ROOT),
+        Package("tally", PACKAGES / "tally") if version == 1 else Package("tally.next", PACKAGES / "tally" / "next"),
+    ]
 
 
 def composed(folder: Path, version: int = 1, fail_on: str = "", keep_days: float = 35) -> Composition:
@@ -143,7 +146,9 @@ def offer(store: LiveStore, hands: Hands, number: int) -> Ticket:
 def idle(store: LiveStore) -> bool:
     """Whether nothing is left to do but to wait."""
     waiting = store.log.outbox()
-    return not (waiting.get("waiting") or waiting.get("answered") or store.log.waiting_facts() or any(q.waiting for q in store.intake.statuses()))
+    return not (
+        waiting.get("waiting") or waiting.get("answered") or store.log.waiting_facts() or any(q.waiting for q in store.intake.statuses())
+    )
 
 
 class Server:
@@ -243,6 +248,8 @@ def nursery(asked: socket.socket) -> None:
                 if "stages" in request:
                     code = stages.serve(data, plans[request["folder"]], request, *pipes)
                 else:
+                    if "full" in request:
+                        arm(**request["full"])
                     code = serve(data, plans[request["folder"]], *pipes)
             finally:
                 sys.stderr.flush()

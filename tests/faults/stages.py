@@ -1,6 +1,6 @@
-"""What a store goes through in the sweep, stage by stage: facts, a hot swap that is kept, one that rolls back, compaction, a snapshot, a bundle.
+"""What a store goes through in the sweep: facts, a hot swap that is kept, one that rolls back, compaction, a snapshot, a bundle.
 
-Each stage can be done again after a restart: facts are repeats then, times are absolute, and a bundle that is in force is not applied twice.
+Each stage can be done again after a restart: facts are repeats then, times are absolute, a bundle in force is not applied twice.
 A fault is armed for one stage; what the store writes in it is counted.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import StoreloomError
-from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.lock import unpack
+from storeloom.core.kernel.plan import Plan
 from storeloom.core.runtime import live, packages
 from storeloom.core.runtime.live import LiveStore
 from storeloom.core.runtime.requests import KEPT, keep_bundle

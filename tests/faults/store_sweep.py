@@ -1,4 +1,4 @@
-"""Faults at every n-th change of a file in each stage of a store's life; after each the store starts again and must end as one never hurt."""
+"""Faults at the changes of files in each stage of a store's life; after each the store starts again and must end as one never hurt."""
 
 from __future__ import annotations
 
@@ -116,7 +116,12 @@ class Sweep:
 def left(data: Path) -> dict[str, Any]:
     """What is to be the same, hurt or not: states, figures, alarms, what was heard, what is still to be sent, the bundle in force."""
     log = StoreLog(data / "store.db")
-    found: dict[str, Any] = {"asides": log.asides(), "inbox": log.waiting_facts(), "unsettled": len(log.unsettled()), "dead": len(log.dead())}
+    found: dict[str, Any] = {
+        "asides": log.asides(),
+        "inbox": log.waiting_facts(),
+        "unsettled": len(log.unsettled()),
+        "dead": len(log.dead()),
+    }
     for name in sorted(log.instances()):
         stored = log.load_instance(name)
         assert stored is not None

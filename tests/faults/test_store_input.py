@@ -89,7 +89,9 @@ def test_jumping_clocks_repeats_late_and_early_facts_give_the_figures_of_a_plain
 
 NASTY = st.one_of(
     st.text(st.characters(), max_size=40),
-    st.sampled_from(["\x00", "\x1b[2J", "\ud800", "a\udfffb", "\u202e\u2066", "' OR 1=1; --", "{{7*7}}", "\n\r\u2028", "nan", "\U0010ffff", "k" * 5000]),
+    st.sampled_from(
+        ["\x00", "\x1b[2J", "\ud800", "a\udfffb", "\u202e\u2066", "' OR 1=1; --", "{{7*7}}", "\n\r\u2028", "nan", "\U0010ffff", "k" * 5000]
+    ),
 )
 HUGE = st.one_of(
     st.integers(-9, 9),

@@ -173,6 +173,25 @@ def test_what_a_solution_does_not_declare_is_refused(toys, bundle, handlers, cod
     assert [failure.finding.code for failure in engine.failures] == [code] and outs == []
 
 
+def test_a_device_that_is_bound_to_others_is_out_of_reach(toys, bundle):
+    toys.add(
+        "lamps",
+        '@on("sensor.reading")\ndef f(self, event):\n    return out("relay.set", relay=f"relay-{event[\'value\']}", on=True)\n',
+        produces='"relay.set",',
+        adapters='"sensor", "relay"',
+    )
+    registry = toys.registry()
+    devices = {"probe-1": "sensor", "relay-1": "relay", "relay-2": "relay"}
+    text = '[solutions.lamps]\n[solutions.lamps.devices]\nrelay = ["relay-1"]\n'
+    plan = compose(bundle(text, devices=devices), registry).require()
+    engine, _ = run(plan, registry, StoreLog(), [])
+    for number in (1, 2, 3):
+        engine.feed(reading(number, number), number)
+    assert [failure.finding.code for failure in engine.failures] == ["SL-RUN-12"] and "relay-2" in engine.failures[0].finding.text()
+    sent = [record.event["relay"] for record in engine.log.read() if record.event.stream == "relay.set"]
+    assert sent == ["relay-1", "relay-3"], "what is no device of the store is the driver's to know"
+
+
 def test_a_loop_that_never_settles_is_stopped(toys, bundle):
     for one in ("ping", "pong"):
         toys.add(

@@ -2,32 +2,23 @@
 
 import os
 import pickle
-import subprocess
-import sys
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy
-import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from storeloom.core.kernel import schemas
-from storeloom.core.kernel.errors import ContractFault, HostFault, PluginFault
-from storeloom.core.kernel.events import Event, Out
+from storeloom.core.kernel.errors import ContractFault, HostFault
+from storeloom.core.kernel.events import Event
 from storeloom.core.kernel.plan import InstancePlan
-from storeloom.core.kernel.registry import Entry, Package
 from storeloom.core.runtime import wire
 from storeloom.core.runtime.context import StoreView, Workers
 from storeloom.core.runtime.guard import HostGuard, kill_session, members
 from storeloom.core.runtime.hosts import Hosts, secrets_for
 from storeloom.core.runtime.instance import Instance
-from storeloom.core.runtime.limits import Limits
 from storeloom.core.runtime.log import instant, micros
-from storeloom.core.runtime.remote import Bucket
 from storeloom.core.runtime.runner import AlarmRow, Call, Changes, Stored
 from storeloom.core.runtime.tables import TableSet
 
@@ -348,24 +339,6 @@ def test_who_gets_a_process_of_its_own(watch, guard):
     ]
 
 
-def test_limits_are_by_load_and_the_operators(tmp_path):
-    entry = Entry("w", Package("p", tmp_path), "w.py", {"load": "light"})
-    assert (Limits.of(entry).handler_s, Limits.of(entry).memory_mb) == (5, 512)
-    assert Limits.of(replace(entry, facts={"load": "optimise"})).handler_s == 300
-    assert Limits.of(replace(entry, limits={"memory_mb": 256, "open_files": 99})) == replace(Limits(), memory_mb=256.0, open_files=99)
-    with pytest.raises(PluginFault) as caught:
-        Limits.of(replace(entry, limits={"memory_mbs": 256}))
-    assert "limits of w has the unknown key 'memory_mbs'; Did you mean 'memory_mb'?" in caught.value.findings[0].text()
-    with pytest.raises(PluginFault, match=r"limits\.memory_mb of w is 'much'"):
-        Limits.of(replace(entry, limits={"memory_mb": "much"}))
-
-
-def test_the_schema_of_plugins_toml_knows_every_limit():
-    listing = schemas.load(schemas.SCHEMAS / "plugins.json")
-    line = listing["properties"]["scenario"]["additionalProperties"]["properties"]["solutions"]["additionalProperties"]["anyOf"][1]
-    assert list(line["properties"]["limits"]["properties"]) == [field.name for field in fields(Limits)]
-
-
 def test_what_of_the_sandbox_is_missing_is_said(guard):
     hosts = hosts_of(guard)
     assert hosts.troubles() == ()
@@ -374,14 +347,6 @@ def test_what_of_the_sandbox_is_missing_is_said(guard):
 
 
 # --- rates, state, silence ---
-
-
-def test_a_rate_counts_event_time_and_allows_a_burst():
-    bucket = Bucket(rate_s=2, burst=10)
-    assert bucket.take(10, at(0)) and not bucket.take(1, at(0))
-    assert not bucket.take(3, at(1)) and bucket.take(2, at(1))
-    assert not bucket.take(11, at(3600)) and bucket.take(10, at(3600))
-    assert not bucket.take(1, at(3000))  # time that goes back gives nothing
 
 
 def test_state_beyond_its_bound_is_refused_and_the_rest_goes_on(guard, toys):
@@ -482,40 +447,6 @@ def test_threads_and_files_are_bounded(guard, toys):
 # --- nothing stays behind ---
 
 
-LEFT = """
-import sys, time
-from pathlib import Path
-from storeloom.core.runtime.guard import HostGuard
-from storeloom.core.runtime.hosts import environment
-from storeloom.core.runtime.limits import Limits
-host = HostGuard(Path(sys.argv[1])).spawn("a", "light", Limits(), environment())
-while not host.pid:
-    time.sleep(0.01)
-print(host.pid, flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_host_ends_with_the_store_process_however_that_ends(tmp_path):
-    store = subprocess.Popen([sys.executable, "-c", LEFT, str(tmp_path / "hosts")], stdout=subprocess.PIPE, text=True)
-    pid = int(store.stdout.readline())
-    assert members([pid]) == {pid: [pid]}
-    store.kill()
-    store.communicate()
-    until = time.monotonic() + 5
-    while (left := running(pid)) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not left
-
-
-def running(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_closing_the_guard_ends_and_clears_everything(make, guard, tmp_path):
     one = make()
     do(one, reading(1, 1))
@@ -530,96 +461,8 @@ def test_closing_the_guard_ends_and_clears_everything(make, guard, tmp_path):
     assert members([pid]) == {pid: []} and not folder.exists()
 
 
-def test_what_an_earlier_store_process_left_is_cleared(tmp_path):
-    left = tmp_path / "hosts" / "7"
-    left.mkdir(parents=True)
-    (left / "note").write_text("x")
-    guard = HostGuard(tmp_path / "hosts")
-    assert list((tmp_path / "hosts").iterdir()) == []
-    guard.close()
-
-
-# --- the wire ---
-
-
-def answer() -> wire.Answer:
-    changes = Changes([("a", b'{"x":[1,2.5,null]}'), ("b", None)], [("2026-03-02", b'{"seen":{"sum":3}}')], [("tick", b"12")])
-    changes.alarms = [AlarmRow("grace", "s1", 77, b'{"v":1}', 4), AlarmRow("grace", "s2", None, b"{}", 0)]
-    answers = [("follow", [Out("alert.raise", {"text": "热"})])]
-    return wire.Answer(answers, changes, {"tick": (12, 13)}, 99, None, [(20, "hello")], ["Landlock"])
-
-
-def test_an_answer_comes_over_as_it_was_and_its_alarms_carry_the_calls_cause():
-    given_, got = answer(), wire.from_json(wire.to_json(5, answer()), 5, 4)
-    given_.changes.alarms[1] = given_.changes.alarms[1]._replace(cause=4)
-    assert got == given_
-    problem = wire.Answer(problem={"text": "bad"}, clock=1)
-    assert wire.from_json(wire.to_json(6, problem), 6, 0) == problem
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"n": 4}, "it answers call 4, not 5"),
-        ({"clock": -1}, "no instant: '-1'"),
-        ({"clock": True}, "no instant: 'True'"),
-        ({"ticks": {"tick": [13, 13]}}, "the instants of 'tick' do not rise"),
-        ({"ticks": []}, "ticks is no object"),
-        ({"answers": [["follow"]]}, "answers has an element that is no list of 2"),
-        ({"answers": [["follow", [["alert.raise", []]]]]}, "data is no object"),
-        ({"answers": [[5, []]]}, "no text of at most 4096 characters: '5'"),
-        ({"state": [["a", 1]]}, "state has an element that is no list of 3"),
-        ({"figures": [["2026-03-02", {"seen": {"sum": "3"}}, False]]}, "no figure: {'sum': '3'}"),
-        ({"figures": [["2026-03-02", {"seen": {"how": "p200", "n": 1, "total": 1, "values": [1]}}, False]]}, "no figure"),
-        ({"fired": [["tick", "now", False]]}, "no instant: 'now'"),
-        ({"alarms": [["grace", "s1", 1 << 62, {}]]}, "no instant"),
-        ({"alarms": [["grace", "s1", 1, 5]]}, "alarm data is no object"),
-        ({"lines": [[999, "x"]]}, "a log line has no level"),
-        ({"problem": "bad"}, "problem is no object"),
-    ],
-)
-def test_an_answer_that_does_not_fit_is_refused_with_the_reason(change, reason):
-    body = orjson.dumps(orjson.loads(wire.to_json(5, answer())) | change)
-    with pytest.raises(wire.WireFault) as caught:
-        wire.from_json(body, 5, 4)
-    assert reason in str(caught.value)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-keys = ["n", "clock", "ticks", "answers", "state", "figures", "fired", "alarms", "lines", "troubles", "problem"]
-
-
-@given(st.dictionaries(st.sampled_from(keys), json_values, max_size=3))
-def test_whatever_a_host_writes_is_an_answer_or_a_wire_fault(change):
-    try:
-        wire.from_json(orjson.dumps(orjson.loads(wire.to_json(5, answer())) | change), 5, 4)
-    except wire.WireFault:
-        return
-
-
-@given(st.binary(max_size=200), st.integers(1, 40))
-def test_frames_come_together_from_any_pieces(body, size):
-    incoming = wire.Incoming(1 << 20)
-    data = wire.framed(body) + wire.framed(b"next")
-    for start in range(0, len(data), size):
-        incoming.add(data[start : start + size])
-    assert [incoming.next(), incoming.next(), incoming.next()] == [body, b"next", None]
-
-
 def test_a_figure_keeps_its_kind(make):
     one = make()
     do(one, reading(1, 1))
     with pytest.raises(wire.WireFault, match="figure 'seen' was sum and is value"):
         one._mirror.check("w1", Changes(figures=[("2026-03-03", b'{"seen":{"value":1}}')]))
-
-
-def test_a_breach_that_a_host_reports_is_worded_here_and_cannot_speak_for_another():
-    told = {"code": "SL-RUN-01", "args": {"instance": "till_watch", "stream": "pos.sale", "known": ["alert.raise"]}}
-    assert wire.contract_fault("w1", told).findings[0].text() == "w1 put out pos.sale, which it does not declare."
-    assert wire.contract_fault("w1", {"code": "SL-LOG-01", "args": {}}) is None
-    assert wire.contract_fault("w1", {"code": "SL-RUN-01", "args": {}}) is None
-    assert wire.contract_fault("w1", {"code": ["x"], "args": {}}) is None

@@ -97,6 +97,13 @@ MESSAGES: dict[str, Message] = {
         "Nothing is lost: {before} handled all that came since. Mend the new version, then apply its bundle again.",
         "数据没有丢失：{before} 已处理此后的全部事件。请修正新版本后重新应用其方案包。",
     ),
+    "SL-RUN-12": Message(
+        "error",
+        "{instance} sent {stream} to {device}, which is not bound to it.",
+        "{instance} 向未绑定的设备 {device} 下发了 {stream}。",
+        "Bind the device in the bundle, or mend the solution. Bound: {known}.",
+        "请在方案包中绑定该设备，或修正方案。已绑定：{known}。",
+    ),
     # the store log
     "SL-LOG-01": Message(
         "error",

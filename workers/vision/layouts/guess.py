@@ -66,7 +66,10 @@ def _single(outputs: Outputs) -> tuple[str, Floats] | None:
 
 
 def _boxes_and_scores(outputs: Outputs, *, box_columns: Callable[[int], bool]) -> tuple[str, str] | None:
-    """Names of two tables of equally many rows, boxes first; of two that could be boxes, the scores lie in 0..1 or have `counts` columns."""
+    """Names of two tables of equally many rows, boxes first.
+
+    Where both could be boxes, the scores are those that have `counts` columns or lie in 0..1.
+    """
     tables = {name: tensor[0] for name, tensor in outputs.tensors.items() if tensor.ndim == 3 and tensor.shape[0] == 1}
     if len(tables) != 2 or len({len(table) for table in tables.values()}) != 1:
         return None

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from storeloom.core.kernel.errors import Finding
 from storeloom.workers.vision.layouts.guess import LOOKS, Guess, Outputs, guess
 from storeloom.workers.vision.models import BUILT_IN, Model, ModelCard, made_card
 from storeloom.workers.vision.models.faults import fault, shape_text
-from storeloom.workers.vision.models.session import TYPES, open_session
+from storeloom.workers.vision.models.session import TYPES, open_session, run_once
 from storeloom.workers.vision.models.trial import SEED, Speed, check_model, measure
 
 COCO_GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
-IMAGENET = {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]}
-UNIT = {"mean": [0, 0, 0], "std": [255, 255, 255]}
-RAW = {"mean": [0, 0, 0], "std": [1, 1, 1]}
-USUAL_INPUT: Mapping[str, Mapping[str, Any]] = {
+IMAGENET: dict[str, Any] = {"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]}
+UNIT: dict[str, Any] = {"mean": [0, 0, 0], "std": [255, 255, 255]}
+RAW: dict[str, Any] = {"mean": [0, 0, 0], "std": [1, 1, 1]}
+USUAL_INPUT: Mapping[str, dict[str, Any]] = {
     "gfl": {"channels": "BGR", "fit": "letterbox_top_left", "mean": [103.53, 116.28, 123.675], "std": [57.375, 57.12, 58.395]},
     "yolov5": {"channels": "RGB", "fit": "letterbox_centre", "pad": 114, **UNIT},
     "yolov8": {"channels": "RGB", "fit": "letterbox_centre", "pad": 114, **UNIT},
@@ -73,9 +74,7 @@ def import_model(request: Request, target: Path) -> Imported:
     shape = input_shape(session, request)
     found = guessed_layout(session, shape, request)
     classes = fitting_classes(request, found)
-    spec = shape | {key: list(v) if isinstance(v, list) else v for key, v in USUAL_INPUT[found.output["layout"]].items()}
-    if spec["dtype"] == "uint8":
-        spec |= {key: list(value) for key, value in RAW.items()}
+    spec = shape | USUAL_INPUT[found.output["layout"]] | (RAW if shape["dtype"] == "uint8" else {})
     raw = {
         "name": request.name,
         "task": found.task,
@@ -83,11 +82,12 @@ def import_model(request: Request, target: Path) -> Imported:
         "sha256": hashlib.sha256(network).hexdigest(),
         "licence": request.licence,
         "source": {"file": request.file.name},
-        "input": spec,
+        "input": deepcopy(spec),
         "output": dict(found.output),
         "classes": classes,
     }
-    guesses = {f"{part}.{key}": value for part in ("input", "output") for key, value in raw[part].items()} | {"task": found.task}
+    guesses: dict[str, Any] = {"task": found.task}
+    guesses |= {f"input.{key}": value for key, value in spec.items()} | {f"output.{key}": value for key, value in found.output.items()}
     for path, value in (request.changes or {}).items():
         changed(raw, path, value)
         guesses.pop(path, None)
@@ -126,8 +126,7 @@ def guessed_layout(session: onnxruntime.InferenceSession, shape: Mapping[str, An
     width, height = shape["width"], shape["height"]
     size = (1, 3, height, width) if shape["layout"] == "NCHW" else (1, height, width, 3)
     noise = np.random.default_rng(SEED).random(size) * (255 if shape["dtype"] == "uint8" else 1)
-    names = [tensor.name for tensor in session.get_outputs()]
-    tensors = dict(zip(names, session.run(names, {session.get_inputs()[0].name: noise.astype(shape["dtype"])}), strict=True))
+    tensors = run_once(session, noise.astype(shape["dtype"]), request.file)
     found = guess(Outputs(tensors, width, height, counts(request.classes)), request.layout)
     if found is None:
         outputs = [f"{name} {shape_text(str(tensor.dtype), tensor.shape)}" for name, tensor in tensors.items()]
@@ -186,12 +185,9 @@ def read_classes(path: Path) -> list[str]:
 
 
 def changed(raw: dict[str, Any], path: str, value: Any) -> None:
-    """Set the field of a card at a dotted path."""
-    *parents, key = path.split(".")
-    place = raw
-    for parent in parents:
-        place = place.setdefault(parent, {})
-    place[key] = value
+    """Set the field of a card at a dotted path, such as `input.channels`."""
+    part, _, key = path.partition(".")
+    raw[part][key] = value
 
 
 def write(target: Path, raw: Mapping[str, Any], network: bytes) -> None:

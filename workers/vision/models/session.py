@@ -6,10 +6,12 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.vision.boxes import Floats
@@ -51,6 +53,15 @@ def open_session(network: bytes, path: Path, threads: int = 1) -> onnxruntime.In
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise fault("SL-MOD-07", path, {"reason": str(error).strip().rstrip(".")}) from error
+
+
+def run_once(session: onnxruntime.InferenceSession, blob: NDArray[Any], path: Path) -> dict[str, NDArray[Any]]:
+    """The outputs by name; ModelFault, about the file `path`, where onnxruntime cannot run the network on this input."""
+    names = [tensor.name for tensor in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, {session.get_inputs()[0].name: blob}), strict=True))
     except Exception as error:
         raise fault("SL-MOD-07", path, {"reason": str(error).strip().rstrip(".")}) from error
 

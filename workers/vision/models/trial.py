@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.vision.detect import Classifier, Detector, Embedder
 from storeloom.workers.vision.models import Model, ModelCard
-from storeloom.workers.vision.models.session import check_finite, check_network, shared_session
+from storeloom.workers.vision.models.session import check_finite, check_network, run_once, shared_session
 
 MOST_ON_BLANK = 20
 SEED = 7
@@ -68,8 +68,7 @@ def check_model(model: Model) -> list[Finding]:
     if look is None:
         session = shared_session(model)
         check_network(session, model.card, {})
-        outputs = [tensor.name for tensor in session.get_outputs()]
-        check_finite(dict(zip(outputs, session.run(outputs, test_input(session, model.card)), strict=True)), model.card)
+        check_finite(run_once(session, noisy_input(model.card), model.card.path), model.card)
         return []
     counts = {name: len(look(picture)) for name, picture in pictures().items()}
     if model.card.task == "detect" and counts["blank"] > MOST_ON_BLANK:
@@ -77,20 +76,20 @@ def check_model(model: Model) -> list[Finding]:
     return []
 
 
-def test_input(session: onnxruntime.InferenceSession, card: ModelCard) -> Mapping[str, NDArray[Any]]:
+def noisy_input(card: ModelCard) -> NDArray[Any]:
     """A noisy input of the card's size and type."""
     values = np.random.default_rng(SEED).random(card.input.shape)
-    return {session.get_inputs()[0].name: (values * (255 if card.input.dtype == "uint8" else 1)).astype(card.input.dtype)}
+    return (values * (255 if card.input.dtype == "uint8" else 1)).astype(card.input.dtype)
 
 
 def measure(model: Model, *, runs: int = 20, threads: int = 1) -> Speed:
     """How long a frame takes; the first run of each is not counted."""
     session = shared_session(model, threads)
-    look, picture, blob = whole_run(model, threads), pictures()["noise"], test_input(session, model.card)
+    look, picture, blob = whole_run(model, threads), pictures()["noise"], noisy_input(model.card)
     bare: list[float] = []
     whole: list[float] = []
     for _ in range(runs + 1):
-        bare.append(_ms(lambda: session.run(None, blob)))
+        bare.append(_ms(lambda: run_once(session, blob, model.card.path)))
         if look is not None:
             whole.append(_ms(lambda: look(picture)))
     return Speed(statistics.median(bare[1:]), statistics.median(whole[1:]) if whole else None, threads)

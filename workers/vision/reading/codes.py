@@ -111,12 +111,14 @@ def _same(code: Code, others: Sequence[Code]) -> bool:
 
 
 def passes(grey: NDArray[np.uint8]) -> Iterator[Pass]:
-    """The picture as it is, sharpened at up to twice its size, and turned; each with the affine map (2 x 3) back to the picture's pixels."""
+    """The picture as it is, at up to twice its size sharpened and plain, and turned; each with the affine map (2 x 3) back to the picture's pixels."""
     yield grey, np.array([[1.0, 0, 0], [0, 1.0, 0]])
     height, width = grey.shape
     scale = min(max(LARGEST / max(height, width), 1.0), 2.0)
     big = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    yield cv2.addWeighted(big, 2.5, cv2.GaussianBlur(big, (0, 0), 3), -1.5, 0), np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
+    back = np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
+    yield cv2.addWeighted(big, 2.5, cv2.GaussianBlur(big, (0, 0), 3), -1.5, 0), back
+    yield big, back
     for degrees in bar_angles(grey):
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale)
         cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])

@@ -19,6 +19,7 @@ GROWTH = 1.6
 MIN_SIDE = 3.0
 MOST_LINES = 200
 TALL = 1.5
+SEPARATORS = frozenset(" ·.•・-_—'`,")
 
 
 def find_lines(probability: Floats) -> list[Corners]:
@@ -107,12 +108,17 @@ class Alphabet:
         """The outputs that stand for these characters or for blank."""
         return np.array([True, *(character in allowed for character in self.characters)])
 
-    def decode(self, chances: Floats, allowed: NDArray[np.bool_] | None = None, used: float = 1.0) -> Reading:
+    def decode(self, chances: Floats, allowed: NDArray[np.bool_] | None = None, used: float = 1.0, *, every: bool = False) -> Reading:
         """The best path through the probabilities steps x outputs, repeats and blanks removed; `used` is the share of steps with picture.
 
         Where only some characters are allowed, a step between them at which the network sees another one counts against the score.
+        With `every` all characters but separators are known to be allowed ones: each that the network sees is read as the likeliest of them.
         """
         seen = chances[: max(int(np.ceil(len(chances) * used)), 1)]
+        if allowed is not None and every:
+            blank = seen[:, :1] + seen[:, self.only(SEPARATORS)][:, 1:].sum(axis=1, keepdims=True)
+            letters_only = np.where(allowed, seen, 0)[:, 1:]
+            seen = np.concatenate([blank, letters_only / np.maximum(letters_only.sum(axis=1, keepdims=True), 1e-9) * (1 - blank)], axis=1)
         best = (seen if allowed is None else np.where(allowed, seen, 0)).argmax(axis=1)
         kept, letters, steps = [], [], []
         for step, number in enumerate(best):

@@ -97,9 +97,9 @@ class TextReader:
         back = np.array([width / wide, height / high], np.float32)
         return [quad * back for quad in find_lines(probability)]
 
-    def read_line(self, part: Image, quad: Corners, *, alphabet: Collection[str] | None = None) -> Reading:
-        """What stands in one quad of a picture, read from its first corner on."""
-        return self._read(part, quad, alphabet).chosen
+    def read_line(self, part: Image, quad: Corners, *, alphabet: Collection[str] | None = None, every: bool = False) -> Reading:
+        """What stands in one quad of a picture, read from its first corner on; with `every` it holds only characters of the alphabet."""
+        return self._read(part, quad, alphabet, every=every).chosen
 
     def _stand(self, part: Image, quad: Corners, alphabet: Collection[str] | None) -> Line:
         """A line read along its longer side; a tall one, which may be a single figure or a line that runs down, both ways."""
@@ -112,7 +112,7 @@ class TextReader:
     def _surer(self, line: Line, other: Line | None) -> Line:
         return other if other is not None and other.reading.score > max(line.reading.score + BETTER, SURE) else line
 
-    def _read(self, part: Image, quad: Corners, alphabet: Collection[str] | None) -> Line:
+    def _read(self, part: Image, quad: Corners, alphabet: Collection[str] | None, *, every: bool = False) -> Line:
         strip = straighten(part, quad, LINE_HEIGHT, WIDEST_LINE)
         width = strip.shape[1]
         padded = np.full((LINE_HEIGHT, -(-max(width, 96) // LINE_STEP) * LINE_STEP, 3), 127, np.uint8)
@@ -122,7 +122,9 @@ class TextReader:
         steps = self._recogniser.run(padded)[0][0]
         used = width / padded.shape[1]
         free = self._alphabet.decode(steps, None, used)
-        return Line(quad, free, free if alphabet is None else self._alphabet.decode(steps, self._alphabet.only(alphabet), used))
+        if alphabet is None:
+            return Line(quad, free, free)
+        return Line(quad, free, self._alphabet.decode(steps, self._alphabet.only(alphabet), used, every=every))
 
 
 def in_order(texts: Collection[Text]) -> tuple[Text, ...]:

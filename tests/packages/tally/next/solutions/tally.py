@@ -1,8 +1,7 @@
 """Counts stock movements by product as version 1 does, but keeps its counts under other keys."""
 
-from tally.base import Tallying
-
 from storeloom.core.kernel.hooks import hookimpl
+from tally.base import Tallying
 
 
 class Tally(Tallying):

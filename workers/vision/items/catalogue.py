@@ -1,0 +1,224 @@
+"""A shop's items: enrol from a few pictures, recognise, correct, forget; kept in a folder as JSON and vectors, without pictures.
+
+A catalogue may be used from several threads: each recognition works on the classes as they were when it began.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storeloom.workers.vision.items import calibration, memory, storage
+from storeloom.workers.vision.items.calibration import Calibration, Trials
+from storeloom.workers.vision.items.faults import fault
+from storeloom.workers.vision.items.memory import ItemClass, Limits
+from storeloom.workers.vision.items.results import NOTHING, Ranking, Taught
+from storeloom.workers.vision.items.whitening import Background, Vectors, Whitening, background_of, shipped_background, whitening
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.items.embedding import Embedding
+
+FALSE_ACCEPT = 0.05
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a vector is compared with: the classes (m x d, in `space`) of `gtins`, and how sure is sure."""
+
+    gtins: tuple[str, ...]
+    classes: Vectors
+    space: Whitening
+    calibration: Calibration
+
+    def rank(self, vectors: NDArray[Any], k: int) -> list[Ranking]:
+        """A ranking of at most `k` candidates for each vector (n x d)."""
+        likenesses = self.space(vectors) @ self.classes.T
+        open_scores = calibration.openness(likenesses)
+        shares = calibration.probabilities(likenesses, self.calibration.temperature)
+        return [self._ranking(*row, k) for row in zip(likenesses, shares, open_scores, strict=True)]
+
+    def _ranking(self, likenesses: Vectors, shares: NDArray[np.float64], score: float, k: int) -> Ranking:
+        order = np.argsort(-likenesses, kind="stable")[:k]
+        candidates = tuple((self.gtins[number], float(shares[number])) for number in order)
+        if score >= self.calibration.threshold:
+            return Ranking(candidates, False, "recognised")
+        unlike = float(likenesses[order[0]]) < self.calibration.likeness
+        return Ranking(candidates, True, "unlike_all" if unlike else "undecided")
+
+
+class ItemCatalogue:
+    """The items of a shop over one embedding.
+
+    `false_accept` is the share of pictures of goods that are not enrolled which may be taken for an enrolled item. `background` defaults
+    to the shipped one where it knows the embedding's networks.
+    """
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        *,
+        false_accept: float = FALSE_ACCEPT,
+        limits: Limits | None = None,
+        background: Background | None = None,
+    ) -> None:
+        if not 0 < false_accept < 1:
+            raise ValueError(f"false_accept must lie between 0 and 1, not {false_accept}")
+        self.embedding = embedding
+        self.false_accept = false_accept
+        self.limits = limits if limits is not None else Limits()
+        parts = [(part.name, part.size) for part in embedding.parts]
+        self._background = background if background is not None else background_of(parts, shipped_background())
+        self._classes: dict[str, ItemClass] = {}
+        self._head: Head | None = None
+        self._behind = False
+        self._lock = threading.RLock()
+
+    @property
+    def gtins(self) -> tuple[str, ...]:
+        """The items that can be recognised, in the order in which they came."""
+        with self._lock:
+            return tuple(gtin for gtin, known in self._classes.items() if len(known.enrolled))
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many corrections of each item wait for another one like them."""
+        with self._lock:
+            return {gtin: len(known.pending) for gtin, known in self._classes.items() if len(known.pending)}
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How the classes are told from what is unknown, None while nothing is enrolled."""
+        head = self._ready()
+        return head.calibration if head is not None else None
+
+    def enrol(self, gtin: str, pictures: Sequence[Image]) -> None:
+        """Add pictures (BGR uint8) of an item to its class, which is made if it is new; raises as `Embedding.embed`."""
+        if not pictures:
+            raise fault("SL-ITM-01", {"name": gtin, "count": "0", "least": "1"}, path=gtin)
+        self.enrol_vectors(gtin, np.stack([self.embedding.embed(picture) for picture in pictures]))
+
+    def enrol_vectors(self, gtin: str, vectors: Vectors) -> None:
+        """As `enrol`, from vectors (n x d) of this catalogue's embedding."""
+        if not gtin:
+            raise fault("SL-ITM-02", {}, path="gtin")
+        with self._lock:
+            self._classes[gtin] = memory.enrolled(self._known(gtin), vectors, self.limits)
+            self._head = None
+
+    def recognise(self, picture: Image, k: int = 5) -> Ranking:
+        """The ranking of a picture (BGR uint8) that shows one item; raises as `Embedding.embed`."""
+        head = self._ready()
+        return head.rank(self.embedding.embed(picture)[None], k)[0] if head is not None else NOTHING
+
+    def recognise_vectors(self, vectors: Vectors, k: int = 5) -> list[Ranking]:
+        """Rankings of vectors (n x d) of this catalogue's embedding."""
+        head = self._ready()
+        return head.rank(vectors, k) if head is not None else [NOTHING] * len(vectors)
+
+    def correct(self, picture: Image, gtin: str) -> Taught:
+        """Learn that a picture shows an item, as the cashier picked it.
+
+        `learnt`: its class has changed a little. `pending`: it does not look like its class, or the item is new; it counts when others
+        like it come. `enrolled`: enough of these came to make a new class. Raises as `enrol`.
+        """
+        return self.correct_vector(self.embedding.embed(picture), gtin)
+
+    def correct_vector(self, vector: Vectors, gtin: str) -> Taught:
+        """As `correct`, from a vector (d) of this catalogue's embedding."""
+        if not gtin:
+            raise fault("SL-ITM-02", {}, path="gtin")
+        with self._lock:
+            known, head = self._known(gtin), self._ready()
+            least = head.calibration.likeness if head is not None else 0.0
+            made, taught = memory.corrected(known, vector, _likeness(head, known, vector), least, self.limits)
+            self._classes[gtin] = made
+            if taught == "enrolled":
+                self._head = None
+            elif taught == "learnt" and head is not None:
+                self._head = self._made(head.space, head.calibration)
+                self._behind = True
+            return taught
+
+    def forget(self, gtin: str) -> None:
+        """Drop an item and all that is kept of it; ItemFault for one that there is not."""
+        with self._lock:
+            if gtin not in self._classes:
+                raise fault("SL-ITM-03", {"gtin": gtin, "count": str(len(self._classes))}, path=gtin)
+            del self._classes[gtin]
+            self._head = None
+
+    def refit(self) -> None:
+        """Bring the space and the calibration up to date with the corrections since they were made; takes seconds, best done at night."""
+        with self._lock:
+            self._head = None
+            self._ready()
+
+    def trials(self) -> Trials:
+        """Cross-validated likenesses of all that is kept, classes in the order of `gtins`."""
+        with self._lock:
+            return calibration.cross_validate(self._groups(), self._background)
+
+    def save(self, folder: Path) -> None:
+        """Write the catalogue; a kill at any moment leaves either the old one or the new one."""
+        with self._lock:
+            if self._behind:
+                self.refit()
+            head = self._ready()
+            facts: dict[str, Any] = {"false_accept": self.false_accept, "limits": vars(self.limits)}
+            if head is not None:
+                facts["calibration"] = vars(head.calibration)
+            storage.save(folder, self.embedding.identity, facts, self._classes.values())
+
+    @classmethod
+    def load(cls, folder: Path, embedding: Embedding, *, background: Background | None = None) -> ItemCatalogue:
+        """A saved catalogue; ItemFault where it is missing, damaged, or of another embedding."""
+        facts, classes = storage.load(folder, embedding.identity)
+        made = cls(embedding, false_accept=facts["false_accept"], limits=Limits(**facts["limits"]), background=background)
+        made._classes = {known.gtin: known for known in classes}
+        if made.gtins:
+            made._head = made._made(whitening(calibration.seen(made._groups()), made._background), Calibration(**facts["calibration"]))
+        return made
+
+    def _known(self, gtin: str) -> ItemClass:
+        empty = memory.none(self.embedding.size)
+        return self._classes.get(gtin) or ItemClass(gtin, empty, empty, empty)
+
+    def _groups(self) -> list[NDArray[np.float16]]:
+        return [known.vectors for known in self._classes.values() if len(known.enrolled)]
+
+    def _ready(self) -> Head | None:
+        """The head, made anew where classes have come or gone."""
+        head = self._head
+        if head is not None:
+            return head
+        with self._lock:
+            if self._head is None and self.gtins:
+                groups = self._groups()
+                found = calibration.calibrate(calibration.cross_validate(groups, self._background), self.false_accept)
+                self._head = self._made(whitening(calibration.seen(groups), self._background), found)
+                self._behind = False
+            return self._head
+
+    def _made(self, space: Whitening, found: Calibration) -> Head:
+        kept = [known for known in self._classes.values() if len(known.enrolled)]
+        weights = [np.r_[np.ones(len(known.enrolled)), np.full(len(known.corrected), known.correction_weight)] for known in kept]
+        classes = calibration.prototypes(space, [known.vectors for known in kept], weights)
+        return Head(tuple(known.gtin for known in kept), classes, space, found)
+
+
+def _likeness(head: Head | None, known: ItemClass, vector: Vectors) -> memory.Likeness:
+    """A corrected picture against its class, its pending pictures and the other classes."""
+    if head is None:
+        full = known.pending.astype(np.float32)
+        return memory.Likeness(None, full @ vector, 0.0)
+    moved = head.space(np.concatenate([vector[None].astype(np.float32), known.pending.astype(np.float32)]))
+    all_likenesses: Mapping[str, float] = dict(zip(head.gtins, (head.classes @ moved[0]).tolist(), strict=True))
+    others: Iterable[float] = (value for gtin, value in all_likenesses.items() if gtin != known.gtin)
+    return memory.Likeness(all_likenesses.get(known.gtin), moved[1:] @ moved[0], max(others, default=0.0))

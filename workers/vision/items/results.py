@@ -1,0 +1,46 @@
+"""What recognition says of one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Reason = Literal["recognised", "unlike_all", "undecided", "nothing_enrolled"]
+Taught = Literal["learnt", "pending", "enrolled"]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The likeliest items of a picture, best first, each with its probability among the enrolled ones.
+
+    `unknown`: none of them can be trusted, because the picture is `unlike_all` of them, or `undecided` between some that are as likely.
+    The candidates are given all the same: a cashier picks one of them.
+    """
+
+    candidates: tuple[tuple[str, float], ...]
+    unknown: bool
+    reason: Reason
+
+    @property
+    def gtin(self) -> str | None:
+        """The item, None where it is unknown."""
+        return None if self.unknown else self.candidates[0][0]
+
+    @property
+    def score(self) -> float:
+        """The best candidate's probability, 0 without one."""
+        return self.candidates[0][1] if self.candidates else 0.0
+
+
+NOTHING = Ranking((), True, "nothing_enrolled")
+
+
+def given(pairs: Iterable[Sequence[object]], least: float = 0.5, k: int = 5) -> Ranking:
+    """The ranking that a scene's `gtins` [[gtin, score], ...] stand for; unknown where the best score is below `least`."""
+    scored = [(str(gtin), float(score)) for gtin, score in pairs]  # type: ignore[arg-type]
+    best = tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
+    if not best:
+        return NOTHING
+    unknown = best[0][1] < least
+    return Ranking(best, unknown, "undecided" if unknown else "recognised")
