@@ -202,21 +202,23 @@ def build_parser(lang: str) -> Parser:
         en="catalogue, compose, log, runtime, swap, or all",
         words="catalogue、compose、log、runtime、swap 或 all",
     )
-    models = command("models", "models:models", "vision models: list, import, check, measure", "视觉模型：列出、导入、检查、测速")
-    option(models, "action", choices=("list", "import", "check", "bench"), en="what to do", words="操作")
+    models = command(
+        "models", "models:models", "vision models: list, import, check, measure, teach items", "视觉模型：列出、导入、检查、测速、训练商品"
+    )
+    option(models, "action", choices=("list", "import", "check", "bench", "train-items"), en="what to do", words="操作")
     option(
         models,
         "path",
         nargs="?",
-        en="import: the ONNX file; check, bench: a model's folder or name",
-        words="import：ONNX 文件；check、bench：模型目录或名称",
+        en="import: the ONNX file; check, bench: a model's folder or name; train-items: a folder with one sub-folder of pictures a class",
+        words="import：ONNX 文件；check、bench：模型目录或名称；train-items：每类一个子目录的图片目录",
     )
     option(
         models,
         "--data",
         metavar="FOLDER",
-        en="a store's data folder; its models stand in FOLDER/models",
-        words="门店数据目录，模型位于其 models 子目录",
+        en="a store's data folder; its models stand in FOLDER/models, its items in FOLDER/items",
+        words="门店数据目录，模型位于其 models 子目录，商品位于 items 子目录",
     )
     option(
         models,
@@ -232,7 +234,7 @@ def build_parser(lang: str) -> Parser:
         en="import: output layout (default auto: it is guessed)",
         words="import：输出布局（默认 auto，自动判断）",
     )
-    option(models, "--name", en="import: the model's name (default: the file's)", words="import：模型名称（默认取文件名）")
+    option(models, "--name", en="import, train-items: its name (default: the file's)", words="import、train-items：名称（默认取文件名）")
     option(models, "--licence", default="not stated", en="import: under which licence the model stands", words="import：模型的许可证")
     option(
         models,
@@ -251,7 +253,12 @@ def build_parser(lang: str) -> Parser:
         words="import：卡片字段，如 input.channels=BGR",
     )
     option(
-        models, "--threads", type=whole(1), default=1, en="bench: threads of one run (default 1)", words="bench：每次推理的线程数（默认 1）"
+        models,
+        "--threads",
+        type=whole(1),
+        default=1,
+        en="bench, train-items: threads of one run (default 1)",
+        words="bench、train-items：每次推理的线程数（默认 1）",
     )
     command("version", "catalogue:version", "the version", "版本")
     for sub in commands.choices.values():

@@ -21,6 +21,10 @@ BENCH_RUNS = 40
 
 def models(arguments: argparse.Namespace) -> int:
     """Run the action; InputFault with all that is wrong with a model or a file, MisuseFault for arguments that make no sense."""
+    if arguments.action == "train-items":
+        from storeloom.core.commands.train_items import train_items
+
+        return train_items(arguments)
     actions: dict[str, Callable[[argparse.Namespace], int]] = {"list": _list, "import": _import, "check": _check, "bench": _bench}
     from storeloom.workers.vision.models.faults import ModelFault
 

@@ -50,7 +50,7 @@ def start_with(data: Path, file: Path) -> tuple[str, Plan, Registry, tuple[Findi
             plan = None
         if plan is None:
             raise
-        return name, plan, Registry(catalogue), (Finding("SL-RUN-12", {"packages": sorted(names)}),)
+        return name, plan, Registry(catalogue), (Finding("SL-RUN-15", {"packages": sorted(names)}),)
 
 
 def keep(data: Path, registry: Registry, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from storeloom.core.kernel.errors import BundleFault, Finding, LogFault, StoreloomError
+from storeloom.core.kernel.lock import fingerprint
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime import packages
@@ -137,8 +138,9 @@ class Requests:
             LOG.warning("%s", self._taken_back[-1].text())
 
     def _differs(self, old: InstancePlan, new: InstancePlan, registry: Registry) -> bool:
-        runs = self._store.engine.crew.members[old.name].runner.declared.version
-        return old != new or registry.catalogue.solution(new.solution)["version"] != runs
+        """Whether an instance's plan, or its plugin's version, schema or source, is another."""
+        runs = self._store.swaps.registry_of(old.name).catalogue.solution(old.solution)
+        return old != new or fingerprint(registry.catalogue.solution(new.solution)) != fingerprint(runs)
 
     def _keep(self) -> None:
         """Once all swaps of a bundle are kept, it is the store's; when one was rolled back, the store goes back to what it had.

@@ -75,7 +75,7 @@ class Swaps:
         """After a restart in the middle of a probation: the versions that run now take up what was kept aside."""
         for name in self._engine.log.asides():
             if name in self._engine.crew.members:
-                self._return(name, self._engine.crew.members[name].item, self._registry(name))
+                self._return(name, self._engine.crew.members[name].item, self.registry_of(name))
             else:
                 self._engine.begin()
                 self._engine.log.drop_aside(name)
@@ -135,7 +135,7 @@ class Swaps:
 
     def _exchange(self, pending: _Pending, new: Member, old: Member) -> None:
         engine, log = self._engine, self._engine.log
-        trial = _Trial(pending.swap, old.item, self._registry(old.name), engine.now + self._probation, pending.group)
+        trial = _Trial(pending.swap, old.item, self.registry_of(old.name), engine.now + self._probation, pending.group)
         declared, clock = old.runner.declared, old.runner.clock_micros
         offset = engine.level if old.lag is None else old.lag.offset
         with log.transaction():
@@ -163,7 +163,8 @@ class Swaps:
         """Instances whose swap waits or is on probation."""
         return (*self._pending, *self._trials)
 
-    def _registry(self, name: str) -> Registry:
+    def registry_of(self, name: str) -> Registry:
+        """The registry that an instance was made from."""
         return self._registries.get(name, self._engine.registry)
 
     def _drop(self, name: str, reason: str) -> None:

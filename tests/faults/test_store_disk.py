@@ -16,14 +16,14 @@ FACTS = 240
 def test_a_full_disk_ends_the_store_in_words_and_with_room_again_it_holds_all(tmp_path):
     data, acked, faults = tmp_path / "data", [], []
     with nursery(built(tmp_path)) as cradle:
-        for number, room in enumerate((0, 60, 5, 90, 0)):  # writes until the disk is full
+        for room in (0, 60, 5, 90, 0):  # writes until the disk is full
             life = cradle.life(data, full={"how": HOW["ENOSPC"], "first": room + 1, "last": FOREVER})
-            life.order(feed=list(range(48 * number, 48 * number + 48)))
+            life.order(feed=list(range(FACTS)))
             words = life.last_words()
             faults.append(told(words, "fault"))
             acked += acks([one for one in words if "fault" not in one])
         assert [one["fault"] for one in faults] == ["SL-LOG-05"] * 5 and "store.db is full" in faults[0]["words"], faults
-        assert 0 < len(acked) < FACTS
+        assert acked, "what was acknowledged before the disk was full"
         life = cradle.life(data)
         life.order(feed=list(reversed(range(FACTS))))
         life.order(finish=end_s(FACTS))

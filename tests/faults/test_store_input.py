@@ -87,6 +87,39 @@ def test_jumping_clocks_repeats_late_and_early_facts_give_the_figures_of_a_plain
     store.close()
 
 
+def quiet(store):
+    return [(r.event.time, r.event["text"]) for r in store.log.read() if r.event.get("kind") == "quiet" and r.event.source == "a"]
+
+
+def test_an_alarm_that_is_set_to_the_same_instant_again_after_it_rang_is_told_again(tmp_path, plan):
+    """Two late facts of one time and product: each sets the alarm, each alarm is overdue."""
+    hands = Hands()
+    store = live_store(tmp_path / "data", plan, hands)
+    for number in range(2):
+        store.intake.offer(Fact(store.clock.now(), MOVEMENT, "scanner-1", movement("g", 1), T0 - timedelta(minutes=9)), number)
+        store.turn()
+        hands.run(60)
+        store.turn()
+    assert [text for _, text in quiet(store)] == ["1", "2"]
+    store.close()
+
+
+def test_what_comes_due_does_not_overtake_a_fact_that_arrived_before_and_waits(tmp_path, plan, monkeypatch):
+    monkeypatch.setattr("storeloom.core.runtime.live.BATCH", 1)
+    hands = Hands()
+    store = live_store(tmp_path / "data", plan, hands)
+    for number, passed in enumerate((60, 60, 1)):  # at 0, 60 and 120 s; quiet after 120.537 s
+        store.intake.offer(Fact(store.clock.now(), MOVEMENT, "scanner-1", movement("g", 1)), number)
+        hands.run(passed)
+    for _ in range(4):
+        store.turn()
+    assert counts(store)["g"] == (3, 3) and quiet(store) == []
+    hands.run(300)
+    store.turn()
+    assert quiet(store) == [(T0 + timedelta(seconds=240.537), "3")]
+    store.close()
+
+
 NASTY = st.one_of(
     st.text(st.characters(), max_size=40),
     st.sampled_from(

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from storeloom.workers.vision import scene as scenes
 from storeloom.workers.vision.detectors import DetectorFactory, Detectors, default_detector
 from storeloom.workers.vision.errors import FrameError
+from storeloom.workers.vision.readers import SCENE_READERS, ShippedReaders
 from storeloom.workers.vision.swap import Swap, SwapError, words
 from storeloom.workers.vision.things import Detection, Observation, Seen
 from storeloom.workers.vision.track import Tracker, TrackSettings
+from storeloom.workers.vision.view import Readers, View
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
 
 KEPT = 8
+KEPT_VIEWS = 2
 
 
 class CameraPipeline:
@@ -44,10 +47,7 @@ class CameraPipeline:
         observed, but cannot join the tracks: its objects carry only the track that a scene gives them.
         Raises FrameError for a frame with neither or both, or with a naive time; SceneError for a malformed scene.
         """
-        if time.tzinfo is None:
-            raise FrameError("The time has no zone.", "time", "Give a timezone-aware time.")
-        if (frame is None) == (scene is None):
-            raise FrameError("A frame needs either pixels or a scene.", "camera.frame", "Give one of the two.")
+        check_frame(time, frame, scene)
         with self._lock:
             known = self._kept.get((seq, time))
             if known is None:
@@ -85,13 +85,17 @@ class CameraPipeline:
 class VisionWorker:
     """All cameras of a store: a pipeline for each, one detector (made on the first real frame) for all.
 
-    Calls for different cameras may run in different threads.
+    Calls for different cameras may run in different threads. `readers` read text, codes, plates and items, the shipped ones by default.
     """
 
-    def __init__(self, detector_factory: DetectorFactory | None = None, settings: TrackSettings | None = None) -> None:
+    def __init__(
+        self, detector_factory: DetectorFactory | None = None, settings: TrackSettings | None = None, readers: Readers | None = None
+    ) -> None:
         self._detectors = Detectors(detector_factory or default_detector)
         self._settings = settings if settings is not None else TrackSettings()
+        self._readers: Readers = readers if readers is not None else ShippedReaders()
         self._pipelines: dict[str, CameraPipeline] = {}
+        self._views: dict[str, OrderedDict[tuple[int, datetime], View]] = {}
         self._lock = threading.Lock()
 
     def observe(self, event_data: Mapping[str, Any], time: datetime) -> Observation:
@@ -99,12 +103,36 @@ class VisionWorker:
 
         `pixels` is a BGR uint8 array. Raises as `CameraPipeline.observe`, and FrameError for data that is no frame's.
         """
-        camera, seq = event_data.get("camera"), event_data.get("seq")
-        if not isinstance(camera, str) or not camera:
-            raise FrameError(f"Camera is {camera!r}.", "camera.frame.camera", "Give the camera's device id.")
-        if not isinstance(seq, int) or isinstance(seq, bool):
-            raise FrameError(f"Seq is {seq!r}.", "camera.frame.seq", "Give the frame's number.")
+        camera, seq = identity(event_data)
         return self.pipeline(camera).observe(seq, time, frame=event_data.get("pixels"), scene=event_data.get("scene"))
+
+    def view(self, event_data: Mapping[str, Any], time: datetime) -> View:
+        """The frame of a `camera.frame` as all who look at it share it; nothing is worked out before it is asked for.
+
+        The last views of each camera are kept, so that whoever asks for the same frame gets the same one.
+        Raises FrameError for data that is no frame's, for neither or both of pixels and scene, and for a naive time.
+        """
+        camera, seq = identity(event_data)
+        pixels, scene = event_data.get("pixels"), event_data.get("scene")
+        check_frame(time, pixels, scene)
+        with self._lock:
+            views = self._views.setdefault(camera, OrderedDict())
+            known = views.get((seq, time))
+            if known is None:
+                known = View(
+                    camera,
+                    seq,
+                    time,
+                    lambda: self.pipeline(camera).observe(seq, time, frame=pixels, scene=scene),
+                    pixels=pixels,
+                    scene=scene,
+                    readers=self._readers,
+                    scene_readers=SCENE_READERS,
+                )
+                views[(seq, time)] = known
+                if len(views) > KEPT_VIEWS:
+                    views.popitem(last=False)
+            return known
 
     def pipeline(self, camera: str) -> CameraPipeline:
         """The pipeline of a camera, made at its first frame."""
@@ -117,6 +145,7 @@ class VisionWorker:
         """Drop a camera's pipeline with its tracks and a model of its own, when the camera is taken away or moved."""
         with self._lock:
             self._pipelines.pop(camera, None)
+            self._views.pop(camera, None)
         self._detectors.forget(camera)
 
     def swap_model(
@@ -137,3 +166,21 @@ class VisionWorker:
         if camera is not None and camera not in known:
             raise SwapError(words("unknown", camera=camera), words("unknown_fix", known=", ".join(known) or "-"), "camera")
         return self._detectors.replace(camera, model, probation=probation, labels=labels, least=self._settings.low)
+
+
+def identity(event_data: Mapping[str, Any]) -> tuple[str, int]:
+    """Camera and number of a `camera.frame`; FrameError where it lacks either."""
+    camera, seq = event_data.get("camera"), event_data.get("seq")
+    if not isinstance(camera, str) or not camera:
+        raise FrameError(f"Camera is {camera!r}.", "camera.frame.camera", "Give the camera's device id.")
+    if not isinstance(seq, int) or isinstance(seq, bool):
+        raise FrameError(f"Seq is {seq!r}.", "camera.frame.seq", "Give the frame's number.")
+    return camera, seq
+
+
+def check_frame(time: datetime, pixels: object, scene: object) -> None:
+    """FrameError for a naive time, and unless there is one of pixels and scene."""
+    if time.tzinfo is None:
+        raise FrameError("The time has no zone.", "time", "Give a timezone-aware time.")
+    if (pixels is None) == (scene is None):
+        raise FrameError("A frame needs either pixels or a scene.", "camera.frame", "Give one of the two.")

@@ -94,8 +94,9 @@ def _advance(entry: Entry, rule: QueueRule, person: Person, t_s: float) -> None:
     """One sight of someone in the zone."""
     since = follow(entry, person.place, t_s, rule.reach_m)
     entry["staff"] = entry["staff"] or person.staff
-    if entry["joined"] is None and t_s - since >= rule.join_s:
+    joins = entry["joined"] is None and t_s - since >= rule.join_s
+    if joins:
         entry["joined"] = since
     at_service = rule.service is not None and offset(rule.service, person.foot) > rule.service.margin
     if at_service and entry["served"] is None and entry["joined"] is not None:
-        entry["served"] = max(t_s if since != entry["joined"] else since, entry["joined"])
+        entry["served"] = since if joins else t_s

@@ -1,4 +1,4 @@
-"""One frame as all algorithms share it: each stage is worked out at most once, whoever asks first.
+"""One frame as all algorithms share it: each stage is worked out at most once, whoever asks first, and not at all where nobody asks.
 
 A scene gives the answers of detection, reading and recognition itself; every rule above them runs as it does on pixels.
 """
@@ -6,9 +6,9 @@ A scene gives the answers of detection, reading and recognition itself; every ru
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from storeloom.workers.vision.boxes import Box
 from storeloom.workers.vision.things import Observation
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 Stage = Literal["frame", "detections", "tracks", "texts", "codes", "plates", "items"]
 T = TypeVar("T")
+WIDE = 16 / 9
 
 
 class Readers(Protocol):
     """What reads a picture beside the detector; each is made when it is first asked for. Regions and boxes are shares of the picture."""
 
     def texts(self, picture: Image, region: Box | None) -> Sequence[Text]: ...
-    def codes(self, picture: Image) -> Sequence[Code]: ...
+    def codes(self, picture: Image, on: date) -> Sequence[Code]: ...
     def plates(self, picture: Image) -> Sequence[Plate]: ...
     def items(self, picture: Image, boxes: Sequence[Box], shop: str) -> Sequence[Ranking]: ...
 
@@ -35,65 +36,84 @@ class SceneReaders(Protocol):
     """The same answers taken from a scene's objects."""
 
     def texts(self, scene: Mapping[str, Any], region: Box | None) -> Sequence[Text]: ...
-    def codes(self, scene: Mapping[str, Any]) -> Sequence[Code]: ...
+    def codes(self, scene: Mapping[str, Any], on: date) -> Sequence[Code]: ...
     def plates(self, scene: Mapping[str, Any]) -> Sequence[Plate]: ...
     def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]: ...
 
 
 class View:
-    """One frame of one camera, from BGR uint8 `pixels` or from a `scene`. May be used from several threads."""
+    """Frame `seq` of one camera, from BGR uint8 `pixels` or from a `scene`. May be used from several threads.
+
+    `observe` runs the detector and the tracker; what it raises, `observation` raises, each time it is asked.
+    """
 
     def __init__(
         self,
-        observation: Observation,
+        camera: str,
+        seq: int,
+        time: datetime,
+        observe: Callable[[], Observation],
+        *,
         pixels: Image | None,
         scene: Mapping[str, Any] | None,
         readers: Readers,
         scene_readers: SceneReaders,
     ) -> None:
-        self.observation = observation
-        self.pixels = pixels
-        self.scene = scene
-        self._readers, self._scene_readers = readers, scene_readers
-        self._known: dict[tuple[Any, ...], Any] = {}
+        self.camera, self.seq, self.time = camera, seq, time
+        self.pixels, self.scene = pixels, scene
+        self._observe, self._readers, self._scene_readers = observe, readers, scene_readers
+        self._known: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
 
     @property
-    def camera(self) -> str:
-        return self.observation.camera
-
-    @property
-    def time(self) -> datetime:
-        return self.observation.time
-
-    @property
     def t_s(self) -> float:
-        return self.observation.t_s
+        """Seconds since the epoch, the clock of the rules."""
+        return self.time.timestamp()
+
+    @property
+    def aspect(self) -> float:
+        """The picture's width over its height; 16:9 is taken for a scene."""
+        return WIDE if self.pixels is None else self.pixels.shape[1] / self.pixels.shape[0]
+
+    @property
+    def observation(self) -> Observation:
+        """Detections with their tracks."""
+        return self.shared("observation", self._observe)
+
+    @property
+    def observed(self) -> bool:
+        """Whether someone has asked for the observation already."""
+        return "observation" in self._known
 
     def texts(self, region: Box | None = None) -> tuple[Text, ...]:
         """Lines of text in a region, or in the whole picture."""
-        return self._once(("texts", region), lambda p: self._readers.texts(p, region), lambda s: self._scene_readers.texts(s, region))
+        return self._read(("texts", region), lambda p: self._readers.texts(p, region), lambda s: self._scene_readers.texts(s, region))
 
     def codes(self) -> tuple[Code, ...]:
-        """Bar codes and two-dimensional codes."""
-        return self._once(("codes",), self._readers.codes, self._scene_readers.codes)
+        """Bar codes and two-dimensional codes; the frame's day in UTC dates their two-digit years."""
+        on = self.time.date()
+        return self._read(("codes",), lambda p: self._readers.codes(p, on), lambda s: self._scene_readers.codes(s, on))
 
     def plates(self) -> tuple[Plate, ...]:
         """Number plates of vehicles."""
-        return self._once(("plates",), self._readers.plates, self._scene_readers.plates)
+        return self._read(("plates",), self._readers.plates, self._scene_readers.plates)
 
     def items(self, boxes: Sequence[Box], shop: str = "") -> tuple[Ranking, ...]:
         """What lies in each of these boxes, by the enrolled classes of `shop` (a catalogue's name)."""
         key = tuple(boxes)
-        return self._once(
+        return self._read(
             ("items", key, shop), lambda p: self._readers.items(p, key, shop), lambda s: self._scene_readers.items(s, key, shop)
         )
 
-    def _once(
-        self, key: tuple[Any, ...], from_pixels: Callable[[Image], Sequence[T]], from_scene: Callable[[Mapping[str, Any]], Sequence[T]]
-    ) -> tuple[T, ...]:
+    def shared(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What `work` gives, worked out for the first who asks under this key; nothing is kept of work that raises."""
         with self._lock:
             if key not in self._known:
-                self._known[key] = tuple(from_scene(self.scene) if self.pixels is None else from_pixels(self.pixels))  # type: ignore[arg-type]
-            found: tuple[T, ...] = self._known[key]
-            return found
+                self._known[key] = work()
+            return cast(T, self._known[key])
+
+    def _read(
+        self, key: Hashable, from_pixels: Callable[[Image], Sequence[T]], from_scene: Callable[[Mapping[str, Any]], Sequence[T]]
+    ) -> tuple[T, ...]:
+        pixels, scene = self.pixels, self.scene or {}
+        return self.shared(key, lambda: tuple(from_scene(scene) if pixels is None else from_pixels(pixels)))

@@ -77,11 +77,11 @@ MESSAGES: dict[str, Message] = {
         "请返回或产出 out(...) 的结果，或不返回。",
     ),
     "SL-RUN-12": Message(
-        "warning",
-        "What is installed is not what the bundle locks; the store runs on the copies that it kept of: {packages}.",
-        "已安装的版本与方案包锁定的不符；门店使用此前保留的副本运行：{packages}。",
-        "Install the locked versions again, or apply a bundle that was packed for what is installed.",
-        "请重新安装锁定的版本，或应用按现有版本打包的方案包。",
+        "error",
+        "{instance} sent {stream} to {device}, which is not bound to it.",
+        "{instance} 向未绑定的设备 {device} 下发了 {stream}。",
+        "Bind the device in the bundle, or mend the solution. Bound: {known}.",
+        "请在方案包中绑定该设备，或修正方案。已绑定：{known}。",
     ),
     "SL-RUN-13": Message(
         "error",
@@ -97,12 +97,12 @@ MESSAGES: dict[str, Message] = {
         "Nothing is lost: {before} handled all that came since. Mend the new version, then apply its bundle again.",
         "数据没有丢失：{before} 已处理此后的全部事件。请修正新版本后重新应用其方案包。",
     ),
-    "SL-RUN-12": Message(
-        "error",
-        "{instance} sent {stream} to {device}, which is not bound to it.",
-        "{instance} 向未绑定的设备 {device} 下发了 {stream}。",
-        "Bind the device in the bundle, or mend the solution. Bound: {known}.",
-        "请在方案包中绑定该设备，或修正方案。已绑定：{known}。",
+    "SL-RUN-15": Message(
+        "warning",
+        "What is installed is not what the bundle locks; the store runs on the copies that it kept of: {packages}.",
+        "已安装的版本与方案包锁定的不符；门店使用此前保留的副本运行：{packages}。",
+        "Install the locked versions again, or apply a bundle that was packed for what is installed.",
+        "请重新安装锁定的版本，或应用按现有版本打包的方案包。",
     ),
     # the store log
     "SL-LOG-01": Message(

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import file_of, grid_rows
 
 from storeloom.workers.vision.detect import Classifier, Detector, Embedder
 from storeloom.workers.vision.errors import ModelError
 from storeloom.workers.vision.models import InputSpec, read_model
 from storeloom.workers.vision.models.fit import FITS, Fitter, place
 from storeloom.workers.vision.models.importing import Request, import_model
+from tests.workers.vision.networks import file_of, grid_rows
 
 WIDE = np.zeros((64, 128, 3), np.uint8)
 SQUARE = np.zeros((32, 32, 3), np.uint8)

@@ -166,7 +166,7 @@ class Graph:
         self.network = network
         self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
-        self.tensors = [numpy_helper.from_array(np.float32(v), name) for name, v in (("zero", 0.0), ("six", 6.0))]
+        self.tensors = [numpy_helper.from_array(np.array(v, np.float32), name) for name, v in (("zero", 0.0), ("six", 6.0))]
 
     def emit(self, op: str, inputs: list[str], **attrs: Any) -> str:
         output = f"{op.lower()}_{len(self.nodes)}"

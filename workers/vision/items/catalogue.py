@@ -6,10 +6,10 @@ A catalogue may be used from several threads: each recognition works on the clas
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,14 @@ class Head:
     space: Whitening
     calibration: Calibration
 
+    def likenesses(self, vectors: NDArray[Any]) -> Vectors:
+        """Cosines in the space of vectors (n x d) with each class: n x m."""
+        found: Vectors = self.space(vectors) @ self.classes.T
+        return found
+
     def rank(self, vectors: NDArray[Any], k: int) -> list[Ranking]:
         """A ranking of at most `k` candidates for each vector (n x d)."""
-        likenesses = self.space(vectors) @ self.classes.T
+        likenesses = self.likenesses(vectors)
         open_scores = calibration.openness(likenesses)
         shares = calibration.probabilities(likenesses, self.calibration.temperature)
         return [self._ranking(*row, k) for row in zip(likenesses, shares, open_scores, strict=True)]
@@ -56,8 +61,8 @@ class Head:
 class ItemCatalogue:
     """The items of a shop over one embedding.
 
-    `false_accept` is the share of pictures of goods that are not enrolled which may be taken for an enrolled item. `background` defaults
-    to the shipped one where it knows the embedding's networks.
+    `false_accept` is the share of pictures of goods that are not enrolled which may be taken for an enrolled item. The shipped background
+    serves embeddings of the shipped networks; for any other one there is none.
     """
 
     def __init__(
@@ -66,7 +71,7 @@ class ItemCatalogue:
         *,
         false_accept: float = FALSE_ACCEPT,
         limits: Limits | None = None,
-        background: Background | None = None,
+        background: Background | Literal["shipped"] | None = "shipped",
     ) -> None:
         if not 0 < false_accept < 1:
             raise ValueError(f"false_accept must lie between 0 and 1, not {false_accept}")
@@ -74,7 +79,7 @@ class ItemCatalogue:
         self.false_accept = false_accept
         self.limits = limits if limits is not None else Limits()
         parts = [(part.name, part.size) for part in embedding.parts]
-        self._background = background if background is not None else background_of(parts, shipped_background())
+        self._background = background_of(parts, shipped_background()) if background == "shipped" else background
         self._classes: dict[str, ItemClass] = {}
         self._head: Head | None = None
         self._behind = False
@@ -121,6 +126,11 @@ class ItemCatalogue:
         """Rankings of vectors (n x d) of this catalogue's embedding."""
         head = self._ready()
         return head.rank(vectors, k) if head is not None else [NOTHING] * len(vectors)
+
+    def openness(self, vectors: Vectors) -> NDArray[np.float64]:
+        """How far vectors (n x d) belong to an enrolled class, as `calibration.openness`; minus infinity where nothing is enrolled."""
+        head = self._ready()
+        return calibration.openness(head.likenesses(vectors)) if head is not None else np.full(len(vectors), -np.inf)
 
     def correct(self, picture: Image, gtin: str) -> Taught:
         """Learn that a picture shows an item, as the cashier picked it.
@@ -177,7 +187,7 @@ class ItemCatalogue:
             storage.save(folder, self.embedding.identity, facts, self._classes.values())
 
     @classmethod
-    def load(cls, folder: Path, embedding: Embedding, *, background: Background | None = None) -> ItemCatalogue:
+    def load(cls, folder: Path, embedding: Embedding, *, background: Background | Literal["shipped"] | None = "shipped") -> ItemCatalogue:
         """A saved catalogue; ItemFault where it is missing, damaged, or of another embedding."""
         facts, classes = storage.load(folder, embedding.identity)
         made = cls(embedding, false_accept=facts["false_accept"], limits=Limits(**facts["limits"]), background=background)
@@ -219,6 +229,6 @@ def _likeness(head: Head | None, known: ItemClass, vector: Vectors) -> memory.Li
         full = known.pending.astype(np.float32)
         return memory.Likeness(None, full @ vector, 0.0)
     moved = head.space(np.concatenate([vector[None].astype(np.float32), known.pending.astype(np.float32)]))
-    all_likenesses: Mapping[str, float] = dict(zip(head.gtins, (head.classes @ moved[0]).tolist(), strict=True))
-    others: Iterable[float] = (value for gtin, value in all_likenesses.items() if gtin != known.gtin)
-    return memory.Likeness(all_likenesses.get(known.gtin), moved[1:] @ moved[0], max(others, default=0.0))
+    likenesses = dict(zip(head.gtins, (head.classes @ moved[0]).tolist(), strict=True))
+    own = likenesses.pop(known.gtin, None)
+    return memory.Likeness(own, moved[1:] @ moved[0], max(likenesses.values(), default=0.0))

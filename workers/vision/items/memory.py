@@ -79,7 +79,7 @@ def herd(vectors: Halves, most: int) -> Halves:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like a corrected picture is, in the space of the catalogue: to its class, to each of its pending pictures, to the other classes."""
+    """How like a corrected picture is in the catalogue's space: to its class, its pending pictures (n), the best of the other classes."""
 
     own: float | None
     pending: Vectors

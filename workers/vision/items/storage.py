@@ -29,7 +29,7 @@ def save(folder: Path, embedding: list[dict[str, Any]], facts: Mapping[str, Any]
     size = sum(part["size"] for part in embedding)
     arrays = {kind: np.concatenate([getattr(known, kind) for known in kept] or [np.zeros((0, size), np.float16)]) for kind in KINDS}
     packed = io.BytesIO()
-    np.savez(packed, **arrays)
+    np.savez(packed, allow_pickle=False, **arrays)
     sha256 = hashlib.sha256(packed.getvalue()).hexdigest()
     vectors = f"vectors-{sha256[:16]}.npz"
     rows = [{"gtin": known.gtin} | {kind: len(getattr(known, kind)) for kind in KINDS} for known in kept]

@@ -59,7 +59,8 @@ class Whitening:
         shifted = (np.asarray(vectors, np.float32) - self.centre).T
         moved = solve_triangular(self._factor, shifted, lower=True, check_finite=False).T
         lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-        return np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 0)
+        placed: Vectors = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 0)
+        return placed
 
 
 def scatter(groups: Sequence[NDArray[Any]]) -> Scatter:

@@ -1,4 +1,5 @@
 """Reading what is written in a picture: text, codes, number plates, price labels; or what a scene says is written there.
 
-`results` and `scenes` are light; `text`, `codes`, `plates` and `labels` load OpenCV, onnxruntime or the code reader when they are imported.
+`results`, `scenes` and `label_rules` are light; `text`, `codes`, `plates` and `labels` load OpenCV, onnxruntime or zxing-cpp
+when they are imported.
 """

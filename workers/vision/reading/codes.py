@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ BIN_DEGREES = 5
 LEAST_AREA = 0.002
 MOST_TURNS = 2
 STRAIGHT_DEGREES = 10
-Pass = tuple[NDArray[np.uint8], NDArray[np.float64]]
+Pass = tuple[NDArray[Any], NDArray[Any]]
 
 
 class CodeReader:
@@ -110,8 +111,8 @@ def _same(code: Code, others: Sequence[Code]) -> bool:
     )
 
 
-def passes(grey: NDArray[np.uint8]) -> Iterator[Pass]:
-    """The picture as it is, at up to twice its size sharpened and plain, and turned; each with the affine map (2 x 3) back to the picture's pixels."""
+def passes(grey: NDArray[Any]) -> Iterator[Pass]:
+    """The picture as it is, larger (sharpened, plain), and turned; each with the affine map (2 x 3) back to the picture's pixels."""
     yield grey, np.array([[1.0, 0, 0], [0, 1.0, 0]])
     height, width = grey.shape
     scale = min(max(LARGEST / max(height, width), 1.0), 2.0)
@@ -128,7 +129,7 @@ def passes(grey: NDArray[np.uint8]) -> Iterator[Pass]:
         yield turned, cv2.invertAffineTransform(matrix)
 
 
-def bar_angles(grey: NDArray[np.uint8]) -> list[float]:
+def bar_angles(grey: NDArray[Any]) -> list[float]:
     """The commonest angles (degrees) by which areas of parallel bars are turned, the largest first, without those that stand straight."""
     small = cv2.GaussianBlur(grey, (0, 0), 0.8)
     across, down = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)

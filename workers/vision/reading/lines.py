@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,7 @@ def find_lines(probability: Floats) -> list[Corners]:
     return found
 
 
-def inside_mean(probability: Floats, contour: NDArray[np.int32]) -> float:
+def inside_mean(probability: Floats, contour: NDArray[Any]) -> float:
     """Mean probability of the pixels that a contour encloses."""
     x, y, width, height = cv2.boundingRect(contour)
     mask = np.zeros((height, width), np.uint8)
@@ -47,7 +48,7 @@ def inside_mean(probability: Floats, contour: NDArray[np.int32]) -> float:
     return float(cv2.mean(np.ascontiguousarray(probability[y : y + height, x : x + width]), mask)[0])
 
 
-def upright(points: NDArray[np.float32]) -> Corners:
+def upright(points: NDArray[Any]) -> Corners:
     """A rectangle's corners, clockwise from the one that is top left when the rectangle is turned by less than 45 degrees."""
     middle = points.mean(axis=0)
     angles = np.arctan2(points[:, 1] - middle[1], points[:, 0] - middle[0])
@@ -75,10 +76,9 @@ def straighten(picture: Image, quad: Corners, height: int, most: int) -> Image:
     matrix = cv2.getPerspectiveTransform(quad, target)
     if high > 2 * height:  # a large line is made smaller by area, which an interpolating warp would sample thinly
         big = straighten(picture, quad, round(high), round(high / height * most))
-        shrunk: Image = cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA)
-        return shrunk
-    flat: Image = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return flat
+        return np.asarray(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    flat = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(flat, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Alphabet:
         """The best path through the probabilities steps x outputs, repeats and blanks removed; `used` is the share of steps with picture.
 
         Where only some characters are allowed, a step between them at which the network sees another one counts against the score.
-        With `every` all characters but separators are known to be allowed ones: each that the network sees is read as the likeliest of them.
+        With `every` all but separators are known to be allowed ones: each that the network sees is read as the likeliest of them.
         """
         seen = chances[: max(int(np.ceil(len(chances) * used)), 1)]
         if allowed is not None and every:

@@ -35,7 +35,7 @@ class Network:
     def card(self) -> ModelCard:
         return self._open()[0]
 
-    def run(self, picture: Image) -> list[Floats]:
+    def run(self, picture: NDArray[Any]) -> list[Floats]:
         """The output tensors for a BGR uint8 picture, which is normalised as the card says but not resized."""
         card, session, tables = self._open()
         planes = cv2.split(picture)

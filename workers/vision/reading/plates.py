@@ -8,7 +8,6 @@ where the first is unsure, and a plate on which they differ scores less. Plates 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from storeloom.workers.vision.boxes import Box, suppress
 from storeloom.workers.vision.reading.lines import Alphabet, Corners, Reading, size, straighten
 from storeloom.workers.vision.reading.networks import Floats, Image, Network, cut
+from storeloom.workers.vision.reading.plate_text import PROVINCES, is_valid
 from storeloom.workers.vision.reading.results import Plate, Quad, around
 from storeloom.workers.vision.reading.text import TextReader
 
@@ -30,22 +30,10 @@ WIDEST_LINE = 320
 TWO_LINES_BELOW = 2.4
 UPPER_SHARE = 0.42
 MARGIN = 0.04
-PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
-LETTERS = "A-HJ-NP-Z"
 CHARACTERS = frozenset(PROVINCES + "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789学警挂港澳领使")
 UNSURE = 0.6
 SURE = 0.9
 DISPUTED = 0.6
-ORDINARY = re.compile(rf"^[{PROVINCES}][{LETTERS}][{LETTERS}0-9]{{4}}[{LETTERS}0-9学警挂港澳领]$")
-POLICE = re.compile(rf"^[{PROVINCES}][{LETTERS}0-9][{LETTERS}0-9]{{4}}警$")
-EMBASSY = re.compile(r"^使\d{6}$|^\d{6}使$")
-NEW_ENERGY = re.compile(rf"^[{PROVINCES}][{LETTERS}](?:[A-HJK][{LETTERS}0-9]\d{{4}}|\d{{5}}[A-HJK])$")
-
-
-def is_valid(text: str) -> bool:
-    """Whether a plate is built as GA 36-2018 says: 7 characters, or 8 on a new-energy vehicle, of which D and F (and their
-    successors A to K) mark the kind; no I and no O."""
-    return any(pattern.match(text) for pattern in (ORDINARY, NEW_ENERGY, POLICE, EMBASSY))
 
 
 class PlateReader:
@@ -60,7 +48,7 @@ class PlateReader:
         self._recogniser = Network("plate_read", "read_plates", threads=threads)
         self._alphabet: Alphabet | None = None
 
-    def read(self, picture: Image, region: Box | None = None, *, min_score: float = 0.7) -> tuple[Plate, ...]:
+    def read(self, picture: Image, region: Box | None = None, *, min_score: float = 0.5) -> tuple[Plate, ...]:
         """The plates in a BGR uint8 picture, or in a region of it (shares), the surest first.
 
         The score is the probability of the least sure character; below `min_score` a plate is left out.
@@ -128,7 +116,9 @@ def agreed(first: Reading, second: Reading) -> Reading:
     """
     if len(first.text) != len(second.text):
         best, other = (second, first) if is_valid(second.text) and not is_valid(first.text) else (first, second)
-        return Reading(best.text, tuple(chance * DISPUTED for chance in best.chances) if is_valid(other.text) else best.chances, best.places)
+        return Reading(
+            best.text, tuple(chance * DISPUTED for chance in best.chances) if is_valid(other.text) else best.chances, best.places
+        )
     letters, chances = [], []
     for one, chance, two, other_chance in zip(first.text, first.chances, second.text, second.chances, strict=True):
         if one == two:
@@ -144,7 +134,7 @@ def agreed(first: Reading, second: Reading) -> Reading:
 def decode(
     boxes: Floats, corners: Floats, anchors: NDArray[np.float64], output: Mapping[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Boxes [x, y, w, h] and corners (n x 4 x 2, clockwise from the top left) in pixels, from offsets against anchors [x, y, w, h] (centre).
+    """Boxes [x, y, w, h] and corners (n x 4 x 2, clockwise from the top left) in pixels, from offsets against anchors (centre, sides).
 
     The coding is that of SSD (Liu et al. 2016); the network gives the corners from the bottom right on, clockwise.
     """

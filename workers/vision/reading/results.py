@@ -15,14 +15,18 @@ Quad = tuple[Point, Point, Point, Point]
 class Text:
     """A line of text. `quad` runs clockwise from the corner at which the line begins, so it tells how the line is turned.
 
-    `score` is the mean probability of its characters, `least` that of the least sure one.
+    `score` is the mean probability of its characters, `chances` that of each where it was read in a picture.
     """
 
     text: str
     score: float
     box: Box
     quad: Quad
-    least: float
+    chances: tuple[float, ...] = ()
+
+    def least(self, start: int = 0, end: int | None = None) -> float:
+        """The probability of the least sure of some characters."""
+        return min(self.chances[start:end], default=self.score)
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,12 @@ class TextReader:
         for line in self.lines(part, alphabet=alphabet):
             reading = line.chosen
             text = reading.text.strip()
+            begin = reading.text.find(text)
             if not text or reading.score < min_score:
                 continue
             points = [((x + left) / width, (y + top) / height) for x, y in line.quad.tolist()]
             quad: Quad = (points[0], points[1], points[2], points[3])
-            found.append(Text(text, reading.score, around(quad), quad, reading.least))
+            found.append(Text(text, reading.score, around(quad), quad, reading.chances[begin : begin + len(text)]))
         return in_order(found)
 
     def lines(self, part: Image, *, alphabet: Collection[str] | None = None) -> list[Line]:

@@ -1,0 +1,100 @@
+"""`models train-items`: a shop's catalogue of items from a folder of pictures, with the mistakes it is likely to make."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storeloom.core.commands.catalogue import print_json
+from storeloom.core.kernel.errors import Finding, InputFault, MisuseFault
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.items.training import Report
+
+MOST_LEFT_OUT = 5
+
+
+def train_items(arguments: argparse.Namespace) -> int:
+    """Write DATA/items/NAME; InputFault with all that is wrong with the pictures."""
+    if not arguments.path or not arguments.data:
+        en, zh = "train-items needs FOLDER and --data DATA", "train-items 需要图片目录与 --data 门店数据目录"
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": {"en": en, "zh": zh}, "command": "storeloom models"}))
+    try:
+        from storeloom.workers.vision.items.embedding import Embedding
+        from storeloom.workers.vision.items.faults import ItemFault
+        from storeloom.workers.vision.items.training import train
+        from storeloom.workers.vision.models.faults import ModelFault
+    except ModuleNotFoundError as error:
+        raise InputFault(Finding("SL-INP-03", {"what": "models train-items", "extra": "vision"})) from error
+    folder = Path(arguments.path)
+    target = Path(arguments.data) / "items" / (arguments.name or folder.resolve().name)
+    quiet = arguments.json or not sys.stderr.isatty()
+    try:
+        catalogue, report = train(folder, Embedding(threads=arguments.threads), _progress(arguments.lang, quiet))
+        catalogue.save(target)
+    except (ItemFault, ModelFault) as fault:
+        raise InputFault(fault.findings) from fault
+    if arguments.json:
+        print_json({"ok": True, "catalogue": str(target), **report.as_json()})
+    else:
+        print("\n".join(_told(report, target, arguments.lang)))
+    return 0
+
+
+def _progress(lang: str, quiet: bool) -> Callable[[int, int], None]:
+    word = "已读取图片" if lang == "zh" else "pictures read"
+
+    def show(number: int, total: int) -> None:
+        if not quiet:
+            print(f"\r{word} {number}/{total}", end="\n" if number == total else "", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _told(report: Report, target: Path, lang: str) -> list[str]:
+    """The report as a person reads it: the shares, each class by what its pictures were taken for, the commonest confusions."""
+    zh = lang == "zh"
+    figures = {
+        "count": sum(report.pictures),
+        "items": len(report.gtins),
+        "top1": f"{report.top1:.1%}",
+        "top3": f"{report.top3:.1%}",
+        "accepted": f"{report.accepted:.1%}",
+        "right": f"{report.accepted_right:.1%}",
+        "false": f"{report.strangers:.1%}",
+    }
+    lines = [line.format(**figures) for line in (TEXTS_ZH if zh else TEXTS_EN)]
+    if not report.calibration.pictures:
+        lines.append("类别或图片太少，无法校准：采用默认阈值。" if zh else "Too few classes or pictures to calibrate: default threshold.")
+    lines += ["", "商品：被认成（张数）" if zh else "Item: taken for (pictures)", *_rows(report), ""]
+    confusions = report.confusions()
+    if confusions:
+        lines.append("最常见的混淆：" if zh else "Commonest confusions:")
+        lines += [f"  {one.gtin} -> {one.taken_for}: {one.count}" for one in confusions]
+    if report.left_out:
+        named = ", ".join(report.left_out[:MOST_LEFT_OUT]) + (" ..." if len(report.left_out) > MOST_LEFT_OUT else "")
+        lines.append(
+            f"未使用的非图片文件 {len(report.left_out)} 个：{named}" if zh else f"{len(report.left_out)} files are no pictures: {named}"
+        )
+    return [*lines, f"目录：{target}" if zh else f"Catalogue: {target}"]
+
+
+def _rows(report: Report) -> list[str]:
+    rows = []
+    for gtin, count, row in zip(report.gtins, report.pictures, report.matrix, strict=True):
+        taken = sorted(((int(n), report.gtins[k]) for k, n in enumerate(row) if n), key=lambda pair: (-pair[0], pair[1]))
+        rows.append(f"  {gtin} ({count}): " + ", ".join(f"{name} {n}" for n, name in taken))
+    return rows
+
+
+TEXTS_EN = (
+    "{count} pictures of {items} items. Cross-validated: right {top1}, among three {top3};",
+    "accepted {accepted}, of these right {right}; accepted though not enrolled {false}.",
+)
+TEXTS_ZH = (
+    "{items} 种商品，{count} 张图片。交叉验证：首选正确 {top1}，前三含正确 {top3}；",
+    "接受 {accepted}，其中正确 {right}；未登记商品被误接受 {false}。",
+)

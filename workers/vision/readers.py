@@ -1,0 +1,105 @@
+"""The shipped readers behind a `View`: of pictures by networks, each loaded when it is first asked for, and of scenes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from storeloom.workers.vision.boxes import Box, iou
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.items.results import Ranking
+    from storeloom.workers.vision.reading.codes import CodeReader
+    from storeloom.workers.vision.reading.plates import PlateReader
+    from storeloom.workers.vision.reading.results import Code, Plate, Text
+    from storeloom.workers.vision.reading.text import TextReader
+    from storeloom.workers.vision.view import SceneReaders
+
+SAME_THING = 0.5
+
+
+class Recogniser(Protocol):
+    """An enrolled catalogue of items, as `items.catalogue.ItemCatalogue`."""
+
+    def recognise(self, picture: Image, k: int = 5) -> Ranking: ...
+
+
+class ShippedReaders:
+    """Text, codes and plates by the shipped networks, items by the catalogues of `shops`, which may change while frames flow.
+
+    An item of a shop without catalogue is unknown, for the reason that nothing is enrolled. Threads may share the readers.
+    """
+
+    def __init__(self, shops: Mapping[str, Recogniser] | None = None) -> None:
+        self.shops: dict[str, Recogniser] = dict(shops or {})
+        self._text: TextReader | None = None
+        self._codes: CodeReader | None = None
+        self._plates: PlateReader | None = None
+        self._lock = threading.RLock()
+
+    def texts(self, picture: Image, region: Box | None) -> Sequence[Text]:
+        return self._text_reader().read(picture, region)
+
+    def codes(self, picture: Image, on: date) -> Sequence[Code]:
+        from storeloom.workers.vision.reading.codes import CodeReader
+
+        with self._lock:
+            self._codes = self._codes or CodeReader()
+        return self._codes.read(picture, on=on)
+
+    def plates(self, picture: Image) -> Sequence[Plate]:
+        from storeloom.workers.vision.reading.plates import PlateReader
+
+        with self._lock:
+            self._plates = self._plates or PlateReader(self._text_reader())
+        return self._plates.read(picture)
+
+    def items(self, picture: Image, boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
+        from storeloom.workers.vision.items.embedding import cut
+        from storeloom.workers.vision.items.results import NOTHING
+
+        catalogue = self.shops.get(shop)
+        return [NOTHING if catalogue is None else catalogue.recognise(cut(picture, box)) for box in boxes]
+
+    def _text_reader(self) -> TextReader:
+        from storeloom.workers.vision.reading.text import TextReader
+
+        with self._lock:
+            self._text = self._text or TextReader()
+            return self._text
+
+
+class ScriptedReaders:
+    """What a scene says is written and what lies in its boxes."""
+
+    def texts(self, scene: Mapping[str, Any], region: Box | None) -> Sequence[Text]:
+        from storeloom.workers.vision.reading import scenes
+
+        return scenes.texts(scene, region)
+
+    def codes(self, scene: Mapping[str, Any], on: date) -> Sequence[Code]:
+        from storeloom.workers.vision.reading import scenes
+
+        return scenes.codes(scene, on=on)
+
+    def plates(self, scene: Mapping[str, Any]) -> Sequence[Plate]:
+        from storeloom.workers.vision.reading import scenes
+
+        return scenes.plates(scene)
+
+    def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
+        """By the `gtins` of the object that lies in each box."""
+        from storeloom.workers.vision.items.results import NOTHING, given
+
+        found = []
+        for box in boxes:
+            things = [thing for thing in scene["objects"] if thing.get("gtins") and iou(thing["box"], box) >= SAME_THING]
+            best = max(things, key=lambda thing: iou(thing["box"], box), default=None)
+            found.append(NOTHING if best is None else given(best["gtins"]))
+        return found
+
+
+SCENE_READERS: SceneReaders = ScriptedReaders()

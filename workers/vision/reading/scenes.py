@@ -1,0 +1,101 @@
+"""What is written in a scene (see `workers.vision.scene`), in the same types as what is read in pixels.
+
+An object's `text` is what is written on it, line by line; `gtins` [[gtin, score], ...] on a label or code names its item, best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from storeloom.workers import gs1
+from storeloom.workers.vision import scene as scenes
+from storeloom.workers.vision.boxes import Box, share_inside
+from storeloom.workers.vision.errors import SceneError
+from storeloom.workers.vision.reading.label_rules import LabelRules, understand
+from storeloom.workers.vision.reading.plate_text import is_valid
+from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text, corners
+from storeloom.workers.vision.things import Detection
+
+CODE_CLASSES = frozenset({"price_label", "barcode", "qr_code"})
+
+
+def texts_of(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Text, ...]:
+    """The lines written on the scene's objects, or on those that lie mostly in a region; SceneError for a malformed scene."""
+    return tuple(line for thing in _inside(scene, region) for line in _lines(thing))
+
+
+def codes_of(scene: Mapping[str, Any], region: Box | None = None, *, on: date, minor_digits: int = 2) -> tuple[Code, ...]:
+    """The codes on the scene's labels (their best GTIN) and of its objects of class `barcode` and `qr_code` (their GTIN or `text`).
+
+    SceneError for a malformed scene or malformed `gtins`.
+    """
+    found = []
+    for thing in _inside(scene, region):
+        if thing.cls not in CODE_CLASSES:
+            continue
+        gtin, score = _best_gtin(thing)
+        text = gtin if gtin is not None else str(thing.attrs.get("text") or "") if thing.cls != "price_label" else ""
+        if text:
+            found.append(_code(thing, text, "QR Code" if thing.cls == "qr_code" else "EAN-13", score, on, minor_digits))
+    return tuple(found)
+
+
+def plates_of(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plate, ...]:
+    """The scene's objects of class `number_plate` that carry a text, with their `colour` where it is told."""
+    return tuple(
+        Plate(text, thing.attrs.get("colour"), thing.score, thing.box, corners(thing.box), is_valid(text))
+        for thing in _inside(scene, region)
+        if thing.cls == "number_plate" and (text := "".join(c for c in str(thing.attrs.get("text") or "") if c.isalnum()))
+    )
+
+
+def labels_of(
+    scene: Mapping[str, Any], region: Box | None = None, *, on: date, currency: str = "CNY", minor_digits: int = 2
+) -> tuple[PriceLabel, ...]:
+    """The scene's price labels, their text understood by the same rules as that of a picture."""
+    rules = LabelRules(currency, minor_digits)
+    found = []
+    for thing in _inside(scene, region):
+        if thing.cls == "price_label":
+            gtin, score = _best_gtin(thing)
+            codes = [_code(thing, gtin, "EAN-13", score, on, minor_digits)] if gtin is not None else []
+            found.append(understand(_lines(thing), codes, rules, thing.box))
+    return tuple(found)
+
+
+def _inside(scene: Mapping[str, Any], region: Box | None) -> list[Detection]:
+    return [thing for thing in scenes.detections(scene) if region is None or share_inside(thing.box, region) > 0.5]
+
+
+def _lines(thing: Detection) -> list[Text]:
+    """An object's text, its lines filling its box from top to bottom."""
+    lines = [line.strip() for line in str(thing.attrs.get("text") or "").splitlines() if line.strip()]
+    x, y, width, height = thing.box
+    tall = height / max(len(lines), 1)
+    boxes = [(x, y + number * tall, width, tall) for number in range(len(lines))]
+    return [Text(line, thing.score, box, corners(box)) for line, box in zip(lines, boxes, strict=True)]
+
+
+def _best_gtin(thing: Detection) -> tuple[str | None, float]:
+    """The likeliest of an object's GTINs with its score; (None, 0) where it names none."""
+    given = thing.attrs.get("gtins")
+    if not given:
+        return None, 0.0
+    pairs = given if isinstance(given, list | tuple) else [given]
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], int | float):
+            raise SceneError(f"Gtins are {given!r}.", f"scene.objects.{thing.track or thing.cls}.gtins", "Give [[gtin, score], ...].")
+    best = max(pairs, key=lambda pair: float(pair[1]))
+    return best[0], float(best[1])
+
+
+def _code(thing: Detection, text: str, name: str, score: float, on: date, minor_digits: int) -> Code:
+    """A scene's code: taken apart as one that was read; an item id that is no GTIN stands as it is."""
+    quad = corners(thing.box)
+    try:
+        message = gs1.parse(text, on=on, minor_digits=minor_digits)
+    except gs1.CodeError as error:
+        return Code(text, name, gs1.item_key(text), thing.box, quad, fault=str(error), score=score or thing.score)
+    return Code(text, name, message.gtin or gs1.item_key(text), thing.box, quad, message, score=score or thing.score)
