@@ -49,6 +49,7 @@ EXTRAS["dev"] = sorted(
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",
         "mypy>=1.11,<3",
+        "onnx>=1.17,<2",
         "pandas>=2.2,<3",
         "pytest>=8,<10",
         "pytest-xdist>=3.6,<4",

@@ -15,7 +15,7 @@ from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import ROOT, Registry
 from storeloom.core.runtime.log import StoreLog
-from storeloom.core.runtime.retention import compact, used_bytes
+from storeloom.core.runtime.retention import compact
 from storeloom.core.virtual.store import VirtualStore
 from storeloom.core.virtual.trial import Trial
 
@@ -31,7 +31,7 @@ class Watch:
         self._trial, self._engine, self._log, self._hours = trial, trial.engine, trial.engine.log, hours
         self._day = START
         self.resident: list[float] = []
-        self.stored: list[float] = []
+        self.records: list[int] = []
         self.held_by: set[str] = set()
 
     def look(self, now: datetime) -> None:
@@ -48,7 +48,7 @@ class Watch:
         self._day += timedelta(days=1)
         gc.collect()
         self.resident.append(resident_mb())
-        self.stored.append(used_bytes(self._log) / (1 << 20))
+        self.records.append(self._log.last - self._log.oldest + 1)
 
 
 def measure() -> list[Result]:
@@ -60,9 +60,9 @@ def measure() -> list[Result]:
         watch, seconds, facts = _week(plan, registry, log)
         log.close()
     first, last = watch.resident[WARM - 1], watch.resident[-1]
-    kept = max(watch.stored[WARM:]) / watch.stored[WARM]  # a day's end after WARM days is the first from which something may go
+    kept = max(watch.records[WARM:]) / watch.records[WARM]  # a day's end after WARM days is the first from which something may go
     against = f"after {WARM} days, when what is bounded has filled up; {facts} facts in {DAYS} days, {len(plan.instances)} solutions"
-    log_against = f"after {WARM + 1} days; the log keeps {KEEP_DAYS:g} days, {watch.stored[-1]:.0f} MiB; held by {sorted(watch.held_by)}"
+    log_against = f"records after {WARM + 1} days; it keeps {KEEP_DAYS:g} days, {watch.records[-1]} records; held by {sorted(watch.held_by)}"
     return [
         Result("week_resident_growth", last / first, "x", "<= 1.1", f"{first:.0f} MiB {against}", 1),
         Result("week_log_growth", kept, "x", "<= 1.25", log_against, 1),

@@ -18,8 +18,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding, HostFault, InputFault, LogFault
 from storeloom.core.kernel.events import Event, Fact, event_id
@@ -31,7 +29,7 @@ from storeloom.core.runtime.crew import Crew, Lag, Member
 from storeloom.core.runtime.failure import Failure, finding_of
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.making import Hosts, Making
-from storeloom.core.runtime.outputs import Reach, check_output
+from storeloom.core.runtime.outputs import Reach, as_json, check_output
 from storeloom.core.runtime.profiles import ProfileSwitch
 from storeloom.core.runtime.publisher import UNLOGGED, Publisher, Queue
 from storeloom.core.runtime.records import during
@@ -214,7 +212,7 @@ class Engine:
         data = {**event.data, "pixels": {}} if "pixels" in event.data else event.data  # a picture stays in the process, as it is
         try:
             reason = schemas.first_error(path, data) if known else "there is no such stream"
-            orjson.dumps(data)
+            as_json(data)
         except (TypeError, ValueError) as error:  # a value that no JSON can carry, or not the log's
             reason = str(error)
         if reason is None:

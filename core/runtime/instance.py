@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,11 +38,12 @@ class Instance:
         *,
         strict: bool = False,
         secrets: Mapping[str, str] | None = None,
+        fetch: Callable[[str], bytes] | None = None,
     ) -> None:
         kept = stored or Stored(plan.solution, cls.version, None, micros(start), micros(start))
         self.plan, self.cls, self.name = plan, cls, plan.name
         self.clock = InstanceClock(instant(kept.clock))
-        self.state = State(kept.state, strict=strict)
+        self.state = State(kept.state, strict=strict, fetch=fetch)
         self.alarms = Alarms(kept.alarms)
         self._figure_state = State(kept.figures, strict=strict)
         self._fired = State(kept.ticks)
@@ -216,9 +217,13 @@ def make_instance(
     *,
     strict: bool = False,
     secrets: Mapping[str, str] | None = None,
+    fetch: Callable[[str], bytes] | None = None,
 ) -> Instance:
-    """A plugin's instance. One that an older version left behind has its state carried over by the plugin's hook."""
-    made = Instance(plan, plugin.cls, stored, store, tables, workers, start, strict=strict, secrets=secrets)
+    """A plugin's instance. One that an older version left behind has its state carried over by the plugin's hook.
+
+    `fetch` reads one value of its state from the log; without it all of it stays in memory.
+    """
+    made = Instance(plan, plugin.cls, stored, store, tables, workers, start, strict=strict, secrets=secrets, fetch=fetch)
     if stored is not None and stored.version != plugin.cls.version:
         moved = call_hook(plugin, "storeloom_migrate_state", state=made.state.snapshot(), version=stored.version)
         if moved is not None:

@@ -62,6 +62,13 @@ class InstanceRows(LogFile):
         """One book of state by key. LogFault when a row of it is damaged."""
         return {key: value for _, key, value in self.get("state", "WHERE instance = ?", (instance,))}
 
+    def state_value(self, instance: str, key: str) -> bytes:
+        """One value of a book of state. KeyError when there is none, LogFault when its row is damaged."""
+        rows = self.get("state", "WHERE instance = ? AND key = ?", (instance, key))
+        if not rows:
+            raise KeyError(key)
+        return bytes(rows[0][2])
+
     def save_state(self, instance: str, changed: Iterable[tuple[str, bytes | None]]) -> None:
         """Write keys of one book of state; a value of None deletes its key."""
         for key, value in changed:

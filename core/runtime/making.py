@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from storeloom.core.kernel.plan import InstancePlan
@@ -48,13 +49,14 @@ class Making:
             stored = None
         make = self._hosts.maker(item, registry) if self._hosts is not None else None
         isolation = "shared" if make is None else "process"
-        make = make or self._shared(registry)
+        make = make or self._shared(registry, log)
         member = Member(make(item, stored), item, make, isolation, order, started=micros(self._now()), begins=begins)
         member.knows(stored)
         return member
 
-    def _shared(self, registry: Registry) -> Make:
+    def _shared(self, registry: Registry, log: StoreLog) -> Make:
         def make(item: InstancePlan, stored: Stored | None) -> Runner:
+            fetch = None if log.path == ":memory:" else partial(log.state_value, item.name)
             return make_instance(
                 registry.load(item.solution),
                 item,
@@ -65,6 +67,7 @@ class Making:
                 self._now(),
                 strict=self._strict,
                 secrets=self._secrets,
+                fetch=fetch,
             )
 
         return make

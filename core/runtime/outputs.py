@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,12 +47,28 @@ def check_output(declared: Declared, instance: str, item: Out) -> None:
         args = {"instance": instance, "stream": item.stream, "kind": item.data["kind"], "known": sorted(declared.kinds)}
         raise ContractFault(Finding("SL-RUN-07", args))
     try:
-        size = len(orjson.dumps(item.data))
-    except TypeError as error:
+        size = len(as_json(item.data))
+    except (TypeError, ValueError) as error:
         raise ContractFault(Finding("SL-RUN-02", {"instance": instance, "stream": item.stream, "reason": str(error)})) from error
     if size > MOST_BYTES:
         args = {"instance": instance, "stream": item.stream, "size": size, "limit": MOST_BYTES}
         raise ContractFault(Finding("SL-RUN-10", args))
+
+
+def as_json(data: Any) -> bytes:
+    """What the log will hold of an event's data. TypeError for what is no JSON, ValueError for NaN and infinity, which JSON cannot carry."""
+    body = orjson.dumps(data)
+    if b"null" in body and _not_a_number(data):
+        raise ValueError("NaN and infinity are no numbers in JSON")
+    return body
+
+
+def _not_a_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_not_a_number, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_not_a_number, value))
 
 
 class Reach:

@@ -16,25 +16,32 @@ from storeloom.core.runtime.log import instant, micros
 from storeloom.core.runtime.runner import AlarmRow, Row
 
 SAMPLES_A_DAY = 10_000
+RESIDENT = 4 << 20  # bytes of one instance's state in memory, where the log can give the rest
+DECODED = 512
 
 
 class State(MutableMapping[str, Any]):
     """A solution's state: string keys, each with one JSON value.
 
     A value that was read may be changed in place; after the handler every value that it touched is written again if it differs. With
-    `strict` the value is read back from its JSON each time, which shows what would not survive a restart.
+    `strict` the value is read back from its JSON each time, which shows what would not survive a restart. With `fetch`, which reads one
+    value from the log, only what was used lately stays in memory (RESIDENT bytes); the keys always do.
     """
 
-    def __init__(self, stored: Mapping[str, bytes] | None = None, *, strict: bool = False) -> None:
-        self._bytes: dict[str, bytes] = dict(stored or {})
+    def __init__(
+        self, stored: Mapping[str, bytes] | None = None, *, strict: bool = False, fetch: Callable[[str], bytes] | None = None
+    ) -> None:
+        self._bytes: dict[str, bytes | None] = dict(stored or {})
         self._live: dict[str, Any] = {}
         self._touched: set[str] = set()
         self._dirty: set[str] = set()
         self._strict = strict
+        self._fetch = fetch
+        self._resident = sum(len(data) for data in self._bytes.values() if data)
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._live:
-            self._live[key] = orjson.loads(self._bytes[key])
+            self._live[key] = orjson.loads(self._json(key))
         elif self._live[key] is _GONE:
             raise KeyError(key)
         self._touched.add(key)
@@ -64,23 +71,39 @@ class State(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def _json(self, key: str) -> bytes:
+        data = self._bytes[key]
+        if data is None:
+            assert self._fetch is not None
+            data = self._fetch(key)
+            self._put(key, data)
+        return data
+
+    def _put(self, key: str, data: bytes | None) -> None:
+        """Keep a value's JSON as the one used last; None where the log has it."""
+        self._resident += len(data or b"") - len(self._bytes.pop(key, None) or b"")
+        self._bytes[key] = data
+
     def keep(self) -> None:
         """The handler succeeded: what it touched becomes the state. TypeError when a value is not JSON."""
         written = {key: orjson.dumps(value) for key in self._touched if (value := self._live[key]) is not _GONE}
         for key in self._touched:
             data = written.get(key)
             if data is None:
-                if self._bytes.pop(key, None) is not None:
+                if key in self._bytes:
+                    self._resident -= len(self._bytes.pop(key) or b"")
                     self._dirty.add(key)
                 del self._live[key]
                 continue
             changed = self._bytes.get(key) != data
             if changed:
-                self._bytes[key] = data
+                self._put(key, data)
                 self._dirty.add(key)
             if changed or self._strict:  # read anew, so that no two keys share a part that one of them could change for both
                 del self._live[key]
         self._touched.clear()
+        if len(self._live) > DECODED:
+            self._live.clear()
 
     def undo(self) -> None:
         """The handler failed: what it touched is as before."""
@@ -91,12 +114,24 @@ class State(MutableMapping[str, Any]):
     def changes(self) -> list[Row]:
         """Keys written or deleted since the last call, for the log."""
         changed: list[Row] = [(key, self._bytes.get(key)) for key in sorted(self._dirty)]
+        if self._fetch is not None and self._resident > RESIDENT:
+            self._let_go()
         self._dirty.clear()
         return changed
 
+    def _let_go(self) -> None:
+        """Leave to the log what was not used lately; what changed since the last saving is not there yet."""
+        for key, data in list(self._bytes.items()):
+            if self._resident <= RESIDENT / 2:
+                return
+            if data is not None and key not in self._dirty and key not in self._touched:
+                self._bytes[key] = None
+                self._resident -= len(data)
+                self._live.pop(key, None)
+
     def snapshot(self) -> dict[str, Any]:
         """All of it, as plain JSON."""
-        return {key: orjson.loads(data) for key, data in sorted(self._bytes.items())}
+        return {key: orjson.loads(self._json(key)) for key in sorted(self._bytes)}
 
 
 _GONE = object()

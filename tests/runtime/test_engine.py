@@ -151,6 +151,9 @@ def test_an_input_that_does_not_fit_its_stream_is_refused(plan):
     assert caught.value.findings[0].code == "SL-INP-02" and "value" in caught.value.findings[0].text()
     with pytest.raises(InputFault):
         engine.feed(Fact(T0, "no.stream", "x", {}), 2)
+    for nothing in (float("nan"), float("inf")):
+        with pytest.raises(InputFault, match="NaN"):
+            engine.feed(reading(0, nothing), 3)
     assert engine.log.last == 0
 
 
@@ -162,6 +165,7 @@ def test_an_input_that_does_not_fit_its_stream_is_refused(plan):
         ("self.tables.products.get('x')", "SL-RUN-03"),
         ('return out("alert.raise", alert="a", kind="cold", severity="info", state="open", text="t")', "SL-RUN-07"),
         ('self.kpi.add("unheard")', "SL-RUN-08"),
+        ('return out("alert.raise", alert="a", kind="hot", severity="info", state="open", text="t", value=float("nan"))', "SL-RUN-02"),
         ('self.state["x"] = object()', "SL-RUN-05"),
     ],
 )

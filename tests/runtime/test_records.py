@@ -79,6 +79,7 @@ def test_what_one_thread_handles_is_not_told_of_another(page):
         '"quotes" and \\ backslashes',
         "缺货 🛒",
     ],
+    ids=["lines", "terminal", "separators", "direction", "surrogate", "control", "quotes", "words"],
 )
 def test_no_text_breaks_a_line_or_steers_a_terminal(page, text):
     with write_logs(page):

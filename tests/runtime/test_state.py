@@ -1,5 +1,6 @@
 """State between handlers: plain JSON by key, no key reaches into another."""
 
+import orjson
 import pytest
 
 from storeloom.core.runtime.state import State
@@ -34,3 +35,35 @@ def test_what_is_no_json_is_refused_and_named_by_its_type():
         state.keep()
     with pytest.raises(TypeError, match="state keys are text, got 7"):
         state[7] = 1
+
+
+def test_what_was_not_used_lately_is_left_to_the_log(monkeypatch):
+    monkeypatch.setattr("storeloom.core.runtime.state.RESIDENT", 1000)
+    log = {}
+    fetched = []
+
+    def fetch(key):
+        fetched.append(key)
+        return log[key]
+
+    def save(state):
+        for key, data in state.changes():
+            log.pop(key, None) if data is None else log.__setitem__(key, data)
+
+    state = State(fetch=fetch)
+    for number in range(100):
+        state[f"k{number}"] = "x" * 40 + str(number)
+        state.keep()
+        save(state)
+    assert sum(len(data) for data in state._bytes.values() if data) <= 1100, "the newest stay"
+    assert len(state) == 100 and "k3" in state and list(state)[0] == "k0" and fetched == []
+    assert state["k3"] == "x" * 40 + "3" and fetched == ["k3"]
+    state["k4"] = "new"
+    del state["k5"]
+    state.keep()
+    save(state)
+    assert "k5" not in log and log["k4"] == b'"new"' and "k5" not in state
+    state["k6"] = "spoiled"
+    state.undo()
+    assert state["k6"] == "x" * 40 + "6"
+    assert state.snapshot() == {key: orjson.loads(data) for key, data in log.items()} and len(log) == 99

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storeloom.workers.vision.boxes import Box, Floats, Point, iou
-from storeloom.workers.vision.pictures import Mask, bounds, cover_mask, pack, polygon_mask, regions, shrink, unpack
+from storeloom.workers.vision.floorplan import bounds
+from storeloom.workers.vision.pictures import Mask, cover_mask, pack, polygon_mask, regions, shrink, unpack
 
 State = dict[str, Any]
 Kind = Literal["left", "removed"]

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storeloom.workers.vision.boxes import Box, Floats, Point
-from storeloom.workers.vision.pictures import Mask, Pixels, bounds, cover_mask, pack, polygon_mask, regions, shrink, unpack
+from storeloom.workers.vision.floorplan import bounds
+from storeloom.workers.vision.holding import hold
+from storeloom.workers.vision.pictures import Mask, Pixels, cover_mask, pack, polygon_mask, regions, shrink, unpack
 
 State = dict[str, Any]
 LONGEST = 128
@@ -34,7 +36,7 @@ FEW = 0.3
 class CleanRule:
     """`polygon` in shares; `level`: grey levels of difference that count; `least_area`: smallest region that counts, as a share of the
     polygon; `learn`: pictures that make the reference; `hold_s`, `clear_s`: how long dirt must be there, and gone; `shadows`: whether a
-    darker patch of the same colour counts.
+    darker patch of the same colour counts; `relight`: whether the light is made equal first, which needs most of the place to be clean.
     """
 
     polygon: Sequence[Point]
@@ -44,6 +46,7 @@ class CleanRule:
     hold_s: float = 10.0
     clear_s: float = 5.0
     shadows: bool = False
+    relight: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,36 +77,17 @@ def step(
     enough = seen.sum() >= FEW * max(int(inside.sum()), 1)
     if reference is None or not enough:
         return after, CleanStep(None, (), after.get("dirty_s"), False, False)
-    dirt = difference(reference, now, seen, rule.level, shadows=rule.shadows)
+    dirt = difference(reference, now, seen, rule.level, shadows=rule.shadows, relight=rule.relight)
     found = regions(dirt, box, max(1, round(rule.least_area * int(inside.sum()))))
     changed = sum(pixels for _, pixels in found) / max(int(seen.sum()), 1)
     began, ended = hold(after, changed > 0, t_s, rule.hold_s, rule.clear_s)
     return after, CleanStep(changed, tuple(place for place, _ in found), after.get("dirty_s"), began, ended)
 
 
-def hold(state: State, present: bool, t_s: float, hold_s: float, clear_s: float) -> tuple[bool, bool]:
-    """Whether something that is present or not has just begun or ended to hold.
-
-    Keys: "first_s" (since when it is there), "last_s" (its last sight), "dirty_s" (since when it holds, None while it does not).
-    """
-    if present:
-        state["first_s"] = t_s if state.get("first_s") is None else state["first_s"]
-        state["last_s"] = t_s
-        if state.get("dirty_s") is None and t_s - state["first_s"] >= hold_s:
-            state["dirty_s"] = state["first_s"]
-            return True, False
-        return False, False
-    if state.get("first_s") is not None and t_s - state["last_s"] >= clear_s:
-        held = state.get("dirty_s") is not None
-        state["first_s"] = state["dirty_s"] = None
-        return False, held
-    return False, False
-
-
-def difference(reference: Pixels, now: Pixels, seen: Mask, level: float, *, shadows: bool = False) -> Mask:
+def difference(reference: Pixels, now: Pixels, seen: Mask, level: float, *, shadows: bool = False, relight: bool = True) -> Mask:
     """Which seen pixels of `now` differ from the reference (both height x width x 3, uint8) once the light is made equal."""
-    old = reference.astype(np.float32)
-    new = relit(old, now.astype(np.float32), seen)
+    old, new = reference.astype(np.float32), now.astype(np.float32)
+    new = relit(old, new, seen) if relight else new
     dirt = seen & (np.abs(new - old).max(axis=2) > level)
     if not shadows:
         dirt &= ~shadowed(old, new)

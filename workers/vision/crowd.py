@@ -39,11 +39,12 @@ class CrowdRule:
 
 @dataclass(frozen=True)
 class CrowdStep:
-    """People a m2, the level that holds, and the level before where it has just changed."""
+    """People a m2, the level that holds, the level before where it has just changed, and since when that was wanted."""
 
     density: float
     level: str
     before: str | None
+    since_s: float
 
 
 def step(state: Mapping[str, Any], rule: CrowdRule, count: int, t_s: float) -> tuple[State, CrowdStep]:
@@ -53,11 +54,11 @@ def step(state: Mapping[str, Any], rule: CrowdRule, count: int, t_s: float) -> t
     level = state.get("level", FREE) if state.get("level", FREE) in names else FREE
     wanted = _wanted(rule, density, names.index(level))
     if wanted == names.index(level):
-        return {"level": level, "next": level, "since_s": t_s}, CrowdStep(density, level, None)
+        return {"level": level, "next": level, "since_s": t_s}, CrowdStep(density, level, None, t_s)
     since_s = state["since_s"] if state.get("next") == names[wanted] else t_s
     if t_s - since_s < rule.hold_s:
-        return {"level": level, "next": names[wanted], "since_s": since_s}, CrowdStep(density, level, None)
-    return {"level": names[wanted], "next": names[wanted], "since_s": t_s}, CrowdStep(density, names[wanted], level)
+        return {"level": level, "next": names[wanted], "since_s": since_s}, CrowdStep(density, level, None, since_s)
+    return {"level": names[wanted], "next": names[wanted], "since_s": t_s}, CrowdStep(density, names[wanted], level, since_s)
 
 
 def _wanted(rule: CrowdRule, density: float, level: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storeloom.workers.vision.boxes import Floats, Point
+from storeloom.workers.vision.boxes import Box, Floats, Point
 from storeloom.workers.vision.errors import GeometryError
 from storeloom.workers.vision.heat import floor_point, homography
 
@@ -70,6 +70,12 @@ def shoelace(polygon: Sequence[Sequence[float]]) -> float:
     """Area of a simple polygon."""
     turns = (polygon[k - 1][0] * corner[1] - corner[0] * polygon[k - 1][1] for k, corner in enumerate(polygon))
     return abs(sum(turns)) / 2
+
+
+def bounds(polygon: Sequence[Sequence[float]]) -> Box:
+    """The upright box around a polygon."""
+    xs, ys = [p[0] for p in polygon], [p[1] for p in polygon]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
 
 def _check_spread(points: Sequence[Point], which: str) -> None:

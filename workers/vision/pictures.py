@@ -29,12 +29,6 @@ def unpack(kept: dict[str, Any]) -> Pixels:
     return np.frombuffer(raw, kept["type"]).reshape(kept["shape"]).copy()
 
 
-def bounds(polygon: Sequence[Sequence[float]]) -> Box:
-    """The upright box around a polygon."""
-    xs, ys = [p[0] for p in polygon], [p[1] for p in polygon]
-    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
-
-
 def shrink(picture: NDArray[np.uint8], box: Box, longest: int) -> NDArray[np.uint8]:
     """The part of a BGR picture in a box (shares), averaged down so that its longer side is at most `longest` pixels."""
     height, width = picture.shape[:2]

@@ -18,7 +18,17 @@ from storeloom.workers.gs1 import check_digit
 Picture = NDArray[np.uint8]
 FONTS = Path("/usr/share/fonts/opentype/noto")
 RED, BLACK, GREY, WHITE, YELLOW = (200, 20, 30), (20, 20, 20), (90, 90, 90), (255, 255, 255), (255, 225, 40)
-ZH_NAMES = ("可口可乐汽水", "康师傅红烧牛肉面", "蒙牛纯牛奶", "海天生抽酱油", "清风抽纸", "乐事薯片", "金龙鱼大豆油", "农夫山泉饮用水", "德芙巧克力")
+ZH_NAMES = (
+    "可口可乐汽水",
+    "康师傅红烧牛肉面",
+    "蒙牛纯牛奶",
+    "海天生抽酱油",
+    "清风抽纸",
+    "乐事薯片",
+    "金龙鱼大豆油",
+    "农夫山泉饮用水",
+    "德芙巧克力",
+)
 EN_NAMES = ("Sparkling Water", "Tomato Soup", "Whole Milk", "Basmati Rice", "Oat Biscuits", "Olive Oil", "Ground Coffee", "Orange Juice")
 FRESH = ("红富士苹果", "精品五花肉", "云南小瓜", "进口香蕉", "活鲈鱼")
 
@@ -191,7 +201,7 @@ DESIGNS = (zh_standard, zh_member, zh_promotion, zh_fresh, zh_raised, en_standar
 
 @dataclass(frozen=True)
 class Camera:
-    """How a label is seen: its width in pixels, skew (share of its size by which corners move), blur (sigma px), glare 0..1, noise, JPEG."""
+    """How a label is seen: its width in pixels, skew (share by which corners move), blur (sigma in pixels), glare 0..1, noise, JPEG."""
 
     width: int = 480
     skew: float = 0.0

@@ -133,7 +133,9 @@ def test_the_builder_makes_the_shipped_file(tfjs_folder: Path, tmp_path: Path, m
     build.main()
     made = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
     shipped = json.loads((BUILT_IN / "nanodet" / "card.json").read_text(encoding="utf-8"))
-    assert made | {"sha256": ""} == shipped | {"sha256": ""}
+    differing = {"sha256": "", "speed": {}}  # the file by the version of onnx, the speed by the machine
+    assert made | differing == shipped | differing
+    assert made["speed"]["run_ms"] > 0
     assert hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest() == made["sha256"]
     one, two = Detector(load(tmp_path)), Detector()
     blob = np.random.default_rng(7).standard_normal((1, 3, 416, 416)).astype(np.float32)

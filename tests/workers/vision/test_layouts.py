@@ -97,7 +97,7 @@ def test_ssd_without_suppression_in_the_graph(tmp_path: Path, columns: list[floa
 
 
 def test_ssd_with_suppression_in_the_graph_as_tensorflow_names_it(tmp_path: Path) -> None:
-    outputs = {
+    outputs: dict[str, np.ndarray] = {
         "detection_boxes": np.array([[[0.5, 0.25, 1.0, 0.75], [0, 0, 0.1, 0.1], [0.5, 0.3, 1.0, 0.8]]], np.float32),
         "detection_classes": np.array([[2, 1, 2]], np.float32),
         "detection_scores": np.array([[0.6, 0.2, 0.9]], np.float32),
@@ -110,7 +110,7 @@ def test_ssd_with_suppression_in_the_graph_as_tensorflow_names_it(tmp_path: Path
 
 
 def test_ssd_with_suppression_in_the_graph_as_torchvision_names_it(tmp_path: Path) -> None:
-    outputs = {
+    outputs: dict[str, np.ndarray] = {
         "boxes": np.array([[8, 4, 24, 20], [1, 1, 2, 2]], np.float32),
         "labels": np.array([1, 2], np.int64),
         "scores": np.array([0.8, 0.1], np.float32),
@@ -119,7 +119,7 @@ def test_ssd_with_suppression_in_the_graph_as_torchvision_names_it(tmp_path: Pat
 
 
 def test_a_label_beyond_the_list_is_told(tmp_path: Path) -> None:
-    outputs = {
+    outputs: dict[str, np.ndarray] = {
         "boxes": np.array([[8, 4, 24, 20]], np.float32),
         "labels": np.array([2], np.int64),
         "scores": np.array([0.8], np.float32),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from storeloom.workers.vision.errors import ModelError, VisionError
-from storeloom.workers.vision.models import BUILT_IN, list_models, load, read_card
+from storeloom.workers.vision.models import BUILT_IN, ModelCard, list_models, load, read_card, read_model
+from storeloom.workers.vision.models.faults import ModelFault
 
 
 @pytest.fixture
@@ -35,7 +36,15 @@ def test_the_shipped_network_is_the_one_of_its_card() -> None:
     assert (card.task, card.licence, card.input.width, card.input.height) == ("detect", "Apache-2.0", 416, 416)
     assert len(card.classes) == 80
     assert [card.classes[k] for k in (0, 39, 45, 62, 79)] == ["person", "bottle", "bowl", "tv", "toothbrush"]
-    assert [c.name for c in list_models()] == ["nanodet"]
+
+
+@pytest.mark.parametrize("card", list_models(), ids=lambda card: card.name)
+def test_every_shipped_network_is_small_and_the_one_of_its_card(card: ModelCard) -> None:
+    assert card.folder == BUILT_IN / card.name
+    assert read_model(card.folder).card == card
+    assert card.path.stat().st_size < 10_000_000
+    assert card.licence in ("Apache-2.0", "MIT", "BSD-3-Clause")
+    assert card.source["package"].partition(":")[0] in ("npm", "pypi")
 
 
 def test_a_folder_of_ones_own_is_loaded(folder: Path) -> None:
@@ -44,7 +53,7 @@ def test_a_folder_of_ones_own_is_loaded(folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
-    with pytest.raises(ModelError, match=r"no such model.*Known models: little\.") as caught:
+    with pytest.raises(ModelError, match=r"no such model: large\. Known models: little\.") as caught:
         load("large", root=folder.parent)
     assert caught.value.path == str(folder.parent / "large")
     assert isinstance(caught.value, VisionError)
@@ -76,11 +85,32 @@ def test_all_faults_of_a_card_are_told_at_once(folder: Path) -> None:
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     del card["licence"]
     card["input"] |= {"width": "wide", "std": [1, 0, 1]}
+    card["output"] |= {"nms_uio": 0.5}
     write_card(folder, card | {"file": "../model.onnx", "classes": [1]})
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelFault) as caught:
         read_card(folder)
-    for part in ("licence is missing", "input.width must be of type int", "input.std must not hold 0", "plain file name", "names"):
-        assert part in caught.value.what
+    told = {finding.path: (finding.code, finding.text("en"), finding.text("zh")) for finding in caught.value.findings}
+    assert told.keys() == {"", "input.width", "input.std[1]", "output.nms_uio", "file", "classes[0]"}
+    assert told[""][0] == "SL-CFG-04" and "licence" in told[""][1] and "licence" in told[""][2]
+    assert "Did you mean 'nms_iou'" in told["output.nms_uio"][1]
+    assert told["input.width"][0] == "SL-CFG-01" and "文本" in told["input.width"][2]
+    assert "0 < value" in told["input.std[1]"][1]
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [
+        ({"layout": "yolov8", "rows": "o", "score": 0.3}, "output"),
+        ({"layout": "ssd", "boxes": "b", "scores": "s", "corners": "xywh"}, "output.corners"),
+        ({"layout": "classify", "scores": "s", "activation": "softmax"}, "output.layout"),
+        ({"layout": "detr", "boxes": "b", "scores": "s", "activation": "sigmoid", "score": 1.5}, "output.score"),
+    ],
+)
+def test_an_output_is_held_to_its_layout_and_task(folder: Path, output: dict[str, Any], path: str) -> None:
+    changed_card(folder, output=output)
+    with pytest.raises(ModelFault) as caught:
+        read_card(folder)
+    assert path in {finding.path for finding in caught.value.findings}
 
 
 def test_a_card_that_is_no_json_is_told(folder: Path) -> None:

@@ -11,15 +11,14 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from storeloom.core.kernel.events import rfc3339
 from storeloom.workers.vision.algorithms.settings import AlgorithmError, Settings, parsed, schema_of
-from storeloom.workers.vision.boxes import Point
 from storeloom.workers.vision.colour import best_likeness, trunk_colour
 from storeloom.workers.vision.entries import picture_place
-from storeloom.workers.vision.floorplan import FloorPlan, fit
+from storeloom.workers.vision.floorplan import FloorPlan
 from storeloom.workers.vision.still import Person
 from storeloom.workers.vision.things import Seen
 from storeloom.workers.vision.view import Stage, View
 
-__all__ = ["Algorithm", "AlgorithmError", "Reading", "State", "incident", "moment", "persons", "plan_of", "remembered"]
+__all__ = ["Algorithm", "AlgorithmError", "Reading", "State", "incident", "moment", "persons", "remembered", "stages"]
 
 State = dict[str, Any]
 C = TypeVar("C", bound=Settings)
@@ -77,14 +76,13 @@ class Algorithm(ABC, Generic[C]):
         return cast(C, parsed(cls.Form, cls.schema(), given))
 
 
+def stages(*names: Stage) -> frozenset[Stage]:
+    return frozenset(names)
+
+
 def moment(t_s: float) -> str:
     """Seconds since the epoch as RFC 3339 text, UTC."""
     return rfc3339(datetime.fromtimestamp(t_s, UTC))
-
-
-def plan_of(reference: tuple[tuple[Point, Point], ...]) -> FloorPlan | None:
-    """The floor through reference points; None without any, GeometryError for bad ones."""
-    return fit([one for one, _ in reference], [other for _, other in reference]) if reference else None
 
 
 def place_of(view: View, thing: Seen, plan: FloorPlan | None) -> tuple[float, ...]:
@@ -93,7 +91,9 @@ def place_of(view: View, thing: Seen, plan: FloorPlan | None) -> tuple[float, ..
     return picture_place(thing.box, view.aspect) if floor is None else floor
 
 
-def persons(view: View, plan: FloorPlan | None = None, uniform: tuple[str, ...] = (), classes: tuple[str, ...] = ("person",)) -> dict[str, Person]:
+def persons(
+    view: View, plan: FloorPlan | None = None, uniform: tuple[str, ...] = (), classes: tuple[str, ...] = ("person",)
+) -> dict[str, Person]:
     """The tracked things of these classes. Staff are marked as such by a scene or a detector, or wear a colour of the uniform."""
     return {
         thing.track: Person(thing.foot, place_of(view, thing, plan), thing.box, is_staff(view, thing, uniform))

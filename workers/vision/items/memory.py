@@ -15,6 +15,7 @@ from storeloom.workers.vision.items.results import Taught
 from storeloom.workers.vision.items.whitening import Vectors
 
 Halves = NDArray[np.float16]
+SAME_PICTURE = 0.98
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class ItemClass:
         return np.concatenate([self.enrolled, self.corrected])
 
     @property
-    def correction_weight(self) -> float:
-        """What a corrected vector weighs against an enrolled one."""
-        return min(1.0, len(self.enrolled) / len(self.corrected)) if len(self.corrected) else 1.0
+    def weights(self) -> NDArray[np.float64]:
+        """What each of `vectors` weighs: 1 if enrolled; corrected ones together no more than these."""
+        each = min(1.0, len(self.enrolled) / max(len(self.corrected), 1))
+        return np.r_[np.ones(len(self.enrolled)), np.full(len(self.corrected), each)]
 
 
 def enrolled(known: ItemClass, vectors: Vectors, limits: Limits) -> ItemClass:
@@ -90,11 +92,14 @@ def corrected(known: ItemClass, vector: Vectors, like: Likeness, least: float, l
     """The class after a correction, and what came of it.
 
     A picture at least as like its class as `least` is learnt. Any other waits; pending pictures agree with it when they are more like it
-    than any other class is, so that an enrolled item that is picked wrongly, however often, is never learnt as another one.
+    than any other class is: an enrolled item that is picked wrongly again and again is most like its own class and stays out. The same
+    picture once more (likeness 0.98) tells nothing new.
     """
     half = vector.astype(np.float16)[None]
     if like.own is not None and like.own >= least:
         return _learnt(known, half, limits), "learnt"
+    if (like.pending >= SAME_PICTURE).any():
+        return known, "pending"
     agreeing = np.asarray(like.pending > like.others, bool)
     needed = limits.agreeing if like.own is not None else limits.first
     if int(agreeing.sum()) + 1 < needed:

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.vision.errors import FrameError
 from storeloom.workers.vision.items import calibration
-from storeloom.workers.vision.items.calibration import Calibration
+from storeloom.workers.vision.items.calibration import Calibration, Trials
 from storeloom.workers.vision.items.catalogue import FALSE_ACCEPT, ItemCatalogue
 from storeloom.workers.vision.items.embedding import Embedding
 from storeloom.workers.vision.items.faults import ItemFault, fault
+from storeloom.workers.vision.items.memory import SAME_PICTURE
 from storeloom.workers.vision.items.whitening import Vectors
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LEAST_PICTURES = 3
 LEAST_CLASSES = 2
-SAME_PICTURE = 0.98
 MOST_NAMED = 20
 Progress = Callable[[int, int], None]
 
@@ -89,7 +89,8 @@ def train(folder: Path, embedding: Embedding, progress: Progress, *, false_accep
     catalogue = ItemCatalogue(embedding, false_accept=false_accept)
     for gtin, found in vectors.items():
         catalogue.enrol_vectors(gtin, found)
-    return catalogue, report(catalogue, [len(paths) for paths in classes.values()], left_out)
+    made = catalogue.refit()
+    return catalogue, report(catalogue, made, [len(paths) for paths in classes.values()], left_out)
 
 
 def find_pictures(folder: Path) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
@@ -163,9 +164,8 @@ def same_pictures(classes: Mapping[str, Sequence[Path]], vectors: Mapping[str, V
     return findings
 
 
-def report(catalogue: ItemCatalogue, pictures: Sequence[int], left_out: tuple[str, ...]) -> Report:
+def report(catalogue: ItemCatalogue, trials: Trials, pictures: Sequence[int], left_out: tuple[str, ...]) -> Report:
     """What cross-validation over what the catalogue keeps says of it."""
-    trials = catalogue.trials()
     found = calibration.calibrate(trials, catalogue.false_accept)
     rows, own = trials.likenesses[trials.present], trials.own[trials.present]
     order = np.argsort(-rows, axis=1, kind="stable")

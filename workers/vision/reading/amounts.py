@@ -84,7 +84,7 @@ def amounts(line: str, minor_digits: int = 2) -> list[Amount]:
     for match in AMOUNT.finditer(kept):
         role = role_of(kept[begin : match.end()])
         begin = match.end()
-        amount = _amount(match, role, minor_digits, alone=not re.sub(r"[\s¥$€£元#|]", "", kept.replace(match[0], "", 1)))
+        amount = _amount(match, role, minor_digits, alone=not re.search(r"[^\W_]", kept.replace(match[0], "", 1).replace("元", "")))
         found += [amount] if amount is not None else []
     return found
 

@@ -51,11 +51,15 @@ class Found:
 
 @dataclass(frozen=True)
 class LabelRules:
-    """The store's currency (ISO 4217) and its decimals; `aspect` is the picture's width over its height, for measuring slanted lines."""
+    """The store's currency (ISO 4217) and its decimals; `aspect` is the picture's width over its height, for measuring slanted lines.
+
+    A price of three or more figures without decimals is more often one whose point was not seen: it is refused unless `whole_prices`.
+    """
 
     currency: str = "CNY"
     minor_digits: int = 2
     aspect: float = 1.0
+    whole_prices: bool = False
 
 
 def understand(texts: Sequence[Text], codes: Sequence[Code], rules: LabelRules, box: Box | None = None) -> PriceLabel:
@@ -64,7 +68,11 @@ def understand(texts: Sequence[Text], codes: Sequence[Code], rules: LabelRules, 
     quads = [*(text.quad for text in texts), *(code.quad for code in codes)]
     points = [point for quad in quads for point in quad]
     place = box if box is not None else around(points) if points else (0.0, 0.0, 1.0, 1.0)
-    found = [Found(amount, text, height(text, rules), text.least) for text in lines for amount in amounts(text.text, rules.minor_digits)]
+    found = [
+        Found(amount, text, height(text, rules), text.least(*amount.span))
+        for text in lines
+        for amount in amounts(text.text, rules.minor_digits)
+    ]
     found = [replace(one, amount=replace(one.amount, role=_role(one, lines, rules))) for one in found]
     blank = PriceLabel(place, None, rules.currency, name=name_of(lines, rules), gtin=gtin_of(lines, codes))
     return _priced(blank, found, lines, rules)
@@ -79,7 +87,7 @@ def _priced(blank: PriceLabel, found: Sequence[Found], lines: Sequence[Text], ru
         unit=_largest(units).amount.unit if units else None,
     )
     candidates = [one for one in found if one.amount.role in (None, "price") and _could_be_price(one, found, lines, rules)]
-    if not candidates and units and not members:
+    if not candidates and units and _largest(units) is _largest(found):
         candidates = [replace(one, amount=replace(one.amount, role="price")) for one in units]
         label = replace(label, why=("sold_by_measure",))
     if not candidates:
@@ -91,7 +99,8 @@ def _priced(blank: PriceLabel, found: Sequence[Found], lines: Sequence[Text], ru
         return replace(label, refusal="two_prices")
     refusal = _doubt(best, found, label, lines, rules)
     if refusal is not None:
-        return replace(label, refusal=refusal)
+        doubted = {"unit_price_minor": None, "unit": None} if refusal == "unit_price_disagrees" else {}
+        return replace(label, refusal=refusal, **doubted)
     why = [*label.why, "largest_figures"]
     why += ["price_word"] if worded else []
     why += ["currency_sign"] if best.amount.currency is not None else []
@@ -120,17 +129,26 @@ def _doubt(best: Found, found: Sequence[Found], label: PriceLabel, lines: Sequen
     """Why the largest amount is not to be believed."""
     if best.least < LEAST_CHARACTER:
         return "unsure_characters"
-    if rules.minor_digits and not best.amount.decimals and len(best.amount.whole) > 2:
-        others = [one for one in found if one is not best]
-        if best.amount.currency is None or any(one.amount.decimals for one in others):
-            return "no_decimal_point"
+    if rules.minor_digits and not best.amount.decimals and len(best.amount.whole) > 2 and not rules.whole_prices:
+        return "no_decimal_point"
     if rules.minor_digits == 2 and best.amount.decimals == 1 and any(one.amount.decimals == 2 for one in found):
         return "lost_decimal"
+    if not best.amount.decimals and any(_loose(best.text, line, rules) for line in lines):
+        return "loose_figures"
     ratio = _unit_price_ratio(best, label, lines)
     if ratio is not None and abs(ratio - 1) > UNIT_TOLERANCE:
         return "unit_price_disagrees"
     member = label.member_price_minor
     return "member_price_above_price" if member is not None and member > best.amount.minor else None
+
+
+def _loose(price: Text, line: Text, rules: LabelRules) -> bool:
+    """Whether a line is a few figures beside a price, which may be its decimals."""
+    gap = (line.box[0] - price.box[0] - price.box[2]) * rules.aspect
+    beside = (
+        -height(price, rules) < gap < height(price, rules) and price.box[1] < line.box[1] + line.box[3] / 2 < price.box[1] + price.box[3]
+    )
+    return line is not price and beside and re.fullmatch(r"[.,]?\d{1,3}", line.text) is not None
 
 
 def _unit_price_ratio(best: Found, label: PriceLabel, lines: Sequence[Text]) -> float | None:
@@ -184,13 +202,22 @@ def join_cents(texts: Sequence[Text], rules: LabelRules) -> list[Text]:
         text = rest.pop(0)
         while (after := next((one for one in rest if _continues(text, one, rules)), None)) is not None:
             rest.remove(after)
+            if text.text.endswith(".") and after.text.startswith("."):
+                text = replace(text, text=text.text[:-1], chances=text.chances[:-1])
+            if text.text.endswith("元") and after.text.startswith("元"):  # one character, found at the end of both
+                text = replace(text, text=text.text[:-1], chances=text.chances[:-1])
             gap = "." if re.search(r"\d$", plain(text.text)) and not after.text.startswith((".", ",", "元", "/")) else ""
             tall = max((text, after), key=lambda one: height(one, rules))
             points = (*text.quad, *after.quad)
             quad = (text.quad[0], after.quad[1], after.quad[2], text.quad[3]) if tall is text else tall.quad
-            text = Text(text.text + gap + after.text, min(text.score, after.score), around(points), quad, min(text.least, after.least))
+            chances = (*_chances(text), *(1.0 for _ in gap), *_chances(after))
+            text = Text(text.text + gap + after.text, min(text.score, after.score), around(points), quad, chances)
         joined.append(text)
     return sorted(joined, key=lambda one: (one.box[1], one.box[0]))
+
+
+def _chances(text: Text) -> tuple[float, ...]:
+    return text.chances or (text.score,) * len(text.text)
 
 
 def _continues(first: Text, second: Text, rules: LabelRules) -> bool:
@@ -198,12 +225,14 @@ def _continues(first: Text, second: Text, rules: LabelRules) -> bool:
     one, two = height(first, rules), height(second, rules)
     gap = (second.box[0] - first.box[0] - first.box[2]) * rules.aspect
     top, middle = second.box[1], second.box[1] + second.box[3] / 2
-    beside = -0.3 * one < gap < 0.4 * max(one, two) and first.box[1] - 0.2 * one < middle < first.box[1] + 1.2 * first.box[3]
+    beside = -0.6 * one < gap < 0.5 * max(one, two) and first.box[1] - 0.2 * one < middle < first.box[1] + 1.2 * first.box[3]
     if re.fullmatch(r"[¥$€£夫半羊关]", plain(first.text)) and re.match(r"\d", second.text):
         return -0.3 * two < gap < 0.6 * two and top - 0.3 * two < first.box[1] + first.box[3] / 2 < top + second.box[3] * 1.2
-    if not re.fullmatch(r"[¥$€£]?\s?\d{1,4}\.?", plain(first.text)) or not beside:
+    if not beside or two > SMALL_CENTS * one:
         return False
-    return bool(re.fullmatch(r"[.,]?\d{1,2}(?:\s?元)?(?:/\S+)?|元(?:/\S+)?", second.text)) and two < SMALL_CENTS * one
+    if re.fullmatch(r"[¥$€£]?\s?\d{1,5}\.?", plain(first.text)) and re.fullmatch(r"[.,]?\d{1,2}(?:\s?元)?(?:/\S+)?", second.text):
+        return True
+    return bool(re.fullmatch(r"[¥$€£]?\s?\d{1,5}(?:\.\d{1,2})?元?", plain(first.text)) and re.fullmatch(r"元?(?:/\S+)?", second.text))
 
 
 def name_of(lines: Sequence[Text], rules: LabelRules) -> str | None:

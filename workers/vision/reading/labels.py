@@ -23,25 +23,31 @@ STRIP = 96
 
 
 class LabelReader:
-    """Reads price labels with the text and code readers given, which others may share; makes its own where none are."""
+    """Reads price labels with the text and code readers given (shared), or with its own. The rest is as in `LabelRules`."""
 
     def __init__(
-        self, text: TextReader | None = None, codes: CodeReader | None = None, *, currency: str = "CNY", minor_digits: int = 2
+        self,
+        text: TextReader | None = None,
+        codes: CodeReader | None = None,
+        *,
+        currency: str = "CNY",
+        minor_digits: int = 2,
+        whole_prices: bool = False,
     ) -> None:
         self._text = text if text is not None else TextReader()
         self._codes = codes if codes is not None else CodeReader(minor_digits=minor_digits)
-        self._currency, self._minor_digits = currency, minor_digits
+        self._rules = LabelRules(currency, minor_digits, whole_prices=whole_prices)
 
     def read(self, picture: Image, region: Box | None = None, *, on: date) -> PriceLabel:
         """The label in a region (shares) of a BGR uint8 picture, or in all of it; `on` is the day of the frame.
 
-        FrameError where the array is no picture, GeometryError for a region without pixels, ModelError for an unusable model.
+        FrameError where the array is no picture, GeometryError for a region without pixels, ModelFault for an unusable model.
         """
         check_picture(picture)
         height, width = picture.shape[:2]
         texts = with_raised_cents(picture, self._text.read(picture, region))
         codes = self._codes.read(picture, region, on=on)
-        rules = LabelRules(self._currency, self._minor_digits, width / height)
+        rules = replace(self._rules, aspect=width / height)
         return understand(texts, codes, rules, region if region is not None else (0.0, 0.0, 1.0, 1.0))
 
 
@@ -53,7 +59,8 @@ def with_raised_cents(picture: Image, texts: Sequence[Text]) -> tuple[Text, ...]
         if re.fullmatch(r"[¥￥$€£]?\s?\d{3,6}", text.text):
             quad = np.array([(x * width, y * height) for x, y in text.quad], np.float32)
             if has_small_end(straighten(picture, quad, STRIP, 16 * STRIP), len(re.sub(r"\D", "", text.text))):
-                text = replace(text, text=f"{text.text[:-2]}.{text.text[-2:]}")
+                chances = (*text.chances[:-2], 1.0, *text.chances[-2:])
+                text = replace(text, text=f"{text.text[:-2]}.{text.text[-2:]}", chances=chances)
         found.append(text)
     return tuple(found)
 

@@ -12,8 +12,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from storeloom.workers.vision.boxes import Box
-from storeloom.workers.vision.errors import FrameError, GeometryError, ModelError
+from storeloom.workers.vision.errors import FrameError, GeometryError
 from storeloom.workers.vision.models import BUILT_IN, ModelCard, load
+from storeloom.workers.vision.models.faults import fault
+from storeloom.workers.vision.models.session import check_finite, usable_cores
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -22,7 +24,7 @@ Floats = NDArray[np.float32]
 class Network:
     """A model folder's network, loaded at its first run; threads may share it.
 
-    Pictures of many sizes pass through, so the arena, which keeps the largest need of every shape, is off. ModelError as `models.load`,
+    Pictures of many sizes pass through, so the arena, which keeps the largest need of every shape, is off. ModelFault as `models.load`,
     for a network that onnxruntime refuses, and for one whose answer is not finite.
     """
 
@@ -43,9 +45,9 @@ class Network:
         blob = np.empty((1, 3, *picture.shape[:2]), np.float32)
         for channel, plane in enumerate(order):
             cv2.LUT(plane, tables[channel], dst=blob[0, channel])
-        outputs: list[Floats] = session.run(None, {session.get_inputs()[0].name: blob})
-        if not all(np.isfinite(tensor).all() for tensor in outputs):
-            raise ModelError("The network's output holds NaN or infinity.", str(card.path), "Restore the model, or export it again.")
+        names = [tensor.name for tensor in session.get_outputs()]
+        outputs: list[Floats] = session.run(names, {session.get_inputs()[0].name: blob})
+        check_finite(dict(zip(names, outputs, strict=True)), card)
         return outputs
 
     def _open(self) -> tuple[ModelCard, onnxruntime.InferenceSession, NDArray[np.float32]]:
@@ -60,9 +62,9 @@ class Network:
 
 
 def open_session(network: bytes, card: ModelCard, threads: int) -> onnxruntime.InferenceSession:
-    """A CPU session without arena, whose threads sleep between runs."""
+    """A CPU session without arena, whose threads sleep between runs; ModelFault for a network that onnxruntime refuses."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = min(threads, usable_cores())
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
@@ -70,8 +72,7 @@ def open_session(network: bytes, card: ModelCard, threads: int) -> onnxruntime.I
     try:
         return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        what = f"onnxruntime refuses the network ({error})."
-        raise ModelError(what, str(card.path), "Use a network of an opset that this onnxruntime knows.") from error
+        raise fault("SL-MOD-07", card.path, {"reason": str(error).strip().rstrip(".")}) from error
 
 
 def check_picture(picture: Any) -> None:

@@ -52,7 +52,7 @@ class PlateReader:
         """The plates in a BGR uint8 picture, or in a region of it (shares), the surest first.
 
         The score is the probability of the least sure character; below `min_score` a plate is left out.
-        FrameError where the array is no picture, GeometryError for a region without pixels, ModelError for an unusable model.
+        FrameError where the array is no picture, GeometryError for a region without pixels, ModelFault for an unusable model.
         """
         part, (left, top) = cut(picture, region)
         height, width = picture.shape[:2]
@@ -101,7 +101,7 @@ class PlateReader:
         whole = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
         first = self._text.read_line(flat, whole, alphabet=CHARACTERS, every=True)
         width = min(max(round(wide * LINE_HEIGHT / high), 8), WIDEST_LINE)
-        padded = np.full((LINE_HEIGHT, WIDEST_LINE, 3), 127, np.uint8)
+        padded = np.full((LINE_HEIGHT, WIDEST_LINE, 3), self._recogniser.card.input.pad, np.uint8)
         padded[:, :width] = cv2.resize(flat, (width, LINE_HEIGHT), interpolation=cv2.INTER_AREA)
         if self._alphabet is None:
             self._alphabet = Alphabet(self._recogniser.card.classes)

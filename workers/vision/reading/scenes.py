@@ -21,12 +21,12 @@ from storeloom.workers.vision.things import Detection
 CODE_CLASSES = frozenset({"price_label", "barcode", "qr_code"})
 
 
-def texts_of(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Text, ...]:
+def texts(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Text, ...]:
     """The lines written on the scene's objects, or on those that lie mostly in a region; SceneError for a malformed scene."""
     return tuple(line for thing in _inside(scene, region) for line in _lines(thing))
 
 
-def codes_of(scene: Mapping[str, Any], region: Box | None = None, *, on: date, minor_digits: int = 2) -> tuple[Code, ...]:
+def codes(scene: Mapping[str, Any], region: Box | None = None, *, on: date, minor_digits: int = 2) -> tuple[Code, ...]:
     """The codes on the scene's labels (their best GTIN) and of its objects of class `barcode` and `qr_code` (their GTIN or `text`).
 
     SceneError for a malformed scene or malformed `gtins`.
@@ -42,7 +42,7 @@ def codes_of(scene: Mapping[str, Any], region: Box | None = None, *, on: date, m
     return tuple(found)
 
 
-def plates_of(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plate, ...]:
+def plates(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plate, ...]:
     """The scene's objects of class `number_plate` that carry a text, with their `colour` where it is told."""
     return tuple(
         Plate(text, thing.attrs.get("colour"), thing.score, thing.box, corners(thing.box), is_valid(text))
@@ -51,17 +51,17 @@ def plates_of(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plat
     )
 
 
-def labels_of(
+def labels(
     scene: Mapping[str, Any], region: Box | None = None, *, on: date, currency: str = "CNY", minor_digits: int = 2
 ) -> tuple[PriceLabel, ...]:
     """The scene's price labels, their text understood by the same rules as that of a picture."""
-    rules = LabelRules(currency, minor_digits)
+    rules = LabelRules(currency, minor_digits, whole_prices=True)
     found = []
     for thing in _inside(scene, region):
         if thing.cls == "price_label":
             gtin, score = _best_gtin(thing)
-            codes = [_code(thing, gtin, "EAN-13", score, on, minor_digits)] if gtin is not None else []
-            found.append(understand(_lines(thing), codes, rules, thing.box))
+            named = [_code(thing, gtin, "EAN-13", score, on, minor_digits)] if gtin is not None else []
+            found.append(understand(_lines(thing), named, rules, thing.box))
     return tuple(found)
 
 

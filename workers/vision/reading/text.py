@@ -55,7 +55,7 @@ class TextReader:
         """The lines in a BGR uint8 picture, or in a region of it (shares), from top to bottom and left to right.
 
         With an `alphabet` (`PRICE` for digits and prices) only its characters are read. Lines below `min_score` are left out.
-        FrameError where the array is no picture, GeometryError for a region without pixels, ModelError for an unusable model.
+        FrameError where the array is no picture, GeometryError for a region without pixels, ModelFault for an unusable model.
         """
         part, (left, top) = cut(picture, region)
         height, width = picture.shape[:2]
@@ -116,7 +116,7 @@ class TextReader:
     def _read(self, part: Image, quad: Corners, alphabet: Collection[str] | None, *, every: bool = False) -> Line:
         strip = straighten(part, quad, LINE_HEIGHT, WIDEST_LINE)
         width = strip.shape[1]
-        padded = np.full((LINE_HEIGHT, -(-max(width, 96) // LINE_STEP) * LINE_STEP, 3), 127, np.uint8)
+        padded = np.full((LINE_HEIGHT, -(-max(width, 96) // LINE_STEP) * LINE_STEP, 3), self._recogniser.card.input.pad, np.uint8)
         padded[:, :width] = strip
         if self._alphabet is None:
             self._alphabet = Alphabet(self._recogniser.card.classes)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from toys import goods
 
 from storeloom.workers.vision.items.calibration import (
     DEFAULT,
@@ -13,8 +12,10 @@ from storeloom.workers.vision.items.calibration import (
     openness,
     probabilities,
     prototypes,
+    seen,
 )
-from storeloom.workers.vision.items.whitening import Whitening
+from storeloom.workers.vision.items.whitening import Whitening, whitening
+from tests.workers.vision.items.toys import goods
 
 PLAIN = Whitening(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
 
@@ -81,9 +82,6 @@ def test_neighbouring_pictures_are_held_out_together() -> None:
 def test_strangers_among_made_up_goods_pass_as_often_as_stated() -> None:
     known, strangers = goods(30, 10, 48, seed=1, spread=0.9), goods(200, 3, 48, seed=2, spread=0.9)
     groups = list(known.values())
-    from storeloom.workers.vision.items.calibration import seen
-    from storeloom.workers.vision.items.whitening import whitening
-
     found = calibrate(cross_validate(groups, None), 0.1)
     space = whitening(seen(groups), None)
     passed = openness(space(np.concatenate(list(strangers.values()))) @ prototypes(space, groups).T) >= found.threshold

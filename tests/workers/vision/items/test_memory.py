@@ -44,6 +44,12 @@ def test_one_that_does_not_waits_for_another_like_it() -> None:
     assert (taught, len(alike.corrected), len(alike.pending)) == ("learnt", 2, 0)
 
 
+def test_the_same_picture_twice_is_one() -> None:
+    first, _ = corrected(class_of([0.0, 1.0]), VECTOR, likeness(0.1, [], 0.3), 0.5, Limits())
+    again, taught = corrected(first, VECTOR, likeness(0.1, [0.99], 0.3), 0.5, Limits())
+    assert (taught, len(again.pending)) == ("pending", 1)
+
+
 def test_a_new_item_needs_three_that_agree() -> None:
     known = ItemClass("new", none(2), none(2), none(2))
     for count in (1, 2):
@@ -58,8 +64,8 @@ def test_the_oldest_go_first_and_corrections_never_outweigh_enrolment() -> None:
     for number in range(9):
         known, _ = corrected(known, np.array([number, 0], np.float32), likeness(1.0, [], 0.0), 0.5, Limits(corrected=4))
     assert known.corrected[:, 0].tolist() == [5.0, 6.0, 7.0, 8.0]
-    assert known.correction_weight == 0.5
-    assert class_of([1.0, 0.0]).correction_weight == 1.0
+    assert known.weights.tolist() == [1.0, 1.0, 0.5, 0.5, 0.5, 0.5]
+    assert class_of([1.0, 0.0]).weights.tolist() == [1.0]
 
 
 def test_pending_ones_are_bounded() -> None:

@@ -1,0 +1,252 @@
+"""The algorithms of one camera: each shared stage once a frame, each algorithm at its own rate, none able to stop the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from storeloom.workers.vision.algorithms.base import Algorithm, Reading, State
+from storeloom.workers.vision.algorithms.privacy import Privacy, PrivacyForm
+from storeloom.workers.vision.errors import FrameError, VisionError
+from storeloom.workers.vision.view import View
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.detect import Image
+
+FAILURES = 3
+WITHIN_S = 300.0
+EARLY_S = 1e-6
+LONGEST_S = 30 * 86400.0
+Words = Mapping[str, str]
+
+TEXTS: dict[str, Words] = {
+    "failed": {
+        "en": "{name} failed on a frame ({detail}); {left} more within {minutes:g} minutes and it is switched off.",
+        "zh": "{name} 处理画面时出错（{detail}）；{minutes:g} 分钟内再出错 {left} 次将被停用。",
+    },
+    "off": {
+        "en": "{name} is switched off on camera {camera}: {failures} failures within {minutes:g} minutes, the last one {detail}. "
+        "The other algorithms go on. Replace it or switch it on again.",
+        "zh": "{name} 已在摄像机 {camera} 上停用：{minutes:g} 分钟内出错 {failures} 次，最后一次为 {detail}。"
+        "其他算法不受影响。请更换或重新启用。",
+    },
+}
+
+
+class CameraSetError(VisionError):
+    """A change to a camera's algorithms, or a snapshot, that cannot be made."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one algorithm does: frames looked at, its last failures, mean processor time a look, and what is wrong in words."""
+
+    name: str
+    algorithm: str
+    on: bool
+    looks: int
+    failures: int
+    mean_ms: float
+    words: Words | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A picture that may leave the engine: BGR uint8, why it was taken, and when it must be deleted. `hidden` names the classes made
+    unrecognisable."""
+
+    camera: str
+    time: datetime
+    picture: Image
+    purpose: str
+    delete_by: datetime
+    hidden: tuple[str, ...]
+
+
+@dataclass
+class Runner:
+    """An algorithm at work."""
+
+    algorithm: Algorithm[Any]
+    state: State = field(default_factory=dict)
+    due_s: float | None = None
+    on: bool = True
+    looks: int = 0
+    spent_s: float = 0.0
+    failures: deque[float] = field(default_factory=lambda: deque(maxlen=FAILURES))
+    words: Words | None = None
+
+
+class CameraSet:
+    """The algorithms of one camera, by names of the integrator's choice. Frames and changes may come from different threads; a change takes
+    effect between two frames.
+
+    The privacy blur of snapshots always runs, as `privacy` says.
+    """
+
+    def __init__(self, camera: str, algorithms: Mapping[str, Algorithm[Any]] | None = None, privacy: PrivacyForm | None = None) -> None:
+        self.camera = camera
+        self._runners = {name: Runner(algorithm) for name, algorithm in (algorithms or {}).items()}
+        self._privacy = Privacy(privacy)
+        self._hidden: State = {}
+        self._latest_s: float | None = None
+        self._lock = threading.Lock()
+
+    def look(self, view: View) -> list[Reading]:
+        """What the algorithms that are due read in a frame, in the order in which they were added.
+
+        A frame that is not newer than the one before is left out. Raises what detection raises, for then no algorithm can say anything;
+        what an algorithm raises switches off that one, after three failures within five minutes of frame time.
+        FrameError for the frame of another camera.
+        """
+        if view.camera != self.camera:
+            raise FrameError(f"The frame is of camera {view.camera}, not {self.camera}.", "camera.frame.camera", "Give it to its own set.")
+        with self._lock:
+            t_s = view.t_s
+            if self._latest_s is not None and t_s <= self._latest_s:
+                return []
+            due = [(name, runner) for name, runner in self._runners.items() if self._is_due(runner, t_s)]
+            if self._tracked() or any("detections" in runner.algorithm.needs for _, runner in due):
+                self._hidden, _ = self._privacy.look(view, self._hidden)
+            self._latest_s = t_s
+            readings: list[Reading] = []
+            for name, runner in due:
+                readings += self._run(name, runner, view, t_s)
+            return readings
+
+    def add(self, name: str, algorithm: Algorithm[Any]) -> None:
+        """Run one algorithm more; CameraSetError for a name in use."""
+        with self._lock:
+            if name in self._runners:
+                raise CameraSetError(f"There is an algorithm '{name}' already.", "name", "Replace it, or choose another name.")
+            self._runners[name] = Runner(algorithm)
+
+    def remove(self, name: str) -> None:
+        """End an algorithm and forget its state; CameraSetError for an unknown name."""
+        with self._lock:
+            self._known(name)
+            del self._runners[name]
+
+    def replace(self, name: str, algorithm: Algorithm[Any]) -> bool:
+        """Put another algorithm, or the same with other settings, in the place of one; it is switched on.
+
+        Returns whether it goes on with the old one's state: it does where it is of the same class or says that it can take it over.
+        CameraSetError for an unknown name; an error of `takes_over` leaves the old one in place.
+        """
+        with self._lock:
+            old = self._known(name)
+            state = type(algorithm).takes_over(type(old.algorithm), old.state)
+            due_s = old.due_s if state is not None and algorithm.every_s == old.algorithm.every_s else None
+            self._runners[name] = Runner(algorithm, {} if state is None else state, due_s)
+            return state is not None
+
+    def switch_on(self, name: str) -> None:
+        """Run an algorithm again that was switched off, with the state it had; CameraSetError for an unknown name."""
+        with self._lock:
+            runner = self._known(name)
+            runner.on, runner.words = True, None
+            runner.failures.clear()
+
+    def standings(self) -> list[Standing]:
+        """How each algorithm does, in the order in which they were added."""
+        with self._lock:
+            return [
+                Standing(
+                    name,
+                    type(r.algorithm).__name__,
+                    r.on,
+                    r.looks,
+                    len(r.failures),
+                    1000 * r.spent_s / r.looks if r.looks else 0.0,
+                    r.words,
+                )
+                for name, r in self._runners.items()
+            ]
+
+    def state(self) -> dict[str, Any]:
+        """All that the set remembers, as JSON; `restore` goes on from it."""
+        with self._lock:
+            states = {name: {"class": type(r.algorithm).__name__, "state": r.state, "due_s": r.due_s} for name, r in self._runners.items()}
+            return {"latest_s": self._latest_s, "algorithms": states}
+
+    def restore(self, kept: Mapping[str, Any]) -> list[str]:
+        """Go on from a kept state; returns the names that begin anew because they are new or of another class."""
+        with self._lock:
+            self._latest_s = kept["latest_s"]
+            anew = []
+            for name, runner in self._runners.items():
+                entry = kept["algorithms"].get(name)
+                if entry is None or entry["class"] != type(runner.algorithm).__name__:
+                    anew.append(name)
+                else:
+                    runner.state, runner.due_s = dict(entry["state"]), entry["due_s"]
+            return anew
+
+    def snapshot(self, view: View, *, purpose: str, retention_s: float, show_people: str = "") -> Snapshot:
+        """A frame as a picture that may be shown or kept, people and faces hidden wherever they are or were within the last second.
+
+        `retention_s` (at most 30 days) says how long it may be kept. Only with the ground on which people may be seen in `show_people` are
+        they not hidden. CameraSetError without a purpose or a retention time; FrameError for a frame without pixels or of another camera.
+        """
+        if not purpose.strip():
+            raise CameraSetError("A snapshot needs a purpose.", "purpose", "Say what it is for.")
+        if not 0 < retention_s <= LONGEST_S:
+            what = f"A snapshot cannot be kept for {retention_s:g} s."
+            raise CameraSetError(what, "retention_s", f"Say for how long it is kept: above 0 s, at most {LONGEST_S:g} s.")
+        if view.camera != self.camera:
+            raise FrameError(f"The frame is of camera {view.camera}, not {self.camera}.", "camera.frame.camera", "Give it to its own set.")
+        with self._lock:
+            picture = self._privacy.hide(view, self._hidden)
+        hidden: Sequence[str] = self._privacy.settings.classes
+        if show_people.strip() and view.pixels is not None:
+            picture, hidden, purpose = view.pixels.copy(), (), f"{purpose} ({show_people.strip()})"
+        return Snapshot(self.camera, view.time, picture, purpose, view.time + timedelta(seconds=retention_s), tuple(hidden))
+
+    def _tracked(self) -> bool:
+        return any(runner.on and "tracks" in runner.algorithm.needs for runner in self._runners.values())
+
+    def _is_due(self, runner: Runner, t_s: float) -> bool:
+        """Whether an algorithm looks at this frame; its next look is one period after the last due time, unless it fell behind."""
+        if not runner.on or (runner.due_s is not None and t_s < runner.due_s - EARLY_S):
+            return False
+        period_s = runner.algorithm.every_s
+        runner.due_s = t_s + period_s if runner.due_s is None or t_s - runner.due_s >= period_s else runner.due_s + period_s
+        return True
+
+    def _run(self, name: str, runner: Runner, view: View, t_s: float) -> list[Reading]:
+        start = time.thread_time()
+        try:
+            runner.state, readings = runner.algorithm.look(view, runner.state)
+        except Exception as error:
+            self._note(name, runner, error, t_s)
+            return []
+        finally:
+            runner.looks += 1
+            runner.spent_s += time.thread_time() - start
+        return readings
+
+    def _note(self, name: str, runner: Runner, error: Exception, t_s: float) -> None:
+        """Count a failure; the third within five minutes switches the algorithm off."""
+        while runner.failures and t_s - runner.failures[0] > WITHIN_S:
+            runner.failures.popleft()
+        runner.failures.append(t_s)
+        runner.on = len(runner.failures) < FAILURES
+        said = {
+            "name": name,
+            "camera": self.camera,
+            "detail": f"{type(error).__name__}: {error}".rstrip(".: "),
+            "failures": len(runner.failures),
+            "left": FAILURES - len(runner.failures),
+            "minutes": WITHIN_S / 60,
+        }
+        runner.words = {lang: text.format(**said) for lang, text in TEXTS["failed" if runner.on else "off"].items()}
+
+    def _known(self, name: str) -> Runner:
+        if name not in self._runners:
+            raise CameraSetError(f"There is no algorithm '{name}'.", "name", f"Running: {', '.join(self._runners) or '-'}.")
+        return self._runners[name]
