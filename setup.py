@@ -33,7 +33,7 @@ def packages():
 
 EXTRAS = {
     "data": ["polars>=1.20,<2"],
-    "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2"],
+    "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": ["numpy>=1.26,<3"],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
     "report": ["matplotlib>=3.9,<4"],
@@ -73,7 +73,7 @@ setup(
     package_data={
         "storeloom.schemas": ["**/*.json"],
         "storeloom.core": ["py.typed"],
-        "storeloom.workers": ["**/*.onnx", "**/*.json"],
+        "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
     },
     install_requires=[
         "apsw>=3.51.3,<4",

@@ -77,7 +77,9 @@ def _told(report: Report, target: Path, lang: str) -> list[str]:
     if report.left_out:
         named = ", ".join(report.left_out[:MOST_LEFT_OUT]) + (" ..." if len(report.left_out) > MOST_LEFT_OUT else "")
         lines.append(
-            f"未使用的非图片文件 {len(report.left_out)} 个：{named}" if zh else f"{len(report.left_out)} files are no pictures: {named}"
+            f"未使用的非图片文件：{len(report.left_out)} 个（{named}）"
+            if zh
+            else f"Files that are no pictures, not used: {len(report.left_out)} ({named})"
         )
     return [*lines, f"目录：{target}" if zh else f"Catalogue: {target}"]
 

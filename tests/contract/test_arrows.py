@@ -14,7 +14,7 @@ ALLOWED = {
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.control"},
     "core/agent": {KERNEL, RUNTIME, "core.agent"},
     "core/bench": {KERNEL, RUNTIME, VIRTUAL, "core.bench", "workers"},
-    "core/commands": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.agent", "core.bench", "core.commands", "core.cli"},
+    "core/commands": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.agent", "core.bench", "core.commands", "core.cli", "workers"},
     "core/cli.py": {KERNEL},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},

@@ -3,7 +3,9 @@
 Porikli, Ivanov and Haga (2008, Robust abandoned-object detection using dual foregrounds): a slow and a fast background are learnt; what
 differs from the slow one but no longer from the fast one came and stayed. Whether something was left or taken away is told by where the
 edges are (Spagnolo et al. 2006): a left thing brings edges along its outline into the picture, a taken one had them in the background.
-Pixels behind people are learnt by neither. A sudden change of the light over most of the zone begins anew.
+The picture is first brought to the slow background's light, because cameras open and close their iris when someone dark walks in; what
+then still differs without any change of edges along its outline is light too, and never told. Pixels behind people are learnt by neither
+background. Where most of the zone differs all the same, the camera was moved, and all begins anew.
 State is JSON; `step` takes the old state and returns the new one.
 """
 
@@ -20,13 +22,14 @@ from numpy.typing import NDArray
 
 from storeloom.workers.vision.boxes import Box, Floats, Point, iou
 from storeloom.workers.vision.floorplan import bounds
-from storeloom.workers.vision.pictures import Mask, cover_mask, pack, polygon_mask, regions, shrink, unpack
+from storeloom.workers.vision.pictures import Mask, cover_mask, farthest, pack, polygon_mask, regions, relit, shrink, unpack
 
 State = dict[str, Any]
 Kind = Literal["left", "removed"]
-LONGEST = 160
+LONGEST = 112
 SAME = 0.3
 FLOOD = 0.5
+CLEARLY = 0.25
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def step(
     seen = inside & ~cover_mask(covers, box, now.shape)
     begun = "slow" in state and state["slow"]["shape"] == list(now.shape)
     slow = unpack(state["slow"]).astype(np.float32) if begun else now
+    now = relit(slow, now, seen)
     if not begun or _differs(slow, now, rule.level)[seen].mean(dtype=float) > FLOOD:
         ended = [_change(entry, t_s) for entry in state.get("known", ()) if entry["told"]]
         return {"fast": pack(now.astype(np.float16)), "slow": pack(now.astype(np.float16)), "t_s": t_s, "known": [], "next": 0}, ended
@@ -82,7 +86,7 @@ def step(
 
 
 def _differs(one: Floats, other: Floats, level: float) -> Mask:
-    apart: Mask = np.abs(one - other).max(axis=2) > level
+    apart: Mask = farthest(one, other) > level
     return apart
 
 
@@ -98,8 +102,9 @@ def _follow(state: State, rule: BackgroundRule, found: list[Box], scene: tuple[F
             state["next"] += 1
         known["box"], known["seen_s"] = list(place), t_s
         if not known["told"] and t_s - known["from_s"] >= rule.still_s:
-            known["told"], known["kind"] = True, told_kind(slow, now, place, box)
-            news.append(_change(known, None))
+            known["kind"] = told_kind(slow, now, place, box)
+            known["told"] = known["kind"] is not None
+            news += [_change(known, None)] if known["told"] else []
     for entry in list(state["known"]):
         if not (cover_mask([tuple(entry["box"])], box, seen.shape, 0.0) & ~seen).any() and t_s - entry["seen_s"] > rule.fast_s:
             state["known"].remove(entry)
@@ -107,12 +112,16 @@ def _follow(state: State, rule: BackgroundRule, found: list[Box], scene: tuple[F
     return news
 
 
-def told_kind(slow: Floats, now: Floats, place: Box, box: Box) -> Kind:
-    """Left where the picture has more edges along the region's outline than the background, else removed."""
+def told_kind(slow: Floats, now: Floats, place: Box, box: Box) -> Kind | None:
+    """Left where the picture has clearly more edges along the region's outline than the background, removed where it has clearly fewer,
+    else None: only the light has changed."""
     region = cover_mask([place], box, now.shape, 0.0).astype(np.uint8)
     kernel = np.ones((5, 5), np.uint8)
     outline = (cv2.dilate(region, kernel) - cv2.erode(region, kernel)).astype(bool)
-    return "left" if _edges(now)[outline].sum() >= _edges(slow)[outline].sum() else "removed"
+    after, before = float(_edges(now)[outline].sum()), float(_edges(slow)[outline].sum())
+    if abs(after - before) <= CLEARLY * max(after, before):
+        return None
+    return "left" if after > before else "removed"
 
 
 def _edges(picture: Floats) -> Floats:

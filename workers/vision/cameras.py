@@ -44,7 +44,7 @@ class CameraSetError(VisionError):
 
 @dataclass(frozen=True)
 class Standing:
-    """How one algorithm does: frames looked at, its last failures, mean processor time a look, and what is wrong in words."""
+    """How one algorithm does: frames looked at, its last failures, mean milliseconds a look, and what is wrong in words."""
 
     name: str
     algorithm: str
@@ -81,6 +81,14 @@ class Runner:
     failures: deque[float] = field(default_factory=lambda: deque(maxlen=FAILURES))
     words: Words | None = None
 
+    def is_due(self, t_s: float) -> bool:
+        return self.on and (self.due_s is None or t_s >= self.due_s - EARLY_S)
+
+    def plan(self, t_s: float) -> None:
+        """Set the next look one period after the last due time, or after this frame where frames come more rarely."""
+        period_s = self.algorithm.every_s
+        self.due_s = t_s + period_s if self.due_s is None or t_s - self.due_s >= period_s else self.due_s + period_s
+
 
 class CameraSet:
     """The algorithms of one camera, by names of the integrator's choice. Frames and changes may come from different threads; a change takes
@@ -110,12 +118,13 @@ class CameraSet:
             t_s = view.t_s
             if self._latest_s is not None and t_s <= self._latest_s:
                 return []
-            due = [(name, runner) for name, runner in self._runners.items() if self._is_due(runner, t_s)]
+            due = [(name, runner) for name, runner in self._runners.items() if runner.is_due(t_s)]
             if self._tracked() or any("detections" in runner.algorithm.needs for _, runner in due):
                 self._hidden, _ = self._privacy.look(view, self._hidden)
             self._latest_s = t_s
             readings: list[Reading] = []
             for name, runner in due:
+                runner.plan(t_s)
                 readings += self._run(name, runner, view, t_s)
             return readings
 
@@ -210,16 +219,8 @@ class CameraSet:
     def _tracked(self) -> bool:
         return any(runner.on and "tracks" in runner.algorithm.needs for runner in self._runners.values())
 
-    def _is_due(self, runner: Runner, t_s: float) -> bool:
-        """Whether an algorithm looks at this frame; its next look is one period after the last due time, unless it fell behind."""
-        if not runner.on or (runner.due_s is not None and t_s < runner.due_s - EARLY_S):
-            return False
-        period_s = runner.algorithm.every_s
-        runner.due_s = t_s + period_s if runner.due_s is None or t_s - runner.due_s >= period_s else runner.due_s + period_s
-        return True
-
     def _run(self, name: str, runner: Runner, view: View, t_s: float) -> list[Reading]:
-        start = time.thread_time()
+        start = time.perf_counter()
         try:
             runner.state, readings = runner.algorithm.look(view, runner.state)
         except Exception as error:
@@ -227,7 +228,7 @@ class CameraSet:
             return []
         finally:
             runner.looks += 1
-            runner.spent_s += time.thread_time() - start
+            runner.spent_s += time.perf_counter() - start
         return readings
 
     def _note(self, name: str, runner: Runner, error: Exception, t_s: float) -> None:

@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from storeloom.workers.vision.boxes import Box, Floats, Point
 from storeloom.workers.vision.floorplan import bounds
 from storeloom.workers.vision.holding import hold
-from storeloom.workers.vision.pictures import Mask, Pixels, cover_mask, pack, polygon_mask, regions, shrink, unpack
+from storeloom.workers.vision.pictures import Mask, Pixels, cover_mask, farthest, pack, polygon_mask, regions, relit, shrink, unpack
 
 State = dict[str, Any]
 LONGEST = 128
-TRIMS = 2
 DARKEST_SHADOW = 0.4
 OFF_COLOUR = 10.0
 FEW = 0.3
@@ -88,26 +87,10 @@ def difference(reference: Pixels, now: Pixels, seen: Mask, level: float, *, shad
     """Which seen pixels of `now` differ from the reference (both height x width x 3, uint8) once the light is made equal."""
     old, new = reference.astype(np.float32), now.astype(np.float32)
     new = relit(old, new, seen) if relight else new
-    dirt = seen & (np.abs(new - old).max(axis=2) > level)
+    dirt = seen & (farthest(new, old) > level)
     if not shadows:
         dirt &= ~shadowed(old, new)
     return np.asarray(cv2.morphologyEx(dirt.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), bool)
-
-
-def relit(old: Floats, new: Floats, seen: Mask) -> Floats:
-    """`new` in the light of `old`: gain and offset of each channel by least squares over the seen pixels that fit best."""
-    x, y = new[seen], old[seen]
-    keep = np.ones(len(x), bool)
-    gain, offset = np.ones(3), np.zeros(3)
-    for _ in range(TRIMS + 1):
-        spread = x[keep].std(axis=0)
-        covered = ((x[keep] - x[keep].mean(axis=0)) * (y[keep] - y[keep].mean(axis=0))).mean(axis=0)
-        gain = np.where(spread > 2.0, covered / np.maximum(spread, 1e-6) ** 2, 1.0).clip(0.25, 4.0)
-        offset = np.median(y[keep] - gain * x[keep], axis=0)
-        off = np.abs(gain * x + offset - y).max(axis=1)
-        keep = off <= max(float(np.quantile(off, 0.7)), 1.0)
-    equal: Floats = (new * gain + offset).astype(np.float32)
-    return equal
 
 
 def shadowed(old: Floats, new: Floats) -> Mask:

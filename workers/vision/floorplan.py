@@ -23,7 +23,8 @@ class FloorPlan:
     """A calibrated floor.
 
     `rms_m` and `worst_m` are the distances of the reference points from where the map puts them. Four pairs fix the map exactly, so with
-    four these are zero and tell nothing; `held_out_m` is the worst distance of a point from where the others alone put it, None for four.
+    four these are zero and tell nothing; `held_out_m` is the worst distance of a point from where the others alone put it: None for four,
+    infinite where the others do not fix a map.
     """
 
     matrix: tuple[tuple[float, ...], ...]

@@ -36,17 +36,27 @@ def test_nothing_lies_above_the_horizon() -> None:
         plan.area_m2([(0.2, 0.5), (0.8, 0.5), (0.5, -0.9)])
 
 
+# three metres away the floor is 1.5 times as far as at the near edge: x = 0.5 - 0.25 / 1.5, y = -0.6 + 1.6 / 1.5
+FIFTH = (1 / 3, 7 / 15)
+
+
 def test_a_fifth_point_states_the_error() -> None:
-    right = fit([*PICTURE, (0.5, 0.2 + 0.8 / 3)], [*FLOOR, (2.0, 3.0)])
+    right = fit([*PICTURE, FIFTH], [*FLOOR, (1.0, 3.0)])
     assert right.held_out_m == pytest.approx(0, abs=1e-6)
-    off = fit([*PICTURE, (0.5, 0.2 + 0.8 / 3)], [*FLOOR, (2.0, 3.3)])
+    off = fit([*PICTURE, FIFTH], [*FLOOR, (1.0, 3.3)])
     assert 0 < off.rms_m < off.worst_m < 0.3
+    # the other four put it at 3 m
     assert off.held_out_m is not None and off.held_out_m >= 0.3 - 1e-6
+
+
+def test_a_point_that_only_the_others_in_a_line_could_check_has_no_bound() -> None:
+    plan = fit([*PICTURE, (0.5, 0.2 + 0.8 / 3)], [*FLOOR, (2.0, 3.0)])
+    assert plan.held_out_m == math.inf
 
 
 def test_a_point_far_off_is_named() -> None:
     with pytest.raises(GeometryError, match=r"Point \d lies \d.\d\d m from where the other points put it"):
-        fit([*PICTURE, (0.5, 0.2 + 0.8 / 3)], [*FLOOR, (2.0, 5.5)])
+        fit([*PICTURE, FIFTH], [*FLOOR, (1.0, 5.5)])
 
 
 @pytest.mark.parametrize(

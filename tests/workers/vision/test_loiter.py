@@ -14,7 +14,7 @@ def go(frames: list[tuple[float, Any]], limit_s: float = 60, away_s: float = 10)
 
 
 def test_told_once_at_the_limit_and_ended_when_gone() -> None:
-    news = go([(t, {"a": IN}) for t in range(0, 100, 10)] + [(105, {"a": OUT}), (111, {"a": OUT})])
+    news = go([(t, {"a": IN}) for t in range(0, 100, 10)] + [(99, {"a": OUT}), (101, {"a": OUT})])
     assert [len(one) for one in news] == [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
     assert news[6] == [loiter.Loitering("a", 0, None)]
     assert news[-1] == [loiter.Loitering("a", 0, 90)]

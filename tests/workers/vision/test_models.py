@@ -9,6 +9,7 @@ import pytest
 
 from storeloom.workers.vision.errors import ModelError, VisionError
 from storeloom.workers.vision.models import BUILT_IN, ModelCard, list_models, load, read_card, read_model
+from storeloom.workers.vision.models.card_check import LIMITS, SCHEMA
 from storeloom.workers.vision.models.faults import ModelFault
 
 
@@ -93,8 +94,27 @@ def test_all_faults_of_a_card_are_told_at_once(folder: Path) -> None:
     assert told.keys() == {"", "input.width", "input.std[1]", "output.nms_uio", "file", "classes[0]"}
     assert told[""][0] == "SL-CFG-04" and "licence" in told[""][1] and "licence" in told[""][2]
     assert "Did you mean 'nms_iou'" in told["output.nms_uio"][1]
-    assert told["input.width"][0] == "SL-CFG-01" and "文本" in told["input.width"][2]
-    assert "0 < value" in told["input.std[1]"][1]
+    assert told["input.width"][1] == 'Value "wide" is outside what is allowed: a whole number.'
+    assert told["input.width"][2] == '值 "wide" 超出允许范围：整数。'
+    assert "more than 0" in told["input.std[1]"][1] and "大于 0" in told["input.std[1]"][2]
+
+
+def test_every_limit_of_the_schema_has_words() -> None:
+    kinds = {"minimum", "exclusiveMinimum", "maximum", "minItems", "maxItems", "minLength", "pattern"}
+    worded = {kind[0].lower() + kind[1:] for kind in LIMITS} | {"type", "enum", "required", "additionalProperties"}
+    plain = {"$schema", "title", "properties", "items", "default", "allOf", "if", "then", "const", "$ref", "$defs"}
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+    def keywords(node: Any) -> set[str]:
+        if not isinstance(node, dict):
+            return set()
+        found = set(node)
+        for key, value in node.items():
+            for part in value.values() if key in ("properties", "$defs") else value if key == "allOf" else [value]:
+                found |= keywords(part)
+        return found
+
+    assert kinds | {"type", "enum"} <= keywords(schema) <= worded | plain
 
 
 @pytest.mark.parametrize(

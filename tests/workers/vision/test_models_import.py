@@ -109,8 +109,12 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(
 
 
 def test_a_detector_without_a_list_of_classes_is_told_how_many_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = {"boxes": np.ones((1, 4), np.float32), "labels": np.ones(1, np.int64), "scores": np.ones(1, np.float32)}
-    for outputs, part in (({"rows": ROWS}, "tells 2 classes apart, the list holds 0"), (listed, "an open number of classes")):
+    listed: dict[str, np.ndarray] = {"boxes": np.ones((1, 4), np.float32), "labels": np.ones(1, np.int64), "scores": np.ones(1, np.float32)}
+    cases: list[tuple[dict[str, np.ndarray], str]] = [
+        ({"rows": ROWS}, "tells 2 classes apart, the list holds 0"),
+        (listed, "an open number of classes"),
+    ]
+    for outputs, part in cases:
         status, told = imported(capsys, file_of(tmp_path, outputs))
         assert (status, told["findings"][0]["code"]) == (1, "SL-MOD-18")
         assert part in told["findings"][0]["reason"]

@@ -125,3 +125,16 @@ def test_a_thing_behind_a_person_has_not_gone() -> None:
 def test_lamps_switched_off_begin_anew() -> None:
     dark = [(t, (lit(floor(t % 4), 0.4), ())) for t in range(5, 40)]
     assert not watch([*empty(range(5)), *dark])
+
+
+def test_a_brighter_patch_without_edges_is_light_and_a_taken_thing_is_told_by_its_edges() -> None:
+    rows, columns = np.mgrid[:60, :100]
+    grey = np.full((60, 100, 3), 100, np.float32)
+    glow = grey + 60 * np.exp(-((rows - 30) ** 2 + (columns - 50) ** 2) / 800)[..., None].astype(np.float32)
+    thing = grey.copy()
+    thing[20:40, 40:60] = 200
+    place = (0.4, 1 / 3, 0.2, 1 / 3)
+    assert background.told_kind(thing, thing * 1.1, place, (0, 0, 1, 1)) is None
+    assert background.told_kind(grey, thing, place, (0, 0, 1, 1)) == "left"
+    assert background.told_kind(thing, grey, place, (0, 0, 1, 1)) == "removed"
+    assert background.told_kind(thing, thing + glow - grey, place, (0, 0, 1, 1)) is None

@@ -18,7 +18,7 @@ from storeloom.workers.vision.still import Person
 from storeloom.workers.vision.things import Seen
 from storeloom.workers.vision.view import Stage, View
 
-__all__ = ["Algorithm", "AlgorithmError", "Reading", "State", "incident", "moment", "persons", "remembered", "stages"]
+__all__ = ["Algorithm", "AlgorithmError", "Reading", "State", "incident", "moment", "persons", "remembered", "seconds", "stages"]
 
 State = dict[str, Any]
 C = TypeVar("C", bound=Settings)
@@ -78,6 +78,11 @@ class Algorithm(ABC, Generic[C]):
 
 def stages(*names: Stage) -> frozenset[Stage]:
     return frozenset(names)
+
+
+def seconds(value: float) -> float:
+    """A duration to the millisecond: differences of times since the epoch carry noise below that."""
+    return round(value, 3)
 
 
 def moment(t_s: float) -> str:

@@ -8,7 +8,17 @@ from typing import Any
 
 from storeloom.workers.vision import crowd, heat
 from storeloom.workers.vision.algorithms import settings as form
-from storeloom.workers.vision.algorithms.base import Algorithm, AlgorithmError, Reading, State, incident, moment, persons, remembered
+from storeloom.workers.vision.algorithms.base import (
+    Algorithm,
+    AlgorithmError,
+    Reading,
+    State,
+    incident,
+    moment,
+    persons,
+    remembered,
+    seconds,
+)
 from storeloom.workers.vision.algorithms.people import TRACKS, UNIFORM, window_of
 from storeloom.workers.vision.boxes import Point
 from storeloom.workers.vision.view import View
@@ -61,7 +71,7 @@ class HeatMap(Algorithm[HeatForm]):
         if from_s < begins:
             _, values = heat.step(known, self._grid, {}, t_s, gap_s=options.gap_s)
             window = {"from": moment(from_s), "to": moment(from_s + options.window_s)}
-            grid = {"cell_m": options.cell_m, "cols": options.cols, "rows": options.rows, "values": values}
+            grid = {"cell_m": options.cell_m, "cols": options.cols, "rows": options.rows, "values": [seconds(value) for value in values]}
             readings.append(Reading("vision.heatmap", {"zone": options.zone, **grid, **window}))
             known = {"tracks": known.get("tracks", {})}
         after, _ = heat.step(known, self._grid, points, t_s, gap_s=options.gap_s)

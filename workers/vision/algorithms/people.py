@@ -9,7 +9,7 @@ from typing import Any
 
 from storeloom.workers.vision import entries, lines, queue, zones
 from storeloom.workers.vision.algorithms import settings as form
-from storeloom.workers.vision.algorithms.base import Algorithm, Reading, State, moment, persons, remembered, stages
+from storeloom.workers.vision.algorithms.base import Algorithm, Reading, State, moment, persons, remembered, seconds, stages
 from storeloom.workers.vision.boxes import Point
 from storeloom.workers.vision.still import Person
 from storeloom.workers.vision.view import View
@@ -116,14 +116,14 @@ class ZoneOccupancy(Algorithm[ZoneForm]):
             told = {"zone": options.zone, "camera": view.camera, "occupancy": now.occupancy}
             for stay in now.left:
                 window = {"from": moment(stay.from_s), "to": moment(stay.to_s)}
-                readings.append(Reading("vision.zone", {**told, **window, "dwell_s": stay.dwell_s}))
+                readings.append(Reading("vision.zone", {**told, **window, "dwell_s": seconds(stay.dwell_s)}))
         return {"from_s": begins, "counts": counts, "zone": after, "occupancy": now.occupancy, "staff": staff}, readings
 
     def _told(self, view: View, occupancy: int, counts: Mapping[str, Any], from_s: float) -> Reading:
         window = {"from": moment(from_s), "to": moment(from_s + self.settings.window_s)}
         data = {"zone": self.settings.zone, "camera": view.camera, "occupancy": occupancy, **window}
         data |= {"entered": counts["entered"], "left": counts["left"]}
-        return Reading("vision.zone", data | ({"dwell_mean_s": counts["dwell_s"] / counts["left"]} if counts["left"] else {}))
+        return Reading("vision.zone", data | ({"dwell_mean_s": seconds(counts["dwell_s"] / counts["left"])} if counts["left"] else {}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,10 +180,10 @@ class QueueWatch(Algorithm[QueueForm]):
             "from": moment(from_s),
             "to": moment(to_s),
             "staff": now.staff,
-            "dwell_s": wait.wait_s if wait is not None else None,
-            "dwell_mean_s": sum(waits) / len(waits) if waits and wait is None else None,
+            "dwell_s": seconds(wait.wait_s) if wait is not None else None,
+            "dwell_mean_s": seconds(sum(waits) / len(waits)) if waits and wait is None else None,
             "state": None if wait is None else "served" if wait.served_s is not None else "gave_up",
-            "attrs": {"serving": len(now.serving), "longest_s": max(waits, default=0.0)}
-            | ({} if now.expected_s is None else {"expected_s": now.expected_s}),
+            "attrs": {"serving": len(now.serving), "longest_s": seconds(max(waits, default=0.0))}
+            | ({} if now.expected_s is None else {"expected_s": seconds(now.expected_s)}),
         }
         return Reading("vision.zone", {key: value for key, value in data.items() if value is not None})

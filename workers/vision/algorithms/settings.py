@@ -23,6 +23,13 @@ class AlgorithmError(VisionError):
     """An algorithm is unknown, or its settings are not of the form that it declares."""
 
 
+def plain(value: Any) -> Any:
+    """Lists for tuples, down to the leaves: JSON."""
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def number(default: float, en: str, zh: str, unit: str = "", *, least: float = 0.0, most: float = 86400.0) -> Any:
     return _option(default, en, zh, {"type": "number", "minimum": least, "maximum": most}, unit)
 
@@ -108,13 +115,6 @@ def parsed(settings: Callable[..., S], schema: Mapping[str, Any], given: Mapping
         known = ", ".join(schema["properties"])
         raise AlgorithmError("; ".join(faults) + ".", "settings", f"Settings: {known}.")
     return settings(**{key: _frozen(one) for key, one in value.items()})
-
-
-def plain(value: Any) -> Any:
-    """Lists for tuples, down to the leaves: JSON."""
-    if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _frozen(value: Any) -> Any:

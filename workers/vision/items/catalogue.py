@@ -80,7 +80,8 @@ class ItemCatalogue:
     """The items of a shop over one embedding.
 
     `false_accept` is the share of pictures of goods that are not enrolled which may be taken for an enrolled item. The shipped background
-    serves embeddings of the shipped networks; for any other one there is none.
+    serves embeddings of the shipped networks; for any other one there is none. After many enrolments call `refit`, or the next recognition
+    does it and waits.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class ItemCatalogue:
         """Make the space and the calibration anew from all that is kept; the cross-validated likenesses, classes as in `gtins`.
 
         Enrolment and corrections change classes at once, but space and calibration only when the catalogue has grown by a quarter: what is
-        left is done here, best at night, since it takes a second for a hundred items and a minute for thousands.
+        left is done here, best at night: a hundred items of 30 pictures take about 10 seconds.
         """
         with self._lock:
             groups = self._groups()
@@ -204,11 +205,15 @@ class ItemCatalogue:
     def load(cls, folder: Path, embedding: Embedding, *, background: Background | Literal["shipped"] | None = "shipped") -> ItemCatalogue:
         """A saved catalogue; ItemFault where it is missing, damaged, or of another embedding."""
         facts, classes = storage.load(folder, embedding.identity)
-        made = cls(embedding, false_accept=facts["false_accept"], limits=Limits(**facts["limits"]), background=background)
-        made._classes = {known.gtin: known for known in classes}
-        groups = made._groups()
-        if groups:
-            made._head = made._made(groups, Calibration(**facts["calibration"]))
+        try:
+            made = cls(embedding, false_accept=facts["false_accept"], limits=Limits(**facts["limits"]), background=background)
+            made._classes = {known.gtin: known for known in classes}
+            groups = made._groups()
+            found = Calibration(**{key: float(value) for key, value in facts["calibration"].items()}) if groups else None  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise fault("SL-ITM-05", {"reason": f"{type(error).__name__}: {error}"}, file=folder / "catalogue.json") from error
+        if found is not None:
+            made._head = made._made(groups, replace(found, pictures=int(found.pictures)))
         return made
 
     def _change(self, made: ItemClass) -> None:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
@@ -168,6 +170,22 @@ def cached(path: Path | None, read: Callable[[], tuple[Split, Split]]) -> tuple[
     return train, val
 
 
+def background_card(file: Path, embedding: Embedding) -> str:
+    """Where a background comes from, beside it as JSON."""
+    card = {
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "licence": "MIT",
+        "source": {
+            "data": "Grocery Store data set, training split (2,640 photographs, 81 classes); statistics of their vectors, no pictures",
+            "origin": "https://github.com/marcusklasson/GroceryStoreDataset",
+        },
+        "embedding": embedding.identity,
+        "made_by": "python -m storeloom.workers.vision.items.grocery FOLDER --background FILE",
+    }
+    return json.dumps(card, indent=2) + "\n"
+
+
 def count(number: int, total: int) -> None:
     """Progress on the terminal."""
     if number % 50 == 0 or number == total:
@@ -191,6 +209,7 @@ def main() -> None:
     if args.background is not None:
         parts = [(part.name, part.size) for part in embedding.parts]
         np.savez_compressed(args.background, allow_pickle=False, **background_arrays(train, parts))
+        args.background.with_suffix(".json").write_text(background_card(args.background, embedding), encoding="utf-8")
         return
     print(f"{'':40} top-1  top-3  AUROC  known at 5%  strangers taken  known taken  of these right")
     for name, figures in table(embedding, train, val):

@@ -55,7 +55,7 @@ class ItemClass:
     def weights(self) -> NDArray[np.float64]:
         """What each of `vectors` weighs: 1 if enrolled; corrected ones together no more than these."""
         each = min(1.0, len(self.enrolled) / max(len(self.corrected), 1))
-        return np.r_[np.ones(len(self.enrolled)), np.full(len(self.corrected), each)]
+        return np.concatenate([np.ones(len(self.enrolled)), np.full(len(self.corrected), each)])
 
 
 def enrolled(known: ItemClass, vectors: Vectors, limits: Limits) -> ItemClass:

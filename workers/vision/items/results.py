@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from storeloom.workers.vision.errors import SceneError
 
 Reason = Literal["recognised", "unlike_all", "undecided", "nothing_enrolled"]
 Taught = Literal["learnt", "pending", "enrolled"]
@@ -36,11 +38,22 @@ class Ranking:
 NOTHING = Ranking((), True, "nothing_enrolled")
 
 
-def given(pairs: Iterable[Sequence[object]], least: float = 0.5, k: int = 5) -> Ranking:
-    """The ranking that a scene's `gtins` [[gtin, score], ...] stand for; unknown where the best score is below `least`."""
-    scored = [(str(gtin), float(score)) for gtin, score in pairs]  # type: ignore[arg-type]
+def given(pairs: Iterable[object], least: float = 0.5, k: int = 5) -> Ranking:
+    """The ranking that a scene's `gtins` [[gtin, score], ...] stand for; unknown where the best score is below `least`.
+
+    SceneError for anything else than texts with scores from 0 to 1.
+    """
+    scored = [_scored(pair) for pair in pairs]
     best = tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
     if not best:
         return NOTHING
     unknown = best[0][1] < least
     return Ranking(best, unknown, "undecided" if unknown else "recognised")
+
+
+def _scored(pair: object) -> tuple[str, float]:
+    if isinstance(pair, list | tuple) and len(pair) == 2:
+        gtin, score = pair
+        if isinstance(gtin, str) and gtin and isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1:
+            return gtin, float(score)
+    raise SceneError(f"Found {pair!r}.", "gtins", "Give [[gtin, score], ...], scores from 0 to 1.")

@@ -60,6 +60,9 @@ def load(folder: Path, embedding: list[dict[str, Any]]) -> tuple[dict[str, Any],
         known, wanted = ("+".join(f"{part['model']} {part['sha256'][:8]}" for part in parts) for parts in (stated[0], embedding))
         raise fault("SL-ITM-06", {"known": known, "wanted": wanted}, file=path)
     arrays = _arrays(folder / Path(str(made["vectors"])).name, str(made["sha256"]))
+    size = sum(part["size"] for part in embedding)
+    if any(array.dtype != np.float16 or array.ndim != 2 or array.shape[1] != size for array in arrays.values()):
+        raise fault("SL-ITM-05", {"reason": f"the vectors are not float16 of {size} elements"}, file=path)
     if [len(arrays[kind]) for kind in KINDS] != [sum(count[n] for count in counts) for n in range(len(KINDS))]:
         raise fault("SL-ITM-05", {"reason": "the numbers of vectors are not those of the items"}, file=path)
     ends = np.cumsum(np.array(counts, np.int64).reshape(-1, len(KINDS)), axis=0)

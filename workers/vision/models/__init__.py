@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.kernel import schemas
+from storeloom.workers.vision.models.card_check import card_findings
 from storeloom.workers.vision.models.faults import ModelFault, fault
 
 BUILT_IN = Path(__file__).parent
-SCHEMA = BUILT_IN / "card.schema.json"
 DEFAULT_DETECTOR = "nanodet"
 
 
@@ -94,8 +93,7 @@ def read_card(folder: Path) -> ModelCard:
 
 def made_card(raw: Any, folder: Path) -> ModelCard:
     """The card of a folder from its data; ModelFault with every field that is missing, unknown or wrong."""
-    path = str(folder / "card.json")
-    findings = schemas.check(SCHEMA, raw, place=lambda *_: (path, None))
+    findings = card_findings(raw, folder / "card.json")
     if findings:
         raise ModelFault(findings)
     spec = dict(raw["input"])

@@ -3,7 +3,8 @@
 What a code says is taken apart by the GS1 rules of `workers.gs1`, so every way of writing an item number gives the same GTIN of 14 digits.
 The decoder looks along rows and columns. Where it finds nothing, the picture is tried again, larger and sharpened, and then turned so that
 the bars in it stand upright: their angle is that of the structure tensor (Bigun and Granlund 1987) where it is coherent.
-EAN-8 and UPC-E are so short that noise passes their one check digit now and then: they count when two tries agree.
+Of bars too fine for the picture the decoder makes up digits now and then whose one check digit holds. So short codes (EAN-8, UPC-E), and
+codes of bars that only a few rows agree on, count when two tries read the same.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ NAMES = {
 }
 ASKED = zxingcpp.BarcodeFormats([f for f in NAMES if f is not BarcodeFormat.ITF])
 WEAK = frozenset({"EAN-8", "UPC-E"})
+LINEAR = frozenset({"EAN-13", "UPC-A", "ITF-14"})
+FEW_ROWS = 12
 LARGEST = 2400
 COHERENT = 0.7
 LEAST_EDGE = 40.0
@@ -75,7 +78,7 @@ class CodeReader:
                 code = self._code(symbol, in_shares(symbol, back, corner, width, height), on)
                 if _same(code, found):
                     continue
-                if code.format in WEAK and not _same(code, open_ones):
+                if _weak(symbol, code) and not _same(code, open_ones):
                     open_ones.append(code)
                 else:
                     found.append(code)
@@ -101,6 +104,13 @@ def interpret(text: str, name: str, quad: Quad, on: date, layout: gs1.EmbeddedLa
     except gs1.CodeError as error:
         return Code(text, name, None, around(quad), quad, fault=str(error), score=score)
     return Code(text, name, message.gtin, around(quad), quad, message, score=score)
+
+
+def _weak(symbol: zxingcpp.Barcode, code: Code) -> bool:
+    """Whether a reading needs another that agrees."""
+    place = symbol.position
+    rows = math.dist((place.top_left.x, place.top_left.y), (place.bottom_left.x, place.bottom_left.y))
+    return code.format in WEAK or (code.format in LINEAR and rows < FEW_ROWS)
 
 
 def _same(code: Code, others: Sequence[Code]) -> bool:

@@ -31,6 +31,8 @@ from storeloom.workers.vision.reading.results import Code, PriceLabel, Text, aro
 LIKE_SIZE = 0.8
 SMALL_CENTS = 0.85
 LEAST_CHARACTER = 0.6
+SURE_FIGURES = 0.9
+OVERLAP = 0.25
 UNIT_TOLERANCE = 0.015
 NO_NAME = re.compile(
     r"规格|产地|单位|等级|计价|条码|零售价|会员|原价|特价|现价|促销|惊爆|净含量|品名|商品名|\b(?:price|member|unit|origin|save|was|now|barcode|special|offer)\b",
@@ -99,8 +101,8 @@ def _priced(blank: PriceLabel, found: Sequence[Found], lines: Sequence[Text], ru
         return replace(label, refusal="two_prices")
     refusal = _doubt(best, found, label, lines, rules)
     if refusal is not None:
-        doubted = {"unit_price_minor": None, "unit": None} if refusal == "unit_price_disagrees" else {}
-        return replace(label, refusal=refusal, **doubted)
+        label = replace(label, unit_price_minor=None, unit=None) if refusal == "unit_price_disagrees" else label
+        return replace(label, refusal=refusal)
     why = [*label.why, "largest_figures"]
     why += ["price_word"] if worded else []
     why += ["currency_sign"] if best.amount.currency is not None else []
@@ -230,7 +232,8 @@ def _continues(first: Text, second: Text, rules: LabelRules) -> bool:
         return -0.3 * two < gap < 0.6 * two and top - 0.3 * two < first.box[1] + first.box[3] / 2 < top + second.box[3] * 1.2
     if not beside or two > SMALL_CENTS * one:
         return False
-    if re.fullmatch(r"[¥$€£]?\s?\d{1,5}\.?", plain(first.text)) and re.fullmatch(r"[.,]?\d{1,2}(?:\s?元)?(?:/\S+)?", second.text):
+    apart = gap > -OVERLAP * one  # two boxes that overlap more may both hold the same figure
+    if apart and re.fullmatch(r"[¥$€£]?\s?\d{1,5}\.?", plain(first.text)) and re.fullmatch(r"[.,]?\d{1,2}(?:\s?元)?(?:/\S+)?", second.text):
         return True
     return bool(re.fullmatch(r"[¥$€£]?\s?\d{1,5}(?:\.\d{1,2})?元?", plain(first.text)) and re.fullmatch(r"元?(?:/\S+)?", second.text))
 
@@ -251,10 +254,11 @@ def name_of(lines: Sequence[Text], rules: LabelRules) -> str | None:
 
 
 def gtin_of(lines: Sequence[Text], codes: Sequence[Code]) -> str | None:
-    """The one GTIN that the codes name, or else the one printed in figures with a right check digit; None where there are two."""
+    """The one GTIN that the codes name, or else the one printed in sure figures with a right check digit; None where there are two."""
     named = {code.gtin for code in codes if code.gtin is not None}
     if not named:
-        printed = [figures for line in lines for figures in re.findall(r"(?<!\d)(?:\d[ -]?){7,13}\d(?!\d)", line.text)]
+        sure = [line for line in lines if line.least() >= SURE_FIGURES]
+        printed = [figures for line in sure for figures in re.findall(r"(?<!\d)(?:\d[ -]?){7,13}\d(?!\d)", line.text)]
         plainly = [re.sub(r"[ -]", "", figures) for figures in printed]
         named = {
             gs1.normalise_gtin(figures) for figures in plainly if len(figures) in (8, 12, 13, 14) and gs1.has_valid_check_digit(figures)

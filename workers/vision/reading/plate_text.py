@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
+COLOURS = frozenset({"blue", "yellow", "green", "white", "black"})
 LETTERS = "A-HJ-NP-Z"
 ORDINARY = re.compile(rf"^[{PROVINCES}][{LETTERS}][{LETTERS}0-9]{{4}}[{LETTERS}0-9学警挂港澳领]$")
 POLICE = re.compile(rf"^[{PROVINCES}][{LETTERS}0-9][{LETTERS}0-9]{{4}}警$")

@@ -14,7 +14,7 @@ from storeloom.workers.vision import scene as scenes
 from storeloom.workers.vision.boxes import Box, share_inside
 from storeloom.workers.vision.errors import SceneError
 from storeloom.workers.vision.reading.label_rules import LabelRules, understand
-from storeloom.workers.vision.reading.plate_text import is_valid
+from storeloom.workers.vision.reading.plate_text import COLOURS, is_valid
 from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text, corners
 from storeloom.workers.vision.things import Detection
 
@@ -43,9 +43,9 @@ def codes(scene: Mapping[str, Any], region: Box | None = None, *, on: date, mino
 
 
 def plates(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plate, ...]:
-    """The scene's objects of class `number_plate` that carry a text, with their `colour` where it is told."""
+    """The scene's objects of class `number_plate` that carry a text, with their `colour` where it is a plate's."""
     return tuple(
-        Plate(text, thing.attrs.get("colour"), thing.score, thing.box, corners(thing.box), is_valid(text))
+        Plate(text, _colour(thing), thing.score, thing.box, corners(thing.box), is_valid(text))
         for thing in _inside(scene, region)
         if thing.cls == "number_plate" and (text := "".join(c for c in str(thing.attrs.get("text") or "") if c.isalnum()))
     )
@@ -65,6 +65,11 @@ def labels(
     return tuple(found)
 
 
+def _colour(thing: Detection) -> str | None:
+    colour = thing.attrs.get("colour")
+    return colour if colour in COLOURS else None
+
+
 def _inside(scene: Mapping[str, Any], region: Box | None) -> list[Detection]:
     return [thing for thing in scenes.detections(scene) if region is None or share_inside(thing.box, region) > 0.5]
 
@@ -79,10 +84,10 @@ def _lines(thing: Detection) -> list[Text]:
 
 
 def _best_gtin(thing: Detection) -> tuple[str | None, float]:
-    """The likeliest of an object's GTINs with its score; (None, 0) where it names none."""
+    """The likeliest of an object's GTINs with its score; None and its own score where it names none."""
     given = thing.attrs.get("gtins")
     if not given:
-        return None, 0.0
+        return None, thing.score
     pairs = given if isinstance(given, list | tuple) else [given]
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], int | float):
@@ -92,10 +97,11 @@ def _best_gtin(thing: Detection) -> tuple[str | None, float]:
 
 
 def _code(thing: Detection, text: str, name: str, score: float, on: date, minor_digits: int) -> Code:
-    """A scene's code: taken apart as one that was read; an item id that is no GTIN stands as it is."""
+    """A scene's code: taken apart as one that was read; an item id in `gtins` that is no GTIN stands as it is."""
     quad = corners(thing.box)
+    gtin = gs1.item_key(text) if thing.attrs.get("gtins") else None
     try:
         message = gs1.parse(text, on=on, minor_digits=minor_digits)
     except gs1.CodeError as error:
-        return Code(text, name, gs1.item_key(text), thing.box, quad, fault=str(error), score=score or thing.score)
-    return Code(text, name, message.gtin or gs1.item_key(text), thing.box, quad, message, score=score or thing.score)
+        return Code(text, name, gtin, thing.box, quad, fault=str(error), score=score)
+    return Code(text, name, message.gtin or gtin, thing.box, quad, message, score=score)

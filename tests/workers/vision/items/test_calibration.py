@@ -43,11 +43,13 @@ def test_the_threshold_lets_the_stated_share_of_left_out_classes_through() -> No
     rows[np.arange(100), (own + 1) % 5] = np.arange(1, 101) / 1000
     found = calibrate(Trials(rows, own, np.ones(100, bool)), 0.05)
     assert left_out(Trials(rows, own, np.ones(100, bool)))[-1] == pytest.approx(0.3)
-    # The 95 % quantile lies between the 95th and the 96th of 100: the higher is taken, 5 of 100 pass.
-    assert found.threshold == pytest.approx(3 * 0.096)
+    # Just above the 95th of 100 scores, so that 5 pass.
+    assert found.threshold == pytest.approx(3 * 0.095)
     assert (left_out(Trials(rows, own, np.ones(100, bool))) >= found.threshold).sum() == 5
     assert found.likeness == pytest.approx(0.9)
     assert found.pictures == 100
+    few = Trials(rows[:39], own[:39], np.ones(39, bool))  # 5 % of 39 is 1.95: one may pass, not two
+    assert (left_out(few) >= calibrate(few, 0.05).threshold).sum() == 1
 
 
 def test_the_temperature_makes_probabilities_right() -> None:

@@ -1,5 +1,8 @@
 """Rankings: what a scene gives stands for them."""
 
+import pytest
+
+from storeloom.workers.vision.errors import SceneError
 from storeloom.workers.vision.items.results import NOTHING, Ranking, given
 
 
@@ -17,3 +20,9 @@ def test_a_poor_score_is_unknown_but_still_offered() -> None:
 def test_nothing_given_is_nothing_enrolled() -> None:
     assert given([]) is NOTHING
     assert (NOTHING.gtin, NOTHING.score, NOTHING.reason) == (None, 0.0, "nothing_enrolled")
+
+
+@pytest.mark.parametrize("pair", ["ab", ["a"], ["a", "0.5"], ["a", True], ["a", 1.5], ["a", float("nan")], ["", 0.5], [1, 0.5]])
+def test_what_is_no_pair_is_refused(pair: object) -> None:
+    with pytest.raises(SceneError, match=r"Found .*Give \[\[gtin, score\], \.\.\.\]"):
+        given([["b", 0.2], pair])

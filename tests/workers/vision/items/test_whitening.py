@@ -1,9 +1,13 @@
 """The space in which classes are compared, worked out by hand in two dimensions; and the background that ships."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 
-from storeloom.workers.vision.items.whitening import Background, background_of, scatter, shipped_background, whitening
+from storeloom.workers.vision.items.whitening import FILE, Background, background_of, scatter, shipped_background, whitening
+from storeloom.workers.vision.models import BUILT_IN, read_card
 
 # Two classes that vary along x and differ along y.
 UP = np.array([[-3.0, 1.0], [3.0, 1.0]])
@@ -55,10 +59,18 @@ def test_a_background_is_cut_and_scaled_to_the_networks_in_use() -> None:
     assert background_of([("a", 3)], arrays) is None
 
 
+def test_the_shipped_background_is_the_one_of_its_card() -> None:
+    card = json.loads(FILE.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (card["file"], card["licence"]) == (FILE.name, "MIT")
+    assert card["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
+    hashes = {part["model"]: part["sha256"] for part in card["embedding"]}
+    assert hashes == {name: read_card(BUILT_IN / name).sha256[:16] for name in ("mobilenetv2", "efficientnet_lite2")}
+
+
 def test_the_shipped_background_knows_the_shipped_networks() -> None:
     known = background_of([("mobilenetv2", 1280), ("efficientnet_lite2", 1280)], shipped_background())
     assert known is not None
     assert np.linalg.norm(known.centre) == pytest.approx(0.8, abs=0.15)
     # The mean square deviation of unit vectors from their class: between nothing and that of unrelated pictures.
     assert 0.05 < np.trace(known.covariance) < 0.6
-    assert np.linalg.eigvalsh(known.covariance)[0] > 0
+    np.linalg.cholesky(known.covariance)  # raises unless it is positive definite

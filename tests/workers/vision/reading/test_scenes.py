@@ -35,14 +35,17 @@ def test_labels_and_bar_codes_name_items_and_packs_do_not() -> None:
         {"class": "price_label", "text": "9.90", "gtins": [["6901234567892", 0.4], ["96385074", 0.6]]},
         {"class": "item", "gtins": [["6901234567892", 0.9]]},
         {"class": "qr_code", "text": "https://id.gs1.org/01/06901234567892"},
-        {"class": "barcode", "text": "690123456789"},
+        {"class": "barcode", "text": "6901234567891"},
+        {"class": "qr_code", "text": "https://example.com/menu"},
+        {"class": "price_label", "gtins": [["P-17", 1.0]]},
     )
     found = scenes.codes(made, on=ON)
     assert [(code.gtin, code.format, code.score) for code in found[:2]] == [
         ("00000096385074", "EAN-13", 0.6),
         ("06901234567892", "QR Code", 1.0),
     ]
-    assert found[2].fault is not None  # its check digit is wrong
+    assert found[2].fault is not None and found[2].gtin is None  # its check digit is wrong
+    assert [code.gtin for code in found[3:]] == [None, "P-17"]
 
 
 def test_plates_without_separators() -> None:
