@@ -16,8 +16,8 @@ from storeloom.core.runtime.log import instant, micros
 from storeloom.core.runtime.runner import AlarmRow, Row
 
 SAMPLES_A_DAY = 10_000
-RESIDENT = 4 << 20  # bytes of one instance's state in memory, where the log can give the rest
-DECODED = 512
+RESIDENT = 2 << 20  # bytes of one instance's state in memory, where the log can give the rest
+DECODED = 256
 
 
 class State(MutableMapping[str, Any]):
@@ -97,7 +97,7 @@ class State(MutableMapping[str, Any]):
                 continue
             changed = self._bytes.get(key) != data
             if changed:
-                self._put(key, data)
+                self._put(key, bytes(memoryview(data)))  # a copy of its own size: orjson's holds on to its whole buffer, 8 KiB and more
                 self._dirty.add(key)
             if changed or self._strict:  # read anew, so that no two keys share a part that one of them could change for both
                 del self._live[key]

@@ -94,11 +94,12 @@ class CameraSet:
     """The algorithms of one camera, by names of the integrator's choice. Frames and changes may come from different threads; a change takes
     effect between two frames.
 
-    The privacy blur of snapshots always runs, as `privacy` says.
+    The privacy blur of snapshots always runs, as `privacy` says. `late` counts the frames that were left out because they were not newer
+    than the one before.
     """
 
     def __init__(self, camera: str, algorithms: Mapping[str, Algorithm[Any]] | None = None, privacy: PrivacyForm | None = None) -> None:
-        self.camera = camera
+        self.camera, self.late = camera, 0
         self._runners = {name: Runner(algorithm) for name, algorithm in (algorithms or {}).items()}
         self._privacy = Privacy(privacy)
         self._hidden: State = {}
@@ -117,6 +118,7 @@ class CameraSet:
         with self._lock:
             t_s = view.t_s
             if self._latest_s is not None and t_s <= self._latest_s:
+                self.late += 1
                 return []
             due = [(name, runner) for name, runner in self._runners.items() if runner.is_due(t_s)]
             if self._tracked() or any("detections" in runner.algorithm.needs for _, runner in due):
@@ -199,6 +201,7 @@ class CameraSet:
     def snapshot(self, view: View, *, purpose: str, retention_s: float, show_people: str = "") -> Snapshot:
         """A frame as a picture that may be shown or kept, people and faces hidden wherever they are or were within the last second.
 
+        Hidden are those whom the detector finds; one it misses for longer than that is seen, so keep what need not be kept out of view.
         `retention_s` (at most 30 days) says how long it may be kept. Only with the ground on which people may be seen in `show_people` are
         they not hidden. CameraSetError without a purpose or a retention time; FrameError for a frame without pixels or of another camera.
         """

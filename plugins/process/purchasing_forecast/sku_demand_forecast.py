@@ -15,6 +15,7 @@ An item that sells less than `min_weekly` over its last 8 weeks of known days re
 that lifts it, its score begins again. So a night costs what the items cost that sell, however long the range is.
 """
 
+import math
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -257,7 +258,9 @@ class SkuDemandForecast(Solution):
         shares = sorted({*config.quantiles, 0.5})
         quantiles = found.quantiles(method, shares, KG_STEP if unit == "kg" else 1)
         error = mase(method, item["scored"], series)
-        known = {"pattern": found.pattern.name, "adi": round(found.pattern.adi, 4), "cv2": round(found.pattern.cv2, 4)}
+        known = {"pattern": found.pattern.name, "cv2": round(found.pattern.cv2, 4)}
+        if math.isfinite(found.pattern.adi):  # no sale in the window: no interval between sales
+            known["adi"] = round(found.pattern.adi, 4)
         known |= {} if error is None else {"mase": round(error, 4)}
         day, item["next"] = self.store.hours.trading_day(issued - INSTANT), None
         for ahead, closed in enumerate(shut):

@@ -277,6 +277,21 @@ def test_items_are_told_once_until_they_change() -> None:
     assert (unknown["t_s"], unknown["candidates"][0]["class"], unknown["candidates"][1]["gtin"]) == (7, "unknown", "a")
 
 
+@pytest.mark.parametrize(
+    ("said", "counted"), [({}, 1), ({"staff": True}, 0), ({"staff": 0.9}, 0), ({"staff": 0.2}, 1), ({"staff": "s7"}, 0)]
+)
+def test_who_is_staff(said: dict[str, Any], counted: int) -> None:
+    frames = [(t, [thing("person", 0.3, 0.3 if t < 10 else 0.7, "a", **said)]) for t in range(61)]
+    assert run(make("line_count"), frames)[0]["in"] == counted
+
+
+def test_the_uniform_tells_staff_where_nothing_else_does() -> None:
+    people = [thing("person", 0.3, 0.5, "a", colour="#101840"), thing("person", 0.6, 0.5, "b", colour="#d02020")]
+    frames = [(t, people) for t in range(61)]
+    (window,) = run(make("zone_occupancy", {"uniform": ["navy"]}), frames)
+    assert window["occupancy"] == 1
+
+
 def test_texts_and_codes_are_told_when_they_appear() -> None:
     label = {"class": "price_label", "box": [0.4, 0.4, 0.2, 0.1], "text": "牛奶 9.90"}
     far = {"class": "sign", "box": [0.9, 0.9, 0.1, 0.1], "text": "EXIT"}
@@ -349,3 +364,42 @@ def test_classes_say_what_they_take_over() -> None:
     lines, zones = algorithm_class("line_count"), algorithm_class("zone_occupancy")
     assert lines.takes_over(lines, {"a": 1}) == {"a": 1}
     assert lines.takes_over(zones, {"a": 1}) is None
+
+
+CLASSES = ("person", "backpack", "bottle", "pack", "bin", "wet", "number_plate", "price_label", "barcode")
+
+
+def chaos(seed: int) -> list[tuple[float, Objects]]:
+    """Things that come, wander, jump, change their shape and go, seen at uneven times."""
+    rng = np.random.default_rng(seed)
+    frames, t_s, alive = [], 0.0, dict[str, str]()
+    for number in range(120):
+        t_s += float(rng.choice([0.1, 0.5, 3.0, 40.0]))
+        alive = {name: cls for name, cls in alive.items() if rng.random() > 0.1}
+        alive[f"t{number}"] = str(rng.choice(CLASSES))
+        objects: Objects = []
+        for name, cls in alive.items():
+            x, y = rng.random(2) * 0.8
+            more: dict[str, Any] = {"staff": True} if rng.random() < 0.2 else {"colour": "#d02020"} if rng.random() < 0.5 else {}
+            more |= {"floor": (rng.random(2) * 10).tolist()} if rng.random() < 0.5 else {}
+            more |= {"text": f"粤B{rng.integers(10000, 10003)}", "fill": float(rng.random()), "gtins": [["6901234567892", 0.9]]}
+            size = (rng.choice([0.0, 0.05, 0.2], 2)).tolist()
+            objects.append({"id": name, "class": cls, "box": [float(x), float(y), *size], **more})
+        frames.append((t_s, objects))
+    return frames
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_scene_upsets_an_algorithm_and_its_state_stays_small(name: str, seed: int) -> None:
+    worker, algorithm = VisionWorker(), make(name, LEAST.get(name, {}))
+    state: dict[str, Any] = {}
+    for seq, (t_s, objects) in enumerate(chaos(seed)):
+        view = worker.view({"camera": "cam", "seq": seq, "scene": {"objects": objects}}, START + timedelta(seconds=t_s))
+        kept = json.dumps(state)
+        after, readings = algorithm.look(view, state)
+        assert json.dumps(state) == kept
+        state = json.loads(json.dumps(after))
+        for reading in readings:
+            check(algorithm, reading)
+    assert len(json.dumps(state)) < 20_000

@@ -209,7 +209,7 @@ def test_old_and_foreign_frames() -> None:
     camera = Camera(a=tally())
     first = camera.view()
     camera.run(2)
-    assert camera.set.look(first) == []
+    assert camera.set.look(first) == [] and camera.set.late == 1
     with pytest.raises(FrameError, match="of camera other, not cam"):
         camera.set.look(camera.view("other"))
 

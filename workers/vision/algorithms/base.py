@@ -24,6 +24,7 @@ State = dict[str, Any]
 C = TypeVar("C", bound=Settings)
 UNIFORM_LIKENESS = 0.85
 STAFF_KEPT_S = 10.0
+LIKELY_STAFF = 0.5
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,10 @@ def persons(
 
 
 def is_staff(view: View, thing: Seen, uniform: tuple[str, ...]) -> bool:
+    """What the scene or detector says (true, a staff number, or a probability), else whether the uniform's colour is worn."""
     if "staff" in thing.attrs or not uniform:
-        return bool(thing.attrs.get("staff"))
+        said = thing.attrs.get("staff")
+        return said >= LIKELY_STAFF if isinstance(said, int | float) else bool(said)
     colour = colour_of(view, thing)
     return colour is not None and best_likeness(colour, uniform) >= UNIFORM_LIKENESS
 

@@ -112,8 +112,8 @@ class Crowding(Algorithm[CrowdForm]):
     en, zh = "Crowding", "人群密度"
     Form = CrowdForm
 
-    def __init__(self, settings: CrowdForm | None = None) -> None:
-        super().__init__(settings if settings is not None else CrowdForm(area_m2=100.0))
+    def __init__(self, settings: CrowdForm) -> None:
+        super().__init__(settings)
         self._rule = self.settings.rule()
 
     def look(self, view: View, state: Mapping[str, Any]) -> tuple[State, list[Reading]]:
