@@ -62,7 +62,8 @@ def measure() -> list[Result]:
     first, last = watch.resident[WARM - 1], watch.resident[-1]
     kept = max(watch.records[WARM:]) / watch.records[WARM]  # a day's end after WARM days is the first from which something may go
     against = f"after {WARM} days, when what is bounded has filled up; {facts} facts in {DAYS} days, {len(plan.instances)} solutions"
-    log_against = f"records after {WARM + 1} days; it keeps {KEEP_DAYS:g} days, {watch.records[-1]} records; held by {sorted(watch.held_by)}"
+    held = f"held by {sorted(watch.held_by)}"
+    log_against = f"records after {WARM + 1} days; it keeps {KEEP_DAYS:g} days, {watch.records[-1]} records; {held}"
     return [
         Result("week_resident_growth", last / first, "x", "<= 1.1", f"{first:.0f} MiB {against}", 1),
         Result("week_log_growth", kept, "x", "<= 1.25", log_against, 1),

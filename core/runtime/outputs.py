@@ -56,7 +56,7 @@ def check_output(declared: Declared, instance: str, item: Out) -> None:
 
 
 def as_json(data: Any) -> bytes:
-    """What the log will hold of an event's data. TypeError for what is no JSON, ValueError for NaN and infinity, which JSON cannot carry."""
+    """What the log will hold of an event's data. TypeError for what is no JSON, ValueError for NaN and infinity, which it cannot carry."""
     body = orjson.dumps(data)
     if b"null" in body and _not_a_number(data):
         raise ValueError("NaN and infinity are no numbers in JSON")

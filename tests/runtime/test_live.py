@@ -40,7 +40,10 @@ class Hands:
         self.at = T0
 
     def clock(self):
-        return LiveClock(wall=lambda: self.at, monotonic=lambda: (self.at - T0).total_seconds())
+        return LiveClock(wall=lambda: self.at, monotonic=self.passed_s)
+
+    def passed_s(self):
+        return (self.at - T0).total_seconds()
 
 
 class Relay(Adapter):

@@ -56,7 +56,7 @@ def test_what_was_not_used_lately_is_left_to_the_log(monkeypatch):
         state.keep()
         save(state)
     assert sum(len(data) for data in state._bytes.values() if data) <= 1100, "the newest stay"
-    assert len(state) == 100 and "k3" in state and list(state)[0] == "k0" and fetched == []
+    assert len(state) == 100 and "k3" in state and next(iter(state)) == "k0" and fetched == []
     assert state["k3"] == "x" * 40 + "3" and fetched == ["k3"]
     state["k4"] = "new"
     del state["k5"]

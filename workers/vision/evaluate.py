@@ -109,7 +109,8 @@ def read_truth(path: Path | str) -> Truth:
                 frames.setdefault(number, {})[int(track["id"])] = shares
         (cls,) = {str(track["class"]) for track in data["tracks"]}
         drawn = tuple(
-            CountingLine(lines.Line(tuple(one["start"]), tuple(one["end"])), int(one["in"]), int(one["out"])) for one in data.get("lines", ())
+            CountingLine(lines.Line(tuple(one["start"]), tuple(one["end"])), int(one["in"]), int(one["out"]))
+            for one in data.get("lines", ())
         )
         return Truth(str(data["file"]), float(data["fps"]), int(data["frames"]), cls, frames, drawn)
     except (OSError, ValueError, KeyError, TypeError) as error:
