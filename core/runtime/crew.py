@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,6 +77,11 @@ class Member:
     @property
     def name(self) -> str:
         return self.item.name
+
+    @property
+    def streams(self) -> str:
+        """The streams that it handles, as a JSON list."""
+        return json.dumps(sorted(self.runner.declared.streams))
 
     def stand(self, stored: Stored | None) -> None:
         """Stand where the log says, whatever it was made with."""

@@ -436,21 +436,22 @@ class Engine:
         if lag.first:
             return lag.first.popleft()
         while True:
-            if not lag.page:
-                lag.page.extend(self.log.read(lag.offset, PAGE))
+            if not lag.page and lag.offset < self.level:
+                lag.page.extend(self.log.read_of(member.streams, lag.offset, PAGE))
+                lag.offset = lag.offset if lag.page else self.level
             record = lag.page[0] if lag.page else None
             arrival = micros(record.event.received or record.event.time) if record else micros(self.now) + 1
-            now = arrival if lag.replay and record else micros(self.now)
             due = member.runner.due()
             if due is not None and due[0] < arrival:
                 at, name, key = due
+                now = at if lag.replay else micros(self.now)
                 return Call("due", now, member.runner.due_cause(name, key), at=at, name=name, key=key)
             if record is None:
                 return None
             lag.page.popleft()
             if record.hops < MAX_HOPS and member.runner.takes(record.event):
                 lag.hops = record.hops
-                return Call("event", now, record.seq, record.event)
+                return Call("event", arrival if lag.replay else micros(self.now), record.seq, record.event)
             lag.offset = record.seq
 
     # --- what is kept ---

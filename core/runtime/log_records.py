@@ -11,6 +11,8 @@ from storeloom.core.runtime.log_tables import LOG_COLUMNS, Record, damaged, reco
 
 _READ = f"SELECT {LOG_COLUMNS} FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
 
+_READ_OF = f"SELECT {LOG_COLUMNS} FROM log WHERE seq > ? AND stream IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
+
 
 class RecordRows(LogFile):
     """The log's records."""
@@ -32,6 +34,10 @@ class RecordRows(LogFile):
                 raise damaged(self.path, "log", last + 1, "it is missing", "记录缺失")
             last = row[0]
             yield record_of(row, self.path)
+
+    def read_of(self, streams: str, after: int, limit: int) -> list[Record]:
+        """Kept records of these streams (a JSON list) after a sequence, in order, each checked. LogFault for one that is damaged."""
+        return [record_of(row, self.path) for row in self.each(_READ_OF, (after, streams, limit))]
 
     def event(self, seq: int) -> Event:
         """One logged event. LogFault when it is no longer kept."""

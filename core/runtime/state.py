@@ -97,7 +97,7 @@ class State(MutableMapping[str, Any]):
                 continue
             changed = self._bytes.get(key) != data
             if changed:
-                self._put(key, bytes(memoryview(data)))  # a copy of its own size: orjson's holds on to its whole buffer, 8 KiB and more
+                self._put(key, _fitting(data))
                 self._dirty.add(key)
             if changed or self._strict:  # read anew, so that no two keys share a part that one of them could change for both
                 del self._live[key]
@@ -137,6 +137,11 @@ class State(MutableMapping[str, Any]):
 _GONE = object()
 
 
+def _fitting(data: bytes) -> bytes:
+    """A copy of its own size: what orjson gives holds on to its whole buffer, up to 8 KiB for a few bytes."""
+    return bytes(memoryview(data))
+
+
 class Alarms:
     """The alarms that an instance set; see `contract.Timers`. `cause` is the log sequence of the event at hand, kept with what is set."""
 
@@ -149,7 +154,7 @@ class Alarms:
         self.cause = 0
 
     def set(self, name: str, key: str, at: datetime, data: Mapping[str, Any] | None = None) -> None:
-        self._change((name, key), AlarmRow(name, key, micros(at), orjson.dumps(data or {}), self.cause))
+        self._change((name, key), AlarmRow(name, key, micros(at), _fitting(orjson.dumps(data or {})), self.cause))
 
     def cancel(self, name: str, key: str) -> None:
         if (name, key) in self._due:

@@ -70,7 +70,11 @@ def test_live_and_virtual_agree_through_a_night_of_the_clock_change(plan, tmp_pa
     virtual.advance(end)
 
     hands = {"at": T0}
-    clock = LiveClock(wall=lambda: hands["at"], monotonic=lambda: (hands["at"] - T0).total_seconds())
+
+    def passed_s():
+        return (hands["at"] - T0).total_seconds()
+
+    clock = LiveClock(wall=lambda: hands["at"], monotonic=passed_s)
     store = LiveStore(Parts("b", *plan, tmp_path, clock=clock))
     coming = list(enumerate(facts()))
     while hands["at"] < end:

@@ -10,6 +10,7 @@ benchmarks' reference evaluator does; `mot_rows` writes what that evaluator read
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 from collections import Counter
@@ -120,7 +121,7 @@ def read_truth(path: Path | str) -> Truth:
 
 def between(keys: Sequence[Sequence[float]]) -> Iterator[tuple[int, Sequence[float]]]:
     """The box [x, y, w, h] of every frame from the first key to the last."""
-    for before, after in zip(keys, keys[1:], strict=False):
+    for before, after in itertools.pairwise(keys):
         steps = int(after[0] - before[0])
         for k in range(steps):
             yield int(before[0]) + k, [a + (b - a) * k / steps for a, b in zip(before[1:5], after[1:5], strict=True)]

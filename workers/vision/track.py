@@ -3,8 +3,10 @@
 Each track holds a constant-velocity Kalman filter of its box (centre, width, height). Sure detections are matched to predicted boxes
 first; the unsure ones left by occlusion or blur may then only continue a track that was just seen, never start one.
 
-Two things differ from the paper's code, because store cameras are sampled at uneven rates: velocities and noise are per second, not per
-frame, and noise scales with the box's own width and height (as in BoT-SORT, arXiv:2206.14651), so that picture shares serve as units.
+Three things differ from the paper's code, because store cameras are sampled at uneven rates: velocities and noise are per second, not per
+frame; noise scales with the box's own width and height (as in BoT-SORT, arXiv:2206.14651), so that picture shares serve as units; and what
+moved farther than its own box while no frame came is sought within its reach, which grows with the time since it was seen (the idea of the
+buffered overlap of C-BIoU, arXiv:2211.14317, with the buffer bound to time).
 """
 
 from __future__ import annotations
@@ -33,15 +35,23 @@ class TrackSettings:
     `high`: score of a sure detection; `low`: least score considered; `new`: score that may start a track; `first_iou`, `second_iou`:
     least overlaps of the two stages; `keep_s`: how long a vanished track may come back, and the longest time over which a movement is
     extrapolated (a camera sampled more rarely finds its things where they stood); `confirm`: matches before a track may vanish at all.
+
+    A sure detection left without a track continues one left without a detection where the centres lie no farther apart than `reach_sizes_s`
+    times the longer side of the larger box for each second since the track was seen, `reach_s` seconds at most, and the areas differ by no
+    more than `reach_ratio`. `reach_sizes_s` 0 does without. `aspect`: width of the pictures over their height.
     """
 
     high: float = 0.35
     low: float = 0.1
     new: float = 0.45
     first_iou: float = 0.2
-    second_iou: float = 0.5
+    second_iou: float = 0.4
     keep_s: float = 1.5
     confirm: int = 2
+    reach_sizes_s: float = 1.0
+    reach_s: float = 1.0
+    reach_ratio: float = 4.0
+    aspect: float = 16 / 9
 
 
 class BoxFilter:
@@ -85,11 +95,12 @@ class BoxFilter:
 
 @dataclass
 class Track:
-    """A followed object: its filter, when it was last matched and how often, and whether the last frame showed it."""
+    """A followed object: its filter, where and when it was last matched and how often, and whether the last frame showed it."""
 
     name: str
     cls: str
     filter: BoxFilter
+    seen_at: Floats
     seen_s: float
     hits: int = 1
     lost: bool = False
@@ -121,20 +132,26 @@ class Tracker:
         for track in self.tracks:
             track.filter.predict(min(step_s, self.settings.keep_s))
         names: list[str | None] = [None] * len(detections)
-        sure = [i for i, d in enumerate(detections) if d.score >= self.settings.high]
-        unsure = [i for i, d in enumerate(detections) if self.settings.low <= d.score < self.settings.high]
-        first = self._match(self.tracks, sure, detections, self.settings.first_iou)
-        left = [t for t in self.tracks if t.name not in {track.name for track, _ in first} and not t.lost]
-        second = self._match(left, unsure, detections, self.settings.second_iou)
-        for track, index in first + second:
+        for track, index in self._pairs(detections, t_s):
             track.filter.correct(detections[index].box)
-            track.seen_s, track.hits, track.lost = t_s, track.hits + 1, False
+            track.seen_at, track.seen_s = to_centre(detections[index].box), t_s
+            track.hits, track.lost = track.hits + 1, False
             names[index] = track.name
         self._note_lost(t_s)
-        for index in sure:
-            if names[index] is None and detections[index].score >= self.settings.new:
-                names[index] = self._start(detections[index], t_s)
+        for index, detection in enumerate(detections):
+            if names[index] is None and detection.score >= max(self.settings.new, self.settings.high):
+                names[index] = self._start(detection, t_s)
         return names
+
+    def _pairs(self, detections: Sequence[Detection], t_s: float) -> list[tuple[Track, int]]:
+        """Tracks and the numbers of the detections that continue them: the sure ones, then the unsure ones, then what is within reach."""
+        sure = [i for i, d in enumerate(detections) if d.score >= self.settings.high]
+        unsure = [i for i, d in enumerate(detections) if self.settings.low <= d.score < self.settings.high]
+        pairs = self._match(self.tracks, sure, detections, self.settings.first_iou)
+        left = [t for t in without(self.tracks, pairs) if not t.lost]
+        pairs += self._match(left, unsure, detections, self.settings.second_iou)
+        used = {index for _, index in pairs}
+        return pairs + self._reach(without(self.tracks, pairs), [i for i in sure if i not in used], detections, t_s)
 
     def _match(
         self, tracks: Sequence[Track], indices: Sequence[int], detections: Sequence[Detection], least_iou: float
@@ -149,6 +166,33 @@ class Tracker:
         rows, columns = linear_sum_assignment(np.where(allowed, cost, NEVER))
         return [(tracks[r], indices[c]) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
 
+    def _reach(
+        self, tracks: Sequence[Track], indices: Sequence[int], detections: Sequence[Detection], t_s: float
+    ) -> list[tuple[Track, int]]:
+        """The pairs of least total distance among those within reach; a track is where it was seen or where it was heading."""
+        unseen = {track.name: t_s - track.seen_s for track in tracks}
+        near = [track for track in tracks if unseen[track.name] <= self.settings.reach_s]
+        if not near or not indices:
+            return []
+        boxes = np.array([to_centre(detections[i].box) for i in indices])
+        seen, heading = np.array([t.seen_at for t in near]), np.array([t.filter.place for t in near])
+        apart = np.minimum(self._apart(seen, boxes), self._apart(heading, boxes))
+        within = apart <= self.settings.reach_sizes_s * np.array([unseen[t.name] for t in near])[:, None]
+        ratio = seen[:, None, 2:].prod(axis=2) / np.maximum(boxes[None, :, 2:].prod(axis=2), 1e-12)
+        alike = (ratio <= self.settings.reach_ratio) & (ratio >= 1 / self.settings.reach_ratio)
+        same = np.array([[t.cls == detections[i].cls for i in indices] for t in near])
+        allowed: NDArray[Any] = within & alike & same
+        rows, columns = linear_sum_assignment(np.where(allowed, apart, NEVER))
+        return [(near[r], indices[c]) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
+
+    def _apart(self, places: Floats, boxes: Floats) -> Floats:
+        """Distances of the centres (n x m) in longer sides of the larger box of each pair."""
+        square = np.array([self.settings.aspect, 1.0])
+        distance = np.linalg.norm((places[:, None, :2] - boxes[None, :, :2]) * square, axis=2)
+        longer = np.maximum((places[:, 2:] * square).max(axis=1)[:, None], (boxes[:, 2:] * square).max(axis=1)[None, :])
+        apart: Floats = distance / np.maximum(longer, 1e-6)
+        return apart
+
     def _note_lost(self, t_s: float) -> None:
         """Mark the tracks that this frame does not show, and forget those seen too rarely to be believed."""
         for track in self.tracks:
@@ -158,8 +202,14 @@ class Tracker:
     def _start(self, detection: Detection, t_s: float) -> str:
         self._born += 1
         name = f"{self._prefix}#{self._born}"
-        self.tracks.append(Track(name, detection.cls, BoxFilter(detection.box), t_s))
+        self.tracks.append(Track(name, detection.cls, BoxFilter(detection.box), to_centre(detection.box), t_s))
         return name
+
+
+def without(tracks: Sequence[Track], pairs: Sequence[tuple[Track, int]]) -> list[Track]:
+    """The tracks that stand in no pair."""
+    names = {track.name for track, _ in pairs}
+    return [track for track in tracks if track.name not in names]
 
 
 def to_centre(box: Sequence[float]) -> Floats:
