@@ -35,7 +35,6 @@ _SENT_BYTES, BLOCK = 1 << 20, 4096
 logger = logging.getLogger("storeloom.hosts")
 
 
-
 def give_way(pid: int) -> None:
     """Let a session's leader, and so its session, have the processor after the engine.
 

@@ -196,6 +196,18 @@ def mot_rows(frames: Sequence[Labels], width: int, height: int) -> Iterator[str]
             yield f"{number},{identity},{x * width:.2f},{y * height:.2f},{w * width:.2f},{h * height:.2f},1,1,1"
 
 
+def write_mot(folder: Path, truth: Truth, run: Run) -> None:
+    """Write `gt.txt` and `found.txt` of a run, frames numbered as they were given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = next((seen.shape for seen in run.observations if seen.shape is not None), (1, 1))
+    sides = {
+        "gt": [truth.frames.get(seen.seq, {}) for seen in run.observations],
+        "found": [tracked(s, truth.cls) for s in run.observations],
+    }
+    for name, frames in sides.items():
+        (folder / f"{name}.txt").write_text("".join(f"{row}\n" for row in mot_rows(frames, width, height)), encoding="utf-8")
+
+
 def main() -> None:
     """The command line."""
     from storeloom.workers.vision.detectors import default_detector
@@ -204,12 +216,17 @@ def main() -> None:
     parser.add_argument("truths", nargs="+", type=Path, metavar="TRUTH", help="truth file (JSON)")
     parser.add_argument("--videos", type=Path, required=True, metavar="FOLDER", help="where the videos lie that the truths name")
     parser.add_argument("--fps", type=float, action="append", metavar="N", help="frames a second to use; may be given several times")
+    parser.add_argument("--mot", type=Path, metavar="FOLDER", help="also write the boxes there in MOTChallenge's format")
     arguments = parser.parse_args()
     rows = []
     for path in arguments.truths:
         truth = read_truth(path)
         detector = Recorded(default_detector())
-        rows += [judge(truth, watch(arguments.videos / truth.video, detector, fps=fps)) for fps in arguments.fps or [None]]
+        for fps in arguments.fps or [None]:
+            run = watch(arguments.videos / truth.video, detector, fps=fps)
+            rows.append(judge(truth, run))
+            if arguments.mot is not None:
+                write_mot(arguments.mot / f"{path.stem}_{run.fps:g}", truth, run)
     print(json.dumps(rows, indent=1))
 
 

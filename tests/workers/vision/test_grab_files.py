@@ -1,5 +1,6 @@
 """Files through a grabbing process: every frame in order, faults in words, memory flat, pixels as OpenCV gives them."""
 
+import itertools
 import os
 import sys
 import time
@@ -83,7 +84,7 @@ def test_a_cut_file_gives_its_good_frames_and_then_says_so(tmp_path: Path) -> No
 def test_a_damaged_stretch_is_passed_over(tmp_path: Path) -> None:
     data = bytearray(film(tmp_path / "a.avi", 200).read_bytes())
     starts = [k for k in range(len(data) - 3) if data[k : k + 3] == b"\xff\xd8\xff"]
-    for k, after in zip(starts[100:103], starts[101:104], strict=True):
+    for k, after in itertools.pairwise(starts[100:104]):
         data[k : after - 8] = bytes(after - 8 - k)
     (tmp_path / "torn.avi").write_bytes(data)
     with Source(tmp_path / "torn.avi", start=START) as source:

@@ -81,6 +81,55 @@ def test_a_slow_mover_is_not_extrapolated_over_a_long_gap() -> None:
     assert tracker.update([person(0.25)], 62.0) == ["t#1"]
 
 
+def test_what_jumps_past_its_own_box_is_found_within_its_reach() -> None:
+    # 0.5 s at 0.3 of the height a second: 0.15 / 0.4 is 0.375 sizes, within 1 size a second; a square picture
+    settings = TrackSettings(aspect=1.0, first_iou=0.2)
+    tracker = Tracker(settings=settings)
+    assert tracker.update([person(0.2)], 0.0) == ["t#1"]
+    assert tracker.update([person(0.35)], 0.5) == ["t#1"]
+    # 0.25 / 0.4 is 0.625 sizes in half a second: too far from where it was seen and from where it was heading
+    far = Tracker(settings=settings)
+    far.update([person(0.2)], 0.0)
+    assert far.update([person(0.45)], 0.5) == ["t#2"]
+
+
+def test_reach_counts_the_width_of_the_picture() -> None:
+    # the same jump in a picture twice as wide as high is twice as far in heights
+    tracker = Tracker(settings=TrackSettings(aspect=2.0))
+    tracker.update([person(0.2)], 0.0)
+    assert tracker.update([person(0.35)], 0.5) == ["t#2"]
+
+
+@pytest.mark.parametrize(
+    ("second", "name"),
+    [
+        (Detection("person", 0.9, (0.34, 0.2, 0.1, 0.4)), "t#1"),
+        (Detection("chair", 0.9, (0.34, 0.2, 0.1, 0.4)), "t#2"),
+        (Detection("person", 0.36, (0.34, 0.2, 0.1, 0.4)), "t#1"),
+        (Detection("person", 0.3, (0.34, 0.2, 0.1, 0.4)), None),
+        (Detection("person", 0.9, (0.37, 0.35, 0.04, 0.2)), "t#2"),
+    ],
+    ids=["alike", "other class", "sure enough to go on", "unsure", "a fifth of the area"],
+)
+def test_only_a_sure_box_of_the_same_class_and_size_is_reached(second: Detection, name: str | None) -> None:
+    tracker = Tracker(settings=TrackSettings(aspect=1.0))
+    tracker.update([person(0.2)], 0.0)
+    assert tracker.update([second], 0.5) == [name]
+
+
+def test_reach_ends_after_its_time_and_can_be_done_without() -> None:
+    for settings, after_s in ((TrackSettings(aspect=1.0, reach_s=0.4), 0.5), (TrackSettings(aspect=1.0, reach_sizes_s=0.0), 0.5)):
+        tracker = Tracker(settings=settings)
+        tracker.update([person(0.2)], 0.0)
+        assert tracker.update([person(0.35)], after_s) == ["t#2"]
+
+
+def test_two_that_jump_together_keep_their_names() -> None:
+    tracker = Tracker(settings=TrackSettings(aspect=1.0))
+    assert tracker.update([person(0.2), person(0.6)], 0.0) == ["t#1", "t#2"]
+    assert tracker.update([person(0.72), person(0.32)], 0.5) == ["t#2", "t#1"]
+
+
 def test_things_sampled_once_a_minute_keep_their_names_where_they_stand() -> None:
     tracker = Tracker()
     for k, x in enumerate((0.30, 0.31, 0.32)):
