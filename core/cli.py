@@ -199,8 +199,8 @@ def build_parser(lang: str) -> Parser:
         "area",
         nargs="?",
         default="all",
-        en="catalogue, compose, log, runtime, soak, swap, vision, vision_models, or all",
-        words="catalogue、compose、log、runtime、soak、swap、vision、vision_models 或 all",
+        en="catalogue, compose, log, runtime, soak, swap, tracking, vision, vision_models, or all",
+        words="catalogue、compose、log、runtime、soak、swap、tracking、vision、vision_models 或 all",
     )
     models = command(
         "models", "models:models", "vision models: list, import, check, measure, teach items", "视觉模型：列出、导入、检查、测速、训练商品"

@@ -8,7 +8,7 @@ import importlib
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
-AREAS = ("catalogue", "compose", "log", "runtime", "soak", "swap", "vision", "vision_models")
+AREAS = ("catalogue", "compose", "log", "runtime", "soak", "swap", "tracking", "vision", "vision_models")
 
 
 def bench(arguments: argparse.Namespace) -> int:

@@ -200,7 +200,7 @@ def write_mot(folder: Path, truth: Truth, run: Run) -> None:
     """Write `gt.txt` and `found.txt` of a run, frames numbered as they were given."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = next((seen.shape for seen in run.observations if seen.shape is not None), (1, 1))
-    sides = {
+    sides: dict[str, list[Labels]] = {
         "gt": [truth.frames.get(seen.seq, {}) for seen in run.observations],
         "found": [tracked(s, truth.cls) for s in run.observations],
     }
