@@ -95,7 +95,7 @@ def take(engine: Engine, facts: list[Event]) -> None:
     """What the live loop does with what came in: accept, handle, commit."""
     engine.log.accept(facts)
     for number, event in engine.log.pending(len(facts)):
-        engine.feed_event(event, number)
+        engine.take_in(event, number)
     engine.flush()
 
 

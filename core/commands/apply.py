@@ -12,6 +12,7 @@ from storeloom.core.kernel.errors import Finding, PresenceFault
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.log import StoreLog, micros
+from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.presence import fetch, read_presence
 
 LOOK_S = 0.1
@@ -37,7 +38,7 @@ def apply(arguments: argparse.Namespace) -> int:
     else:
         unpack(str(file), Registry().catalogue)
         kind, body = "apply", {"file": str(file), "lang": arguments.lang}
-    log = StoreLog(folder / "store.db")
+    log = StoreLog(folder / STORE_DB)
     try:
         status, answer = _ask(log, kind, body, arguments.wait, folder)
     finally:

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.commands.log import FILE
 from storeloom.core.kernel.errors import DeliveryFault, Finding, MisuseFault
 from storeloom.core.kernel.events import rfc3339
 from storeloom.core.runtime.log import StoreLog, instant
 from storeloom.core.runtime.log_delivery import Command
+from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.outbox import FORGOTTEN, NO_DEVICE
 from storeloom.core.runtime.reader import LogReader
 
@@ -19,7 +19,7 @@ ZH = {NO_DEVICE: "没有带驱动的设备可接收", FORGOTTEN: "日志已不�
 
 def dead(arguments: argparse.Namespace) -> int:
     """List what was given up, or let it be sent again: a running store does so at once, another when it next runs."""
-    file = Path(arguments.data) / FILE
+    file = Path(arguments.data) / STORE_DB
     return _resend(file, arguments) if arguments.action == "resend" else _list(file, arguments)
 
 

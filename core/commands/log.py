@@ -11,19 +11,19 @@ from pathlib import Path
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 from storeloom.core.runtime.log import StoreLog, instant
+from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.presence import hold
 from storeloom.core.runtime.reader import LogReader
 from storeloom.core.runtime.retention import Compacted, compact, rebuild, snapshot
 from storeloom.core.runtime.verify import verify
 
-FILE = "store.db"
 MIB = 1 << 20
 
 
 def log(arguments: argparse.Namespace) -> int:
     """Run the action on the log of a data folder."""
     actions = {"verify": _verify, "compact": _compact, "snapshot": _snapshot}
-    return actions[arguments.action](Path(arguments.data) / FILE, arguments)
+    return actions[arguments.action](Path(arguments.data) / STORE_DB, arguments)
 
 
 def _verify(file: Path, arguments: argparse.Namespace) -> int:

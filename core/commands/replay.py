@@ -22,6 +22,7 @@ from storeloom.core.runtime.clock import wall_utc
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.intake import fact_key
 from storeloom.core.runtime.log import StoreLog
+from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.outbox import Outbox
 from storeloom.core.runtime.presence import hold
 from storeloom.core.runtime.secret_file import read_secrets
@@ -39,7 +40,7 @@ def replay(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     claim = hold(folder)
     secrets = read_secrets(folder, plan, registry)
-    log = StoreLog(folder / "store.db", store=str(plan.store["store"]))
+    log = StoreLog(folder / STORE_DB, store=str(plan.store["store"]))
     recorded = bool(arguments.pos or arguments.video)
     plan, facts, given = real_input(plan, registry, arguments.pos, arguments.video)
     tables = {**read_tables(folder / "tables"), **given}

@@ -94,6 +94,7 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     from storeloom.core.runtime.http import Observer
     from storeloom.core.runtime.isolation import isolated
     from storeloom.core.runtime.live import LiveStore, Parts, newest_instant
+    from storeloom.core.runtime.log_file import STORE_DB
     from storeloom.core.runtime.records import FILE, Masker, write_logs
     from storeloom.core.runtime.tables import read_tables
 
@@ -107,7 +108,7 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     masker = Masker()
     masker.know(secrets.values())
     open_things.enter_context(write_logs(folder / FILE, masker=masker))
-    tables, clock = read_tables(folder / "tables"), LiveClock(newest_instant(folder / "store.db"))
+    tables, clock = read_tables(folder / "tables"), LiveClock(newest_instant(folder / STORE_DB))
     guard = HostGuard(folder / "hosts")
     open_things.callback(guard.close)
     apart = isolated(folder, told, plan, registry.catalogue)
@@ -118,7 +119,7 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     show, troubles = printer(arguments), lambda: (*findings, *hosts.troubles())
     store = LiveStore(Parts(name, plan, registry, folder, tables, secrets, adapters, hosts, beat, told, restarts, show, clock, troubles))
     observer = Observer(folder, arguments.listen)
-    observer.start(name, lambda: store.status, folder / "store.db")
+    observer.start(name, lambda: store.status, folder / STORE_DB)
     open_things.callback(observer.stop)
     return store, observer
 

@@ -14,11 +14,12 @@ from storeloom.core.commands.top import COMMANDS, clean
 from storeloom.core.kernel.errors import InputFault
 from storeloom.core.kernel.events import rfc3339
 from storeloom.core.runtime import trace as tracing
+from storeloom.core.runtime.log_file import STORE_DB
 
 
 def trace(arguments: argparse.Namespace) -> int:
     """Print the event's causes and all that followed."""
-    with tracing.open_records(Path(arguments.data) / "store.db") as records:
+    with tracing.open_records(Path(arguments.data) / STORE_DB) as records:
         record = tracing.find(records, arguments.event)
         if record is None:
             raise InputFault(tracing.missing(records, arguments.event))

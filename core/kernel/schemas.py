@@ -67,6 +67,12 @@ def streams() -> dict[str, bool]:
     return {path.stem: bool(load(path).get("x-command")) for path in sorted((SCHEMAS / "streams").glob("*.json"))}
 
 
+def target_field(stream: str) -> str:
+    """The field of a command that says what it is for (a relay, a label, a screen): its first required one."""
+    field: str = load(stream_file(stream))["required"][0]
+    return field
+
+
 def queue(stream: str) -> Mapping[str, Any]:
     """The way in that a stream's schema declares (`x-queue`), empty where it leaves it to the default."""
     declared: Mapping[str, Any] = load(stream_file(stream)).get("x-queue", {})

@@ -36,8 +36,7 @@ class Arbiter:
         rank = self._rank(event)
         if rank is None:
             return None
-        target = schemas.load(schemas.stream_file(event.stream))["required"][0]
-        key = f"{event.stream}|{event.data[target]}"
+        key = f"{event.stream}|{event.data[schemas.target_field(event.stream)]}"
         held = self._held.get(key)
         if held and held["by"] != event.source and held["rank"] < rank and event.time < instant(held["until"]):
             return str(held["by"])

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from storeloom.core.kernel.plan import InstancePlan
 from storeloom.core.runtime.log import Record, StoreLog
@@ -78,7 +79,7 @@ class Member:
     def name(self) -> str:
         return self.item.name
 
-    @property
+    @cached_property
     def streams(self) -> str:
         """The streams that it handles, as a JSON list."""
         return json.dumps(sorted(self.runner.declared.streams))

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding, HostFault, InputFault, LogFault
@@ -24,6 +24,7 @@ from storeloom.core.kernel.events import Event, Fact, event_id
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.arbiter import Arbiter
+from storeloom.core.runtime.beat import Beat
 from storeloom.core.runtime.context import StoreView
 from storeloom.core.runtime.crew import Crew, Lag, Member
 from storeloom.core.runtime.failure import Failure, finding_of
@@ -41,13 +42,6 @@ from storeloom.core.runtime.tables import TableSet
 MAX_HOPS = 16
 PAGE = 256
 KEPT_FAILURES = 10_000
-
-
-class Beat(Protocol):
-    """Where the engine notes what runs in its own process, for whoever watches that process."""
-
-    def enter(self, instance: str, ref: str, load: str) -> None: ...
-    def leave(self) -> None: ...
 
 
 class Engine:
@@ -176,10 +170,13 @@ class Engine:
         new_id = event_id(moment, fact.source, fact.stream, key)
         return Event(fact.stream, moment, fact.data, new_id, self.store.id, fact.source, fact.received)
 
-    def feed_event(self, event: Event, inbox: int | None = None) -> Event | None:
-        """Take in an event that has its envelope already; `inbox` is its number there, if it was accepted before."""
-        if inbox is None:
-            self.check_input(event)
+    def feed_event(self, event: Event) -> Event | None:
+        """Take in an event that has its envelope already. InputFault when it does not fit its stream's schema."""
+        self.check_input(event)
+        return self.take_in(event)
+
+    def take_in(self, event: Event, inbox: int | None = None) -> Event | None:
+        """Take in an event that was checked; `inbox` is its number there, if it was accepted before."""
         arrival = max(self.now, event.received or event.time)
         event = replace(event, received=arrival)
         self.begin()

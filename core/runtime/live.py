@@ -25,7 +25,7 @@ from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.intake import Arrival, Bounds, Feeder, Intake, bounds, policies
 from storeloom.core.runtime.keeper import Verdict
 from storeloom.core.runtime.log import StoreLog, instant, micros
-from storeloom.core.runtime.log_file import LogFile
+from storeloom.core.runtime.log_file import STORE_DB, LogFile
 from storeloom.core.runtime.making import Hosts
 from storeloom.core.runtime.outbox import Answer, Outbox
 from storeloom.core.runtime.publisher import UNLOGGED
@@ -71,7 +71,7 @@ class LiveStore:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         plan = parts.plan
-        self.log = StoreLog(parts.data / "store.db", store=str(plan.store["store"]))
+        self.log = StoreLog(parts.data / STORE_DB, store=str(plan.store["store"]))
         self.clock = parts.clock
         self.intake = Intake(policies(plan.runtime), self.clock.now)
         self._bounds: Mapping[str, Bounds] = bounds(plan.runtime)
@@ -198,7 +198,7 @@ class LiveStore:
             self.intake.settle([arrival for arrival, _ in facts], accepted)
             self._work_off()
         for arrival, event in frames:
-            self.engine.feed_event(event)
+            self.engine.take_in(event)
             self.intake.settle([arrival], [True])
         self.engine.flush()
 
@@ -206,7 +206,7 @@ class LiveStore:
         """Handle what was accepted; a batch is one transaction."""
         while page := self.log.pending(BATCH):
             for number, event in page:
-                self.engine.feed_event(event, number)
+                self.engine.take_in(event, number)
                 if self.parts.beat is not None:
                     self.parts.beat.alive()
             self.engine.flush()
@@ -221,11 +221,13 @@ class LiveStore:
 
     def _compact(self, now: datetime) -> None:
         """A slice of compaction a turn, begun every hour. Over its limit, the log waits no more for what has yet to go up."""
+        if self._compaction is None and (now - self._compacted).total_seconds() < COMPACT_S:
+            return
         keep = {**RUNTIME_DEFAULTS, **self.engine.plan.runtime}
         most = int(keep["keep_mb"]) << 20
-        if self._compaction is None and (now - self._compacted).total_seconds() >= COMPACT_S:
+        if self._compaction is None:
             self._compaction = Compaction(self.log, now, keep_days=float(keep["keep_days"]), keep_bytes=most)
-        if self._compaction is None or self._compaction.step():
+        if self._compaction.step():
             return
         if f"consumer {UPLINK}" in self._compaction.result.held_by and used_bytes(self.log) > most:
             self.log.drop_consumer(UPLINK)

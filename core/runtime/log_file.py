@@ -15,6 +15,7 @@ import apsw
 from storeloom.core.kernel.errors import Finding, LogFault
 from storeloom.core.runtime.log_tables import FORMAT, TABLES, damaged, insert, opened, sealed, select
 
+STORE_DB = "store.db"  # the log in a store's data folder
 BUSY_MS = 5000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=2000", "journal_size_limit=67108864", "cache_size=-8000")
 _WAL_HEADER, _FRAME_HEADER = 32, 24

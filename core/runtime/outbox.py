@@ -298,7 +298,7 @@ class Outbox:
         done, command.reason = under_way["done"], under_way["reason"] or ""
         devices = list(done) if row.status == "answered" else list(dict.fromkeys([*done, *self._devices(row.instance, row.stream)]))
         for device in devices:
-            lane = f"{device}|{target_of(event)}"
+            lane = f"{device}|{event.data[schemas.target_field(event.stream)]}"
             delivery = _Delivery(command, device, lane, row.due, row.tries, done.get(device, ""))
             command.deliveries.append(delivery)
             if not delivery.outcome:
@@ -363,11 +363,6 @@ class Outbox:
             else:
                 run.append(delivery)
         return run
-
-
-def target_of(event: Event) -> str:
-    """What a command is for: its first required field."""
-    return str(event.data[schemas.load(schemas.stream_file(event.stream))["required"][0]])
 
 
 def _end(event: Event) -> int | None:

@@ -86,7 +86,7 @@ class Reach:
         kinds = self._kinds.get(item.stream)
         if not kinds:
             return
-        target = item.data.get(schemas.load(schemas.stream_file(item.stream))["required"][0])
+        target = item.data.get(schemas.target_field(item.stream))
         if not isinstance(target, str) or self._devices.get(target, {}).get("kind") not in kinds:
             return
         bound = [device.id for kind in kinds for device in plan.devices.get(kind, ())]
