@@ -7,18 +7,17 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storeloom.core.commands.catalogue import print_findings, print_json
 from storeloom.core.kernel.errors import Finding, InputFault, MisuseFault
-from storeloom.core.runtime.context import EnginePackage
+from storeloom.workers.vision.models import BUILT_IN, DEFAULT_DETECTOR, Model, ModelCard, read_card, read_model
+from storeloom.workers.vision.models.faults import ModelFault, fault
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.models.importing import Imported
 
 BENCH_RUNS = 40
-
-
-def _engine() -> EnginePackage:
-    """The vision engine's models, reached as the runtime reaches engines: by name, each module imported on first use."""
-    return EnginePackage("vision.models")
 
 
 def models(arguments: argparse.Namespace) -> int:
@@ -30,27 +29,26 @@ def models(arguments: argparse.Namespace) -> int:
     actions: dict[str, Callable[[argparse.Namespace], int]] = {"list": _list, "import": _import, "check": _check, "bench": _bench}
     try:
         return actions[arguments.action](arguments)
-    except _engine().faults.ModelFault as fault:
-        raise InputFault(fault.findings) from fault
+    except ModelFault as error:
+        raise InputFault(error.findings) from error
     except ModuleNotFoundError as error:
         raise InputFault(Finding("SL-INP-03", {"what": f"models {arguments.action}", "extra": "vision"})) from error
 
 
 def _roots(arguments: argparse.Namespace) -> list[Path]:
     """The folders of models: those that ship, and a store's own."""
-    return [_engine().BUILT_IN, *([Path(arguments.data) / "models"] if arguments.data else [])]
+    return [BUILT_IN, *([Path(arguments.data) / "models"] if arguments.data else [])]
 
 
 def _list(arguments: argparse.Namespace) -> int:
     """Every model with what its card says; a faulty card is a finding and hides no other."""
-    engine = _engine()
-    cards: list[Any] = []
+    cards: list[ModelCard] = []
     findings: list[Finding] = []
     for path in (path for root in _roots(arguments) for path in sorted(root.glob("*/card.json"))):
         try:
-            cards.append(engine.read_card(path.parent))
-        except engine.faults.ModelFault as fault:
-            findings += fault.findings
+            cards.append(read_card(path.parent))
+        except ModelFault as error:
+            findings += error.findings
     rows = [
         {
             "name": card.name,
@@ -61,7 +59,7 @@ def _list(arguments: argparse.Namespace) -> int:
             "licence": card.licence,
             "speed": dict(card.speed),
             "folder": str(card.folder),
-            "default": card.name == engine.DEFAULT_DETECTOR,
+            "default": card.name == DEFAULT_DETECTOR,
         }
         for card in cards
     ]
@@ -79,10 +77,12 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    importing = _engine().importing
+    from storeloom.workers.vision.layouts.guess import LOOKS
+    from storeloom.workers.vision.models import importing
+
     file = Path(_needed(arguments, arguments.path, "FILE.onnx"))
-    if arguments.layout not in ("auto", *importing.LOOKS):
-        known = ", ".join(("auto", *importing.LOOKS))
+    if arguments.layout not in ("auto", *LOOKS):
+        known = ", ".join(("auto", *LOOKS))
         raise _misuse(f"--layout must be one of: {known}", f"--layout 可选：{known}")
     classes = arguments.classes
     request = importing.Request(
@@ -108,7 +108,7 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _told(done: Any, folder: Path, lang: str) -> list[str]:
+def _told(done: Imported, folder: Path, lang: str) -> list[str]:
     guesses = [f"  {path} = {json.dumps(value, ensure_ascii=False)}" for path, value in sorted(done.guessed.items())]
     speed, count = done.speed.run_ms, len(done.card.classes)
     if lang == "zh":
@@ -122,8 +122,10 @@ def _told(done: Any, folder: Path, lang: str) -> list[str]:
 
 def _check(arguments: argparse.Namespace) -> int:
     """Hash, card, tensors, a run on test pictures; 1 where anything is found, a doubt included."""
+    from storeloom.workers.vision.models.trial import check_model
+
     model = _chosen(arguments)
-    findings = _engine().trial.check_model(model)
+    findings = check_model(model)
     if arguments.json:
         shown = [finding.as_dict(arguments.lang) for finding in findings]
         print_json({"ok": not findings, "folder": str(model.card.folder), "findings": shown})
@@ -136,13 +138,14 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     """Milliseconds of a bare run and of a whole 1280 x 720 frame, measured in turn; of one model, or of the detectors."""
-    engine = _engine()
+    from storeloom.workers.vision.models.trial import measure
+
     if arguments.path:
         chosen = [_chosen(arguments)]
     else:
         folders = (path.parent for root in _roots(arguments) for path in sorted(root.glob("*/card.json")))
-        chosen = [engine.read_model(folder) for folder in folders if engine.read_card(folder).task == "detect"]
-    rows = {model.card.name: engine.trial.measure(model, runs=BENCH_RUNS, threads=arguments.threads) for model in chosen}
+        chosen = [read_model(folder) for folder in folders if read_card(folder).task == "detect"]
+    rows = {model.card.name: measure(model, runs=BENCH_RUNS, threads=arguments.threads) for model in chosen}
     if arguments.json:
         print_json({"ok": True, "models": {name: speed.as_json() for name, speed in rows.items()}})
         return 0
@@ -153,15 +156,15 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(arguments: argparse.Namespace) -> Any:
+def _chosen(arguments: argparse.Namespace) -> Model:
     """The model that the command names by its folder, or by its name among those that ship or a store's."""
     text = _needed(arguments, arguments.path, "FOLDER")
     places = [Path(text), *(root / text for root in _roots(arguments))]
     folder = next((place for place in places if (place / "card.json").is_file()), None)
     if folder is None:
         known = sorted({path.parent.name for root in _roots(arguments) for path in root.glob("*/card.json")})
-        raise _engine().faults.fault("SL-MOD-01", Path(text), {"name": text, "known": known})
-    return _engine().read_model(folder)
+        raise fault("SL-MOD-01", Path(text), {"name": text, "known": known})
+    return read_model(folder)
 
 
 def _needed(arguments: argparse.Namespace, value: str | None, what: str) -> str:
