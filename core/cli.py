@@ -173,9 +173,7 @@ def build_parser(lang: str) -> Parser:
     )
     option(log, "action", choices=("verify", "compact", "snapshot"), en="what to do", words="操作")
     option(log, "--data", required=True, en="folder of the store's log", words="门店日志目录")
-    option(
-        log, "--keep-days", type=whole(0), default=30, en="compact: keep so many days (default 30)", words="compact：保留天数（默认 30）"
-    )
+    option(log, "--keep-days", type=whole(0), en="compact: keep so many days (default 35)", words="compact：保留天数（默认 35）")
     option(log, "--keep-mb", type=whole(1), en="compact: keep at most so many MiB", words="compact：最多保留的 MiB 数")
     option(
         log,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
+from storeloom.core.kernel.plan import RUNTIME_DEFAULTS
 from storeloom.core.runtime.log import StoreLog, instant
 from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.presence import hold
@@ -59,7 +60,8 @@ def _compact_it(file: Path, arguments: argparse.Namespace) -> int:
     try:
         now = instant(int(store_log.one("SELECT received FROM log ORDER BY seq DESC LIMIT 1") or 0))
         keep_bytes = None if arguments.keep_mb is None else arguments.keep_mb * MIB
-        done = compact(store_log, now, keep_days=arguments.keep_days, keep_bytes=keep_bytes)
+        keep_days = RUNTIME_DEFAULTS["keep_days"] if arguments.keep_days is None else arguments.keep_days
+        done = compact(store_log, now, keep_days=keep_days, keep_bytes=keep_bytes)
         if arguments.rebuild:
             rebuild(store_log)
             done.shrinks, done.bytes_after = True, store_log.size_bytes()

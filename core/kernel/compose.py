@@ -158,11 +158,8 @@ def needs(entry: Entry) -> list[tuple[tuple[str, ...], bool]]:
 
 def _bind(one: Instance, sources: Sources, store: Mapping[str, Any], findings: list[Finding]) -> None:
     """Bind devices: those that the bundle names, else all of the store's that fit."""
-    known = store.get("devices", {})
-    if not isinstance(known, Mapping):
-        return
-    given = one.body.get("devices", {})
-    given = given if isinstance(given, Mapping) else {}
+    known = {device_id: facts for device_id, facts in _table(store.get("devices")).items() if isinstance(facts, Mapping)}
+    given = {kind: ids for kind, ids in _table(one.body.get("devices")).items() if isinstance(ids, list)}
     kinds = {kind for alternatives, _ in needs(one.entry) for kind in alternatives}
     for kind, ids in given.items():
         place = sources.place("solutions", one.name, "devices", kind)
@@ -177,7 +174,7 @@ def _bind(one: Instance, sources: Sources, store: Mapping[str, Any], findings: l
                 args = {"device": device_id, "kind": kind, "known": fitting, **hint(str(device_id), fitting)}
                 findings.append(Finding("SL-DEV-02", args, path, *place))
             elif device_id not in fitting:
-                args = {"device": device_id, "got": known[device_id].get("kind"), "instance": one.name, "kind": kind, "known": fitting}
+                args = {"device": device_id, "got": str(known[device_id].get("kind")), "instance": one.name, "kind": kind, "known": fitting}
                 findings.append(Finding("SL-DEV-03", args, path, *place))
     for alternatives, optional in needs(one.entry):
         bound = [(kind, _devices(known, kind, given.get(kind))) for kind in alternatives]
@@ -191,13 +188,13 @@ def _bind(one: Instance, sources: Sources, store: Mapping[str, Any], findings: l
             findings.append(Finding("SL-DEV-01", args, f"solutions.{one.name}", file, line, {"store": patch}))
 
 
-def _devices(known: Mapping[str, Any], kind: str, wanted: Iterable[str] | None) -> tuple[BoundDevice, ...]:
+def _devices(known: Mapping[str, Mapping[str, Any]], kind: str, wanted: Iterable[str] | None) -> tuple[BoundDevice, ...]:
     return tuple(
         BoundDevice(
             device_id, kind, facts.get("zone"), {**{k: v for k, v in facts.items() if k not in ENVELOPE}, **facts.get("settings", {})}
         )
         for device_id, facts in known.items()
-        if isinstance(facts, Mapping) and facts.get("kind") == kind and (wanted is None or device_id in wanted)
+        if facts.get("kind") == kind and (wanted is None or device_id in wanted)
     )
 
 

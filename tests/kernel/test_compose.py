@@ -144,6 +144,12 @@ def test_each_fault_of_a_bundle_has_its_code(hot, bundle, body, code):
     assert all(f.file and f.line for f in composition.errors)
 
 
+def test_a_device_given_as_text_is_one_fault_and_not_one_a_letter(hot, bundle):
+    body = '[solutions.hot_toy.devices]\nsensor = "probe-1"\n'
+    composition = compose(bundle(body, devices={"probe-1": "sensor"}), hot.registry())
+    assert [f.code for f in composition.errors] == ["SL-CFG-01"]
+
+
 def test_a_format_that_does_not_fit_and_a_host_too_small(hot, bundle):
     path = bundle("[solutions.hot_toy]\n")
     text = path.read_text().replace('"supermarket"', '"mall"').replace("cores = 4", "cores = 0.05")
