@@ -37,20 +37,22 @@ EXTRAS = {
     "forecast": ["numpy>=1.26,<3"],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
     "report": ["matplotlib>=3.9,<4"],
-    "studio": ["streamlit>=1.45,<2"],
+    "studio": ["streamlit>=1.51,<2"],
     "server": ["flask>=3.1,<4", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],
-    "ray": ["ray>=2.40,<3"],
+    "ray": ["ray[data]>=2.40,<3"],
 }
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
 EXTRAS["dev"] = sorted(
     set(EXTRAS["demo"])
     | set(EXTRAS["server"])
+    | set(EXTRAS["ray"])
     | {
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",
         "mypy>=1.11,<3",
         "onnx>=1.17,<2",
         "pandas>=2.2,<3",
+        "playwright>=1.45,<2",
         "pytest>=8,<10",
         "pytest-xdist>=3.6,<4",
         "ruff>=0.6,<1",
@@ -73,6 +75,7 @@ setup(
     package_data={
         "storeloom.schemas": ["**/*.json"],
         "storeloom.core": ["py.typed"],
+        "storeloom.studio": ["**/*.js", "**/*.css"],
         "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
     },
     install_requires=[

@@ -197,9 +197,11 @@ def build_parser(lang: str) -> Parser:
         "area",
         nargs="?",
         default="all",
-        en="catalogue, compose, log, runtime, soak, swap, tracking, vision, vision_models, or all",
-        words="catalogue、compose、log、runtime、soak、swap、tracking、vision、vision_models 或 all",
+        en="catalogue, compose, items, log, runtime, soak, swap, tracking, vision, vision_models, vision_rules, or all",
+        words="catalogue、compose、items、log、runtime、soak、swap、tracking、vision、vision_models、vision_rules 或 all",
     )
+    option(bench, "--data", metavar="FOLDER", en="items: the Grocery Store data set", words="items：Grocery Store 数据集目录")
+    option(bench, "--split", metavar="NAME", en="items: recognise what NAME.txt lists (default val)", words="items：识别 NAME.txt 所列图片")
     models = command(
         "models", "models:models", "vision models: list, import, check, measure, teach items", "视觉模型：列出、导入、检查、测速、训练商品"
     )
@@ -257,6 +259,49 @@ def build_parser(lang: str) -> Parser:
         default=1,
         en="bench, train-items: threads of one run (default 1)",
         words="bench、train-items：每次推理的线程数（默认 1）",
+    )
+    vision = command(
+        "vision",
+        "vision:vision",
+        "cameras at work without a store: live, or over a night's recordings; here or on Ray",
+        "脱离门店运行摄像机分析：实时，或处理整夜录像；本机或 Ray",
+    )
+    option(vision, "action", choices=("run", "batch"), en="what to do", words="操作")
+    option(
+        vision,
+        "path",
+        metavar="JOBS|FOLDER",
+        en="run: file of camera jobs; batch: folder of recordings",
+        words="run：任务文件；batch：录像目录",
+    )
+    option(vision, "--jobs", en="batch: file of camera jobs", words="batch：任务文件")
+    option(vision, "--out", metavar="FOLDER", en="batch: where the readings go", words="batch：读数输出目录")
+    option(
+        vision,
+        "--format",
+        dest="form",
+        choices=("jsonl", "parquet"),
+        default="jsonl",
+        en="batch: JSON lines or Parquet (default jsonl)",
+        words="batch：JSON 行或 Parquet（默认 jsonl）",
+    )
+    option(
+        vision,
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        en="on Ray: its own on this machine, or the cluster at ADDRESS",
+        words="使用 Ray：本机自启，或 ADDRESS 处的集群",
+    )
+    option(
+        vision,
+        "--for",
+        dest="seconds",
+        metavar="SECONDS",
+        type=positive,
+        en="run: end after so many seconds",
+        words="run：运行多少秒后结束",
     )
     command("version", "catalogue:version", "the version", "版本")
     for sub in commands.choices.values():

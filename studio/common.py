@@ -52,7 +52,8 @@ def draft() -> Draft:
 
 
 def replace_draft(new: Draft) -> None:
-    """Work on another bundle from now on."""
+    """Work on another bundle from now on; pictures of the other store's cameras are dropped."""
+    st.session_state.pop("pictures", None)
     new.edition = draft().edition + 1
     st.session_state["draft"] = new
 

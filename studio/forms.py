@@ -1,29 +1,35 @@
 """Forms from JSON Schemas on Streamlit's own widgets.
 
 One widget a property: switches, numbers, text, choices; lists by line; maps and lists of plain records as tables; nested records as
-framed forms; anything else as JSON. The form does not judge values: what a widget lets through is the kernel's to check.
+framed forms; places in a picture drawn on it; anything else as JSON. The form does not judge values: what a widget lets through is the
+kernel's to check.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from storeloom.studio.common import heading_of, language, say
+from storeloom.studio.pictures import Camera
+from storeloom.studio.regions import is_region, region_field
 
 Schema = Mapping[str, Any]
 Below = Callable[[str], None]
 SCALARS = ("string", "integer", "number", "boolean")
 
 
-def config_form(schema: Schema, value: Mapping[str, Any], key: str, below: Below) -> dict[str, Any]:
-    """Draw a form and return what it says. `key` is unique on the page; `below(name)` draws what belongs under a property."""
+def config_form(schema: Schema, value: Mapping[str, Any], key: str, below: Below, cameras: Sequence[Camera] = ()) -> dict[str, Any]:
+    """Draw a form and return what it says.
+
+    `key` is unique on the page; `below(name)` draws what belongs under a property; `cameras` are those whose pictures may be drawn on.
+    """
     said = {}
     for name, facts in schema.get("properties", {}).items():
-        got = _field(name, _resolved(facts, schema), value.get(name), f"{key}/{name}", schema)
+        got = _field(name, _resolved(facts, schema), value.get(name), f"{key}/{name}", schema, cameras)
         below(name)
         if got is not None:
             said[name] = got
@@ -47,13 +53,19 @@ def _resolved(facts: Schema, schema: Schema) -> dict[str, Any]:
     return merged
 
 
-def _field(name: str, facts: Schema, value: Any, key: str, schema: Schema) -> Any:
+def _field(name: str, facts: Schema, value: Any, key: str, schema: Schema, cameras: Sequence[Camera]) -> Any:
     """One property's widget; the value that came in is returned as it is where the widget still shows it."""
     label = _label(name, facts)
     kind = facts.get("type")
     if kind == "object" and facts.get("properties"):
-        return _record(label, facts, value, key, schema)
-    got = _widget(label, facts, value, key, schema)
+        return _record(label, facts, value, key, schema, cameras)
+    if is_region(facts, value):
+        items = _resolved(facts.get("items") or {}, schema)
+        items = {**items, "properties": {part: _resolved(one, schema) for part, one in items.get("properties", {}).items()}}
+        drawn = region_field(label, facts, items, value, key, _help(facts) or None, cameras)
+        got = None if value is None and not drawn else drawn
+    else:
+        got = _widget(label, facts, value, key, schema)
     same = isinstance(got, bool) == isinstance(value, bool) and got == value
     return value if same else got
 
@@ -111,12 +123,12 @@ def _step(facts: Schema, value: float | None) -> float:
     return 1.0 if abs(span) >= 50 else 0.1 if abs(span) > 2 else 0.01
 
 
-def _record(label: str, facts: Schema, value: Any, key: str, schema: Schema) -> dict[str, Any]:
+def _record(label: str, facts: Schema, value: Any, key: str, schema: Schema, cameras: Sequence[Camera]) -> dict[str, Any]:
     with st.container(border=True):
         st.markdown(f"**{label}**", help=_help(facts) or None)
         properties = {name: _resolved(one, schema) for name, one in facts["properties"].items()}
         filled = {name: one["default"] for name, one in properties.items() if "default" in one} | dict(value or {})
-        got = {name: _field(name, one, filled.get(name), f"{key}/{name}", schema) for name, one in properties.items()}
+        got = {name: _field(name, one, filled.get(name), f"{key}/{name}", schema, cameras) for name, one in properties.items()}
     said = {name: one for name, one in got.items() if one is not None}
     return dict(value) if value is not None and said == filled else said
 

@@ -96,6 +96,40 @@ WORDS: dict[str, dict[str, str]] = {
     "one_per_line": {"en": "one a line", "zh": "每行一个"},
     "json": {"en": "as JSON", "zh": "JSON 格式"},
     "bad_json": {"en": "This is not JSON: {reason}. The last good value stays.", "zh": "不是有效的 JSON：{reason}。保留上一个有效值。"},
+    # drawing on a camera's picture
+    "camera": {"en": "Camera", "zh": "摄像头"},
+    "no_camera": {"en": "no camera", "zh": "未指定摄像头"},
+    "picture": {"en": "Picture to draw on", "zh": "绘制用画面"},
+    "picture_note": {
+        "en": "The picture stays in this session and is written nowhere. People who are found in it are blurred first; look whether one "
+        "was missed before you show it to others.",
+        "zh": "画面只保留在本次会话中，不写入任何位置。画面中识别到的人会先被模糊；识别可能有遗漏，向他人展示前请先检查。",
+    },
+    "take_picture": {"en": "Take a picture from {camera}", "zh": "从 {camera} 取一帧画面"},
+    "no_driver": {
+        "en": "{camera} has no driver in the store profile, so no picture can be taken from it. Upload one.",
+        "zh": "门店档案未给 {camera} 配置驱动，无法取画面，请上传一张。",
+    },
+    "upload_picture": {"en": "Upload a picture of this view", "zh": "上传该视角的画面"},
+    "drop_picture": {"en": "Remove the picture", "zh": "移除画面"},
+    "people_blurred": {"en": "People blurred: {n}", "zh": "已模糊 {n} 人"},
+    "no_frame": {
+        "en": "{camera} gave no picture within {s} s. Check that it can be reached from here, or upload a picture.",
+        "zh": "{camera} 在 {s} 秒内未提供画面。请检查从此处能否访问，或上传一张画面。",
+    },
+    "driver_broke": {
+        "en": "The driver of {camera} broke off: {reason}. Check its settings in the store profile, or upload a picture.",
+        "zh": "{camera} 的驱动已中断：{reason}。请检查门店档案中的驱动设置，或上传一张画面。",
+    },
+    "bad_picture": {
+        "en": "The file is no picture that can be read. Upload a JPEG, PNG or WebP.",
+        "zh": "该文件不是可读取的图片，请上传 JPEG、PNG 或 WebP。",
+    },
+    "needs_vision": {
+        "en": "A picture is shown only with people blurred, which needs the extra 'vision': pip install 'storeloom[vision]'.",
+        "zh": "画面须先模糊人像才能显示，需要扩展组件“vision”：pip install 'storeloom[vision]'。",
+    },
+    "as_text": {"en": "As text", "zh": "以文本编辑"},
     "around": {"en": "Show", "zh": "显示"},
     "many_devices": {"en": "Many kinds of devices", "zh": "多类设备"},
     "edges": {"en": "Every connection", "zh": "全部连线"},

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storeloom.core.bench import vision_density, vision_ray
 from storeloom.core.bench.harness import Result, interleaved
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
@@ -66,7 +67,8 @@ def measure() -> list[Result]:
         detector = Detector()
     except ImportError as error:
         raise InputFault(Finding("SL-INP-03", {"what": "bench vision", "extra": "vision"})) from error
-    return [*ratios(detector), *two_streams(detector), preparation(detector), memory(detector), *density(detector)]
+    measured = [*ratios(detector), *two_streams(detector), preparation(detector), memory(detector), *density(detector)]
+    return [*measured, *vision_density.measure(), *vision_ray.measure()]
 
 
 class Camera:
@@ -118,7 +120,7 @@ def pictures(path: Path = FOOTAGE) -> Iterator[Image]:
     """Frames of the footage without end, or made ones, 720 x 1280, where it is absent."""
     if not path.is_file():
         yield from itertools.cycle(made_pictures())
-    from storeloom.workers.vision.files import frames
+    from storeloom.workers.vision.grab.footage import frames
 
     while True:
         for frame in frames(path):

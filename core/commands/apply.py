@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,30 @@ from storeloom.core.kernel.errors import Finding, PresenceFault
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.log import StoreLog, micros
+from storeloom.core.runtime.log_delivery import STORE_PROCESS, TAKEN_BACK, TRIAL
 from storeloom.core.runtime.log_file import STORE_DB
 from storeloom.core.runtime.presence import fetch, read_presence
 
 LOOK_S = 0.1
 WORDS = {
     "done": ("{what} is in place", "{what} 已生效"),
+    "trial": ("{what} is on trial; what becomes of it stands in: storeloom health", "{what} 试用中；结果见 storeloom health"),
+    "taken_back": ("{what} was taken back", "{what} 已撤回"),
     "restarting": ("the store restarts with it", "门店将以其重启"),
     "refused": ("refused", "被拒绝"),
 }
 STATES = {
     "starting": ("starts beside the old one, then on probation", "新进程启动中，随后试用"),
+    "loading": ("being loaded", "加载中"),
     "live": ("on probation", "试用中"),
     "kept": ("kept", "已保留"),
     "rolled_back": ("taken back", "已撤回"),
 }
+PROCESS = ("the store process", "门店进程")
 
 
 def apply(arguments: argparse.Namespace) -> int:
-    """Ask, wait for the answer, say it; 1 when it is refused."""
+    """Ask, wait for the answer, say it; of a model, wait for the verdict. 1 when it is refused or taken back."""
     folder, file = Path(arguments.data), Path(arguments.file).resolve()
     fetch(folder, "/health", arguments.lang)
     if arguments.model:
@@ -38,25 +44,35 @@ def apply(arguments: argparse.Namespace) -> int:
     else:
         unpack(str(file), Registry().catalogue)
         kind, body = "apply", {"file": str(file), "lang": arguments.lang}
+    follow = (lambda answer: None) if arguments.json else (lambda answer: _say_processes(answer, arguments.lang))
     log = StoreLog(folder / STORE_DB)
     try:
-        status, answer = _ask(log, kind, body, arguments.wait, folder)
+        status, answer = _ask(log, kind, body, arguments.wait, folder, follow)
     finally:
         log.close()
     if arguments.json:
         print_json({"status": status, **answer})
     else:
         _say(status, answer, file.name, arguments.lang)
-    return 1 if status == "refused" else 0
+    return 1 if status in ("refused", TAKEN_BACK) else 0
 
 
-def _ask(log: StoreLog, kind: str, body: dict[str, Any], wait_s: float, folder: Path) -> tuple[str, dict[str, Any]]:
+def _ask(
+    log: StoreLog, kind: str, body: dict[str, Any], wait_s: float, folder: Path, follow: Callable[[dict[str, Any]], None]
+) -> tuple[str, dict[str, Any]]:
+    """The answer; of one on trial the last one, each change of it told to `follow`, or where it stands when the time is over."""
     from storeloom.core.runtime.clock import wall_utc
 
     number = log.ask(kind, body, at=micros(wall_utc()))
     until = time.monotonic() + wait_s
-    while (answer := log.answered(number)) is None:
+    last = None
+    while (answer := log.answered(number)) is None or answer[0] == TRIAL:
+        if answer is not None and answer != last:
+            follow(answer[1])
+            last = answer
         if time.monotonic() > until:
+            if answer is not None:
+                return answer
             raise PresenceFault(_silent(folder, wait_s))
         time.sleep(LOOK_S)
     return answer
@@ -78,5 +94,17 @@ def _say(status: str, answer: dict[str, Any], what: str, lang: str) -> None:
         print(f"  + {name}")
     for name in answer.get("left", ()):
         print(f"  - {name}")
+    if status == TAKEN_BACK:
+        print(f"  {answer['reason'][lang]}")
+    elif "processes" in answer and status != TRIAL:
+        _say_processes(answer, lang)
     for finding in answer.get("findings", ()):
         print("\n".join(f"  {line}" for line in (finding["reason"], finding["fix"]) if line))
+
+
+def _say_processes(answer: dict[str, Any], lang: str) -> None:
+    """Where a model stands, a line a process."""
+    zh = lang == "zh"
+    for one in answer["processes"]:
+        name = PROCESS[zh] if one["process"] == STORE_PROCESS else one["process"]
+        print(f"  {answer['model']}: {name}: {STATES[one['state']][zh]}", flush=True)

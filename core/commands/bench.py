@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from pathlib import Path
 
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
-AREAS = ("catalogue", "compose", "log", "runtime", "soak", "swap", "tracking", "vision", "vision_models")
+AREAS = ("catalogue", "compose", "items", "log", "runtime", "soak", "swap", "tracking", "vision", "vision_models", "vision_rules")
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -19,8 +20,13 @@ def bench(arguments: argparse.Namespace) -> int:
         known = ", ".join(AREAS)
         reason = {"en": f"no bench area '{arguments.area}'; known: {known}, all", "zh": f"没有测试项“{arguments.area}”；可用：{known}, all"}
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
+    given = {"data": arguments.data and Path(arguments.data), "split": arguments.split}
+    options = {key: value for key, value in given.items() if value}
+    if options and arguments.area != "items":
+        reason = {"en": "--data and --split belong to the area 'items'", "zh": "--data 与 --split 只用于测试项“items”"}
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)
-    results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure()]
+    results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure(**options)]
     if arguments.json:
         print_json({"machine": machine(), "results": [result.as_dict() for result in results]})
     else:

@@ -44,14 +44,14 @@ def replay(arguments: argparse.Namespace) -> int:
     recorded = bool(arguments.pos or arguments.video)
     plan, facts, given = real_input(plan, registry, arguments.pos, arguments.video)
     tables = {**read_tables(folder / "tables"), **given}
-    adapters = device_adapters(plan, registry)
+    adapters = device_adapters(plan, registry, secrets)
     drivers = {device: one.command for device, one in adapters.items()}
     outbox = Outbox(log, plan, registry.catalogue.adapter_kinds, drivers, seed=0)
     sources = heapq.merge(facts, *(one.facts() for one in adapters.values()), key=lambda fact: fact.received)
     first = next(sources, None)
     start = first.received if first is not None and recorded else wall_utc()
     every = RECORDED_BATCH if recorded else 1
-    engine = Engine(plan, registry, log, tables, start, commit_every=every, on_output=printer(arguments), secrets=secrets)
+    engine = Engine(plan, registry, log, tables, start, commit_every=every, on_output=printer(arguments), secrets=secrets, data=folder)
     stop = stop_on_signals()
     try:
         _feed(engine, outbox, itertools.chain([first] if first else [], sources), stop)

@@ -9,7 +9,9 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from storeloom.core.runtime.requests import chosen_bundle
 from storeloom.core.runtime.secret_file import read_secrets
 
 if TYPE_CHECKING:
+    from storeloom.core.kernel.adapter import Adapter
     from storeloom.core.runtime.hosts import Hosts
     from storeloom.core.runtime.http import Observer
     from storeloom.core.runtime.live import LiveStore
@@ -115,7 +118,7 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     hosts = Hosts(plan.store, tables, clock.now, guard, secrets=secrets, isolated=apart)
     beat.alive()
     _set_apart_what_cannot_be_imported(plan, registry, hosts, beat, arguments.lang)
-    adapters = device_adapters(plan, registry)
+    adapters = device_adapters(plan, registry, secrets, clock.now)
     show, troubles = printer(arguments), lambda: (*findings, *hosts.troubles())
     store = LiveStore(Parts(name, plan, registry, folder, tables, secrets, adapters, hosts, beat, told, restarts, show, clock, troubles))
     observer = Observer(folder, arguments.listen)
@@ -143,13 +146,17 @@ def _set_apart_what_cannot_be_imported(plan: Plan, registry: Registry, hosts: Ho
             beat.leave()
 
 
-def device_adapters(plan: Plan, registry: Registry) -> dict[str, Any]:
-    """The drivers of the devices that name one in the store profile."""
+def device_adapters(
+    plan: Plan, registry: Registry, secrets: Mapping[str, str], clock: Callable[[], datetime] | None = None
+) -> dict[str, Adapter]:
+    """The drivers of the devices that name one in the store profile; `clock` is the live store's."""
+    from storeloom.core.kernel.adapter import AdapterContext
     from storeloom.core.runtime.adapters import make_adapter
 
+    context = AdapterContext(clock, secrets, str(plan.store.get("language", "zh"))[:2])
     devices = plan.store.get("devices", {})
     return {
-        device: make_adapter(registry, facts["adapter"], device, facts.get("settings", {}))
+        device: make_adapter(registry, facts["adapter"], device, facts.get("settings", {}), context)
         for device, facts in devices.items()
         if "adapter" in facts
     }

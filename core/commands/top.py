@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from storeloom.core.kernel.errors import PresenceFault
 from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.runtime.health import DEVICE_STATES
 from storeloom.core.runtime.presence import fetch_status
-from storeloom.core.runtime.status import InstanceStatus, StoreStatus
+from storeloom.core.runtime.status import DeviceStatus, InstanceStatus, StoreStatus
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -46,6 +47,16 @@ COMMANDS = {
     "overruled": "已让位",
 }
 UPLINK = {"waiting": "待上传", "sent": "已上传", "lost": "丢失", "failures": "连续失败"}
+DEVICES = 8
+FIGURES = {
+    "fps": "帧率",
+    "dropped": "丢弃",
+    "bad": "坏帧",
+    "reconnects": "重连",
+    "decode_ms": "解码ms",
+    "hardware": "硬解",
+    "size": "尺寸",
+}
 # below this value: divided by, unit, digits
 SIZES = ((9.995, 1.0, "", 2), (99.95, 1.0, "", 1), (99_999.5, 1.0, "", 0), (999_500.0, 1e3, "k", 0), (999.95e6, 1e6, "M", 1))
 Rates = Mapping[str, float]
@@ -153,6 +164,31 @@ def header(status: StoreStatus, rates: Rates, zh: bool) -> Iterator[str]:
     none = "无" if zh else "none"
     yield f"{'发件箱' if zh else 'outbox'}  {outbox or none}    {'上传' if zh else 'uplink'}  {uplink or none}"
     yield from queue_lines(status, zh)
+    yield from device_lines(status, zh)
+    for one in status.instances:
+        if one.frames_missed:
+            yield f"{one.name} 错过 {one.frames_missed:,} 帧画面" if zh else f"{one.name} missed {one.frames_missed:,} frames"
+
+
+def device_lines(status: StoreStatus, zh: bool) -> Iterator[str]:
+    """The devices that tell how they are, those that are not well first; of many, the rest is counted."""
+    ranked = sorted(status.devices, key=lambda one: (one.state == "online", one.device))
+    for one in ranked[:DEVICES]:
+        yield device_line(one, zh)
+    if ranked[DEVICES:]:
+        more = len(ranked) - DEVICES
+        yield f"……另有 {more} 台设备" if zh else f"... and {more} more devices"
+
+
+def device_line(one: DeviceStatus, zh: bool) -> str:
+    """A device: its state, its figures, and why it is not online."""
+    figures = [
+        f"{FIGURES.get(name, name) if zh else name.replace('_', ' ')} {value if isinstance(value, str) else short(value)}"
+        for name, value in one.figures.items()
+        if value != ""
+    ]
+    state = DEVICE_STATES.get(one.state, one.state) if zh else one.state
+    return "  ".join([f"{'设备' if zh else 'device'} {one.device} {state}", *figures, *([one.reason] if one.reason else [])])
 
 
 def queue_lines(status: StoreStatus, zh: bool) -> Iterator[str]:

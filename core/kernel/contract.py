@@ -39,6 +39,11 @@ __all__ = [
 
 Effect = Literal["live", "reload", "restart"]
 Load = Literal["light", "vision", "forecast", "optimise"]
+# The widgets that are drawn on a camera's picture, each with the keys of a row that hold its geometry.
+DRAWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("line", "polygon", "box", "floor_points"), ()),
+    **{"lines": ("from", "to"), "polygons": ("polygon",), "quads": ("polygon",), "boxes": ("box",)},
+}
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -64,7 +69,12 @@ def setting(
 
     `effect` says when a change counts: `live` with the next event, `reload` when the solution is made anew with its state kept,
     `restart` when its process starts again. `widget` names the form's control where the type does not (`secret`, `time`, `cron`,
-    `polygon`, `product`, `device`, `table`). `limits` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`, `max_length`, `pattern`).
+    `product`, `device`, `table`). `limits` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`, `max_length`, `pattern`).
+
+    These widgets are drawn on a camera's picture, in shares of it, y down: `line` ([[x, y], [x, y]]), `polygon` ([[x, y], ...]), `box`
+    ([x, y, w, h]), `floor_points` ([[[x, y], [x_m, y_m]], ...]), and lists of rows: `lines` (with `from` and `to`), `polygons` and `quads`
+    (with `polygon`), `boxes` (with `box`). A row's `camera`, or what has the widget `device`, is the camera on whose picture it is drawn;
+    its plain other keys are asked for beside it. A list whose items are no objects has the geometry alone.
     """
     extra: dict[str, Any] = {"x-zh": zh, "x-effect": effect}
     for key, value in (("x-unit", unit), ("x-widget", widget), ("x-help-zh", help_zh)):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from storeloom.core.kernel.contract import DRAWN
 from storeloom.core.kernel.errors import Finding, PluginFault
 from storeloom.core.kernel.registry import (
     BUILT_IN,
@@ -137,7 +138,28 @@ def _plugin(
         facts |= {"feeds": list(cls.feeds), "takes": list(cls.takes), **_purpose(plugin_id, cls, file, module)}
         facts["schema"] = f"schemas/adapters/{section}/{plugin_id}.json"
     facts["path"] = path
-    return facts, config_schema(plugin_id, cls, group)
+    schema = config_schema(plugin_id, cls, group)
+    _check_drawn(plugin_id, file, schema)
+    return facts, schema
+
+
+def _check_drawn(plugin_id: str, file: Path, schema: Mapping[str, Any]) -> None:
+    """PluginFault where a setting is to be drawn on a picture, but its type cannot hold what is drawn."""
+    for owner in (schema, *schema.get("$defs", {}).values()):
+        for key, facts in owner.get("properties", {}).items():
+            widget = facts.get("x-widget")
+            if widget not in DRAWN:
+                continue
+            listed = next((one for one in (facts, *facts.get("anyOf", ())) if one.get("type") == "array"), None)
+            if listed is None:
+                raise _contract(plugin_id, file, f"the widget '{widget}' of '{key}' needs a list", "Give the setting a list type.")
+            items = listed.get("items") if isinstance(listed.get("items"), Mapping) else {}
+            name = str(items.get("$ref", "")).rpartition("/")[2]
+            row = schema["$defs"][name] if name else items
+            missing = [part for part in DRAWN[widget] if "properties" in row and part not in row["properties"]]
+            if missing:
+                known = ", ".join(DRAWN[widget])
+                raise _contract(plugin_id, file, f"the rows of '{key}' lack '{missing[0]}'", f"The widget '{widget}' draws: {known}.")
 
 
 def solution_facts(plugin_id: str, cls: Any, file: Path) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from storeloom.core.kernel.errors import Finding
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.plan import BoundDevice
 from storeloom.core.runtime.state import Alarms, FigureBook, State
@@ -47,16 +49,31 @@ class EnginePackage:
 
 
 class Workers:
-    """The engines by name; the vision engine is one object, so that cameras share its detector."""
+    """The engines by name; the vision engine is one object, so that cameras share its detector.
 
-    def __init__(self) -> None:
+    What it learns of goods it keeps under `data`, the folder of a live store, else in memory.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        self._data = data
         self._vision: Any = None
 
     @property
     def vision(self) -> Any:
         if self._vision is None:
-            self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker()
+            shops = importlib.import_module("storeloom.workers.vision.items.shops")
+            items = shops.Shops(self._data / "items" if self._data is not None else None)
+            self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker(items=items)
         return self._vision
+
+    def troubles(self) -> tuple[Finding, ...]:
+        """What is wrong with what the engines keep."""
+        return tuple(self._vision.items.troubles()) if self._vision is not None else ()
+
+    def close(self) -> None:
+        """Have the engines save what they learnt."""
+        if self._vision is not None:
+            self._vision.close()
 
     def __getattr__(self, name: str) -> EnginePackage:
         if name.startswith("_"):

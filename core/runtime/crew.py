@@ -89,6 +89,15 @@ class Member:
         self.runner = self.runner.restated(stored) if isinstance(self.runner, Movable) else self.make(self.item, stored)
         self.knows(stored)
 
+    def at_leisure(self, call: Call, hops: int, level: int) -> bool:
+        """Begin on a frame, which no log keeps, where it is behind and has nothing else to do; whether it did."""
+        lag = self.lag
+        if lag is None or lag.hold or lag.call is not None or lag.first or lag.page or lag.offset < level or not self.runner.awake:
+            return False
+        lag.call, lag.hops, lag.began = call, hops, time.perf_counter()
+        self.runner.begin(call)
+        return True
+
     def knows(self, stored: Stored | None) -> None:
         """Note where the log says that it stands."""
         self.fresh = stored is None
@@ -216,6 +225,7 @@ class Crew:
                 round(meter.busy_s, 6),
                 round(meter.longest_s * 1000, 3),
                 member.runner.memory_mb,
+                member.frames_missed,
             )
 
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel import schemas
@@ -47,7 +48,8 @@ KEPT_FAILURES = 10_000
 class Engine:
     """Runs a plan. `commit_every` facts share a transaction (1 in a live store); `strict` reads state back from JSON at every step;
     `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name; `patience` is how long
-    (seconds) it waits for an instance in its own process (`hosts` makes these), None: until it answers or is killed."""
+    (seconds) it waits for an instance in its own process (`hosts` makes these), None: until it answers or is killed; `data` is the folder
+    of a live store, where its engines keep what they learn (None: in memory)."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Engine:
         patience: float | None = None,
         hosts: Hosts | None = None,
         beat: Beat | None = None,
+        data: Path | None = None,
     ) -> None:
         self.plan = plan
         self.registry = registry
@@ -80,7 +83,7 @@ class Engine:
         self.level = log.level()
         self._lenient = lenient
         self._beat = beat
-        self._making = Making(self.store, self.tables, lambda: self.now, strict=strict, secrets=secrets, hosts=hosts)
+        self._making = Making(self.store, self.tables, lambda: self.now, strict=strict, secrets=secrets, hosts=hosts, data=data)
         self.workers = self._making.workers
         self._commit_every = commit_every
         self._uncommitted = 0
@@ -292,12 +295,13 @@ class Engine:
                 self._switch_profiles(event.received or event.time)
             calls: list[tuple[Member, Call, float]] = []
             for member in self.crew.concerned(event.stream):
+                call = Call("event", micros(self.now), seq or 0, event)
                 if member.lag is not None:
-                    member.frames_missed += seq is None
+                    idle = not self.supervisor.paused(member.name, self.now) and seq is None and member.runner.takes(event)
+                    member.frames_missed += seq is None and not (idle and member.at_leisure(call, hops, self.level))
                     continue
                 if not member.runner.takes(event):
                     continue
-                call = Call("event", micros(self.now), seq or 0, event)
                 if hops >= MAX_HOPS:
                     args = {"instance": member.name, "stream": event.stream, "limit": MAX_HOPS}
                     self._fail(member, call, Finding("SL-RUN-06", args))
@@ -492,3 +496,4 @@ class Engine:
         self.flush()
         for member in self.crew:
             member.runner.close()
+        self.workers.close()

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from storeloom.core.kernel.errors import Finding
+from storeloom.core.runtime.frames import Frames
 from storeloom.core.runtime.limits import MIB, Limits, call_cores
 from storeloom.core.runtime.sandbox import PR_SET_CHILD_SUBREAPER, prctl
 
@@ -108,7 +109,7 @@ class Host:
 class HostGuard:
     """Watches the hosts of one store process. `folder` holds their temporary folders; what lies in it from before is removed.
 
-    Making one lets this process adopt orphans (a Linux subreaper), until `close`.
+    `frames` are the pictures that hosts share. Making one lets this process adopt orphans (a Linux subreaper), until `close`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -116,6 +117,7 @@ class HostGuard:
         if folder is not None:
             remove(folder)
             folder.mkdir(parents=True)
+        self.frames = Frames()
         self._hosts: set[Host] = set()
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -163,6 +165,7 @@ class HostGuard:
             self.release(host)
         self._jobs.put(None)
         self._thread.join()
+        self.frames.close()
         remove(self._folder)
         prctl(PR_SET_CHILD_SUBREAPER, 0)
 

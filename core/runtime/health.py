@@ -6,15 +6,17 @@ that an operator should look at is a warning; the store goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from storeloom.core.kernel.errors import Finding, worst
-from storeloom.core.runtime.status import QueueStatus, StoreStatus
+from storeloom.core.runtime.status import DeviceStatus, QueueStatus, StoreStatus
 
 PATIENCE_S = 10.0
 LITTLE_ROOM_MB, NO_ROOM_MB = 512, 64
 MANY_WAITING = 1000
+DEVICE_STATES = {"online": "在线", "degraded": "性能下降", "offline": "离线", "fault": "故障", "nonconforming": "不合规"}
 
 
 class Watch:
@@ -58,6 +60,7 @@ def assess(status: StoreStatus, silent_s: float, full_s: Mapping[str, float], fr
         "queues": _queues(status, full_s),
         "inbox": [Finding("SL-HLT-10", {"count": status.inbox})] if status.inbox >= MANY_WAITING else [],
         "outbox": [Finding("SL-HLT-08", {"count": status.outbox["dead"], "folder": folder})] if status.outbox.get("dead") else [],
+        "devices": [_device(one) for one in status.devices if one.state != "online"],
         "troubles": [Finding("SL-HLT-09", {"trouble": trouble.rstrip(".。")}) for trouble in status.troubles],
     }
 
@@ -69,6 +72,12 @@ def _solutions(status: StoreStatus) -> list[Finding]:
     behind = [one for one in status.instances if one.health == "behind"]
     catching_up = {"en": "it catches up", "zh": "正在追赶"}
     return found + [Finding("SL-HLT-04", {"instance": one.name, "lag": one.lag, "reason": one.reason or catching_up}) for one in behind]
+
+
+def _device(one: DeviceStatus) -> Finding:
+    state = {"en": one.state, "zh": DEVICE_STATES.get(one.state, one.state)}
+    reason = one.reason.rstrip(".。") or {"en": "its driver gives no reason", "zh": "驱动未说明原因"}
+    return Finding("SL-HLT-11", {"device": one.device, "kind": one.kind, "state": state, "reason": reason})
 
 
 def _disk(free_mb: float, folder: str) -> list[Finding]:
@@ -87,7 +96,11 @@ def _queues(status: StoreStatus, full_s: Mapping[str, float]) -> list[Finding]:
     ]
 
 
-def summary(checks: Mapping[str, list[Finding]], lang: str) -> dict[str, Any]:
-    """The checks as JSON: `status` is `ok`, `warning` or `error`, over all and for each."""
+def summary(checks: Mapping[str, list[Finding]], lang: str, devices: Sequence[DeviceStatus] = ()) -> dict[str, Any]:
+    """The checks as JSON: `status` is `ok`, `warning` or `error`, over all and for each; and the devices with their figures."""
     rows = [{"check": name, "status": worst(found) or "ok", "findings": [f.as_dict(lang) for f in found]} for name, found in checks.items()]
-    return {"status": worst(finding for found in checks.values() for finding in found) or "ok", "checks": rows}
+    return {
+        "status": worst(finding for found in checks.values() for finding in found) or "ok",
+        "checks": rows,
+        "devices": [asdict(one) for one in devices],
+    }

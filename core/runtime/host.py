@@ -12,8 +12,9 @@ import pickle
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from storeloom.core.kernel.plan import InstancePlan
 from storeloom.core.kernel.registry import Entry, Plugin, import_plugin, solution_class
 from storeloom.core.runtime import wire
 from storeloom.core.runtime.context import StoreView, Workers
+from storeloom.core.runtime.frames import Lent, Place
 from storeloom.core.runtime.instance import Instance, make_instance
 from storeloom.core.runtime.limits import MIB, Limits, set_rlimits
 from storeloom.core.runtime.log import instant, micros
@@ -30,7 +32,10 @@ from storeloom.core.runtime.outputs import check_output
 from storeloom.core.runtime.runner import Answers, Call, Stored
 from storeloom.core.runtime.sandbox import confine, die_with_parent
 from storeloom.core.runtime.schedule import instants, resolve
+from storeloom.core.runtime.seats import LocalSeat
 from storeloom.core.runtime.tables import TableSet
+
+MOST_HANDLES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,8 @@ class Log(logging.Handler):
 class Hosted:
     """The instance and its answers."""
 
-    def __init__(self, making: Making, log: Log) -> None:
-        self.limits, self._log = making.limits, log
+    def __init__(self, making: Making, log: Log, lent: Lent, workers: Workers) -> None:
+        self.limits, self._log, self._lent = making.limits, log, lent
         entry = making.entry
         module = import_plugin(entry.id, entry.package, entry.path)
         plugin = Plugin(entry, module, *solution_class(entry.id, entry.file, module))
@@ -78,7 +83,7 @@ class Hosted:
         self._hours = store.hours
         self.tables = TableSet(making.tables, store.hours)
         self.one: Instance = make_instance(
-            plugin, making.plan, making.stored, store, self.tables, Workers(), making.start, strict=making.strict, secrets=making.secrets
+            plugin, making.plan, making.stored, store, self.tables, workers, making.start, strict=making.strict, secrets=making.secrets
         )
         self._schedules = {name: resolve(mark, self.one.solution.config) for name, mark in _marks(self.one)}
         self._ticks: wire.Ticks = {}
@@ -87,6 +92,9 @@ class Hosted:
     def answer(self, number: int, call: Call) -> bytes:
         """Run one call and say what came of it."""
         one = self.one
+        call = self._seen(call)
+        if call.event is not None and isinstance(call.event.get("pixels"), Place):
+            return wire.to_json(number, self._said(wire.Answer(missed=True)))
         try:
             one.begin(call)
             answers = one.end()
@@ -98,6 +106,14 @@ class Hosted:
             one.undo()
             return wire.to_json(number, self._said(wire.Answer(problem=_problem(error, one.cls.__module__))))
         return self._told(number, answers)
+
+    def _seen(self, call: Call) -> Call:
+        """The call with the pixels of a picture that lies in shared memory; with its place still where it was overwritten."""
+        event = call.event
+        place = event.get("pixels") if event is not None else None
+        if event is None or not isinstance(place, Place) or (pixels := self._lent.take(place)) is None:
+            return call
+        return call._replace(event=replace(event, data={**event.data, "pixels": pixels}))
 
     def ready(self, troubles: list[str]) -> bytes:
         """The first answer: that it is made, with what a migration changed."""
@@ -162,19 +178,29 @@ def _failed(error: BaseException) -> bytes:
     return wire.to_json(0, wire.Answer(problem=problem))
 
 
-def _receive(end: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes; the process ends where the engine has gone."""
-    data = bytearray()
-    while len(data) < size:
-        part = end.recv(min(size - len(data), 1 << 20))
-        if not part:
-            os._exit(0)
-        data += part
-    return bytes(data)
+class Line:
+    """The connection to the engine. `handles` are the file descriptors that came along, oldest first."""
 
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        self.handles: deque[int] = deque()
 
-def _message(end: socket.socket) -> Any:
-    return pickle.loads(_receive(end, wire.LENGTH.unpack(_receive(end, wire.LENGTH.size))[0]))
+    def message(self) -> Any:
+        """The next message; the process ends where the engine has gone."""
+        return pickle.loads(self._receive(wire.LENGTH.unpack(self._receive(wire.LENGTH.size))[0]))
+
+    def say(self, body: bytes) -> None:
+        self.end.sendall(wire.framed(body))
+
+    def _receive(self, size: int) -> bytearray:
+        data = bytearray()
+        while len(data) < size:
+            part, handles, _, _ = socket.recv_fds(self.end, min(size - len(data), 1 << 20), MOST_HANDLES, socket.MSG_CMSG_CLOEXEC)
+            if not part:
+                os._exit(0)
+            self.handles.extend(handles)
+            data += part
+        return data
 
 
 def _shut_in(making: Making) -> list[str]:
@@ -183,22 +209,39 @@ def _shut_in(making: Making) -> list[str]:
     return confine(making.readable, Path.cwd(), children=making.limits.processes > 0)
 
 
-def serve(end: socket.socket) -> None:
+def serve(line: Line) -> None:
     """Make the instance and answer calls until the engine goes."""
-    making: Making = _message(end)
-    log = Log()
+    making: Making = line.message()
+    log, lent, workers = Log(), Lent(), Workers()
+    seat: LocalSeat | None = None
     troubles = _shut_in(making)
     logger = logging.getLogger("storeloom.solution")
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    hosted = _made(end, making, log, troubles)
+
+    def make(making: Making) -> Hosted | None:
+        """The instance, and word to the engine that it is made or why it cannot be."""
+        try:
+            hosted = Hosted(making, log, lent, workers)
+            line.say(hosted.ready(troubles))
+        except BaseException as error:  # a module may raise SystemExit
+            line.say(_failed(error))
+            return None
+        return hosted
+
+    hosted = make(making)
     while hosted is not None:
-        kind, *rest = _message(end)
-        if kind == "make":
-            hosted = _made(end, rest[0], log, troubles)
-        elif kind == "call":
-            end.sendall(wire.framed(hosted.answer(*rest)))
+        kind, *rest = line.message()
+        if kind == "call":
+            line.say(hosted.answer(*rest))
+        elif kind == "ring":
+            lent.add(rest[0], line.handles.popleft(), instead_of=rest[1])
+        elif kind == "model":
+            seat = seat or LocalSeat(workers.vision)
+            line.say(_settled(seat, *rest))
+        elif kind == "make":
+            hosted = make(rest[0])
         elif kind == "skip":
             hosted.one.skip(rest[0])
         elif kind == "config":
@@ -207,15 +250,15 @@ def serve(end: socket.socket) -> None:
             hosted.tables.replace(*rest)
 
 
-def _made(end: socket.socket, making: Making, log: Log, troubles: list[str]) -> Hosted | None:
-    """The instance, and word to the engine that it is made or why it cannot be."""
-    try:
-        hosted = Hosted(making, log)
-        end.sendall(wire.framed(hosted.ready(troubles)))
-    except BaseException as error:  # a module may raise SystemExit
-        end.sendall(wire.framed(_failed(error)))
-        return None
-    return hosted
+def _settled(seat: LocalSeat, what: str, *rest: Any) -> bytes:
+    """Do what is said of the detectors' models, and report where they stand."""
+    if what == "begin":
+        seat.begin(*rest)
+    elif what == "settle":
+        seat.settle(*rest)
+    elif what == "use":
+        seat.use(*rest)
+    return seat.standing().to_json()
 
 
 def main(arguments: list[str]) -> None:
@@ -225,7 +268,7 @@ def main(arguments: list[str]) -> None:
     end = socket.socket(fileno=descriptor)
     end.setblocking(True)
     try:
-        serve(end)
+        serve(Line(end))
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

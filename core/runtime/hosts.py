@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from storeloom.core.runtime.host import Making
 from storeloom.core.runtime.limits import Limits
 from storeloom.core.runtime.remote import RemoteInstance
 from storeloom.core.runtime.runner import Stored
+from storeloom.core.runtime.seats import Chosen
 
 OWN_PROCESS_LOADS = frozenset({"forecast", "optimise"})
 PARTS = ("core", "workers", "schemas", "plugins", "hardware_adapters", "plugins.toml")
@@ -32,7 +33,7 @@ class Hosts:
 
     These are vendors' (an operator may say otherwise in plugins.toml), those that compute for long (`forecast`, `optimise`), and those
     named in `isolated`. `now` gives the start of an instance that is new. A host is given the rows of the tables that its solution declares
-    and the secrets that its config names, no more.
+    and the secrets that its config names, no more. `models` are those that a new host's detectors are to use.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Hosts:
         self.guard = guard
         self.isolated = set(isolated)
         self.missing: set[str] = set()
+        self.models: Sequence[Chosen] = ()
         self._profile, self._now, self._secrets, self._strict = profile, now, secrets, strict
         self._tables = {name: list(rows) for name, rows in tables.items()}
 
@@ -76,13 +78,15 @@ class Hosts:
                 Limits.of(entry),
                 tuple(readable(entry)),
             )
-            return RemoteInstance(making, self.guard, environment(), on_table=self._replaced, on_trouble=self.missing.add)
+            chosen = self.models if entry.facts["load"] == "vision" else ()
+            return RemoteInstance(making, self.guard, environment(), on_table=self._replaced, on_trouble=self.missing.add, chosen=chosen)
 
         return make
 
     def troubles(self) -> tuple[Finding, ...]:
-        """What of the sandbox this machine lacks."""
-        return tuple(Finding("SL-HST-07", {"what": what}) for what in sorted(self.missing))
+        """What of the sandbox this machine lacks, and whether it lacks shared memory."""
+        lacks = tuple(Finding("SL-HST-07", {"what": what}) for what in sorted(self.missing))
+        return lacks if self.guard.frames.trouble is None else (*lacks, self.guard.frames.trouble)
 
     def _replaced(self, table: str, rows: list[Mapping[str, Any]]) -> None:
         self._tables[table] = rows

@@ -120,7 +120,8 @@ class Pages:
 
     def _health(self, lang: str) -> Answer:
         free_mb = shutil.disk_usage(self._data).free / 1_000_000
-        answer = health.summary(health.assess(*self.look(), free_mb, str(self._data)), lang)
+        status, silent_s, full_s = self.look()
+        answer = health.summary(health.assess(status, silent_s, full_s, free_mb, str(self._data)), lang, status.devices)
         return 503 if answer["status"] == "error" else 200, orjson.dumps(answer), JSON_TYPE
 
     def _metrics(self, accept: str) -> Answer:

@@ -19,6 +19,7 @@ from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.events import Event, plain
 from storeloom.core.kernel.plan import RUNTIME_DEFAULTS, Plan
 from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime.adapters import statuses
 from storeloom.core.runtime.beat import Beat
 from storeloom.core.runtime.clock import LiveClock
 from storeloom.core.runtime.engine import Engine
@@ -88,6 +89,7 @@ class LiveStore:
             patience=PATIENCE_S,
             hosts=parts.hosts,
             beat=parts.beat,
+            data=parts.data,
         )
         self.swaps = Swaps(self.engine)
         self.swaps.recover()
@@ -251,6 +253,7 @@ class LiveStore:
             uplink=self.uplink.status() if self.uplink is not None else {},
             memory_mb=_memory_mb(),
             troubles=tuple(finding.text(self.engine.store.language[:2]) for finding in self._troubles()),
+            devices=tuple(statuses(self.parts.adapters, self.engine.plan.store)),
         )
 
     def _troubles(self) -> Iterable[Finding]:
@@ -262,6 +265,7 @@ class LiveStore:
         if self.uplink is not None:
             yield from self.uplink.findings()
         yield from self.requests.troubles()
+        yield from self.engine.workers.troubles()
         yield from self.parts.troubles()
 
     def close(self) -> None:

@@ -10,6 +10,9 @@ import orjson
 from storeloom.core.runtime.log_file import LogFile
 from storeloom.core.runtime.log_tables import insert, sealed
 
+MODELS = "models"  # the mark that names them
+TRIAL, KEPT, TAKEN_BACK = "trial", "done", "taken_back"  # statuses of the answer to who asked for a model
+STORE_PROCESS = "store"  # the store's among the processes of such an answer; the others bear their instance's name
 OPEN = ("waiting", "answered")  # statuses in which a command still needs its record; a dead one goes with the records of its time
 _PUSH = insert("outbox", "INSERT OR IGNORE INTO")
 
@@ -36,8 +39,17 @@ class Request(NamedTuple):
     body: Any
 
 
+class KeptModel(NamedTuple):
+    """A detector's model that proved good: of a `camera`, or (None) of all without one of their own. `place` is its folder, or the name of
+    one that ships; `sha256` that of its network."""
+
+    camera: str | None
+    place: str
+    sha256: str
+
+
 class DeliveryRows(LogFile):
-    """The rows of outbox, failures, consumers and requests."""
+    """The rows of outbox, failures, consumers and requests, and the models that a request brought."""
 
     def push(self, command_id: str, seq: int, instance: str, stream: str, due: int) -> None:
         """Put a command into the outbox; the same id twice is one command."""
@@ -120,6 +132,23 @@ class DeliveryRows(LogFile):
             for at, kind, asked, _, _ in self.get("request", "WHERE id = ?", (number,)):
                 fields = (*sealed("request", at, kind, asked, status, orjson.dumps(body)), number)
                 self.run("UPDATE request SET at=?, kind=?, body=?, status=?, answer=?, crc=? WHERE id=?", fields)
+
+    def answers(self, status: str) -> list[tuple[int, Any]]:
+        """Requests whose answer is of this status, and its body, in order."""
+        ids = [row[0] for row in self.rows("SELECT id FROM request WHERE status = ? ORDER BY id", (status,))]
+        rows = self.get("request", "WHERE status = ? ORDER BY id", (status,))
+        return [(number, orjson.loads(row[4])) for number, row in zip(ids, rows, strict=True)]
+
+    def kept_models(self) -> list[KeptModel]:
+        """The models that the store starts with, that of all cameras first."""
+        return [KeptModel(*one) for one in orjson.loads(self.meta().get(MODELS, "[]"))]
+
+    def keep_model(self, model: KeptModel) -> None:
+        """The store starts with this model from now on; one of all cameras takes the place of those of single cameras too."""
+        with self.together():
+            others = [] if model.camera is None else [one for one in self.kept_models() if one.camera != model.camera]
+            rows = sorted([*others, model], key=lambda one: one.camera or "")
+            self.mark(MODELS, orjson.dumps([tuple(one) for one in rows]).decode())
 
     def answered(self, number: int) -> tuple[str, Any] | None:
         """The status and body of a request's answer; None while there is none."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from storeloom.core.kernel.plan import InstancePlan
@@ -14,18 +15,21 @@ from storeloom.core.runtime.crew import Make, Member
 from storeloom.core.runtime.instance import make_instance
 from storeloom.core.runtime.log import StoreLog, micros
 from storeloom.core.runtime.runner import Runner, Stored
+from storeloom.core.runtime.seats import Chosen
 from storeloom.core.runtime.tables import TableSet
 
 
 class Hosts(Protocol):
-    """Who gives instances a process of their own."""
+    """Who gives instances a process of their own; `models` are those that a new process's detectors are to use."""
+
+    models: Sequence[Chosen]
 
     def maker(self, item: InstancePlan, registry: Registry) -> Make | None:
         """How to make an instance in its own process; None when it is to share the engine's."""
 
 
 class Making:
-    """Makes members of the crew from what the log keeps of them. `now` is the engine's time."""
+    """Makes members of the crew from what the log keeps of them. `now` is the engine's time, `data` the folder of a live store."""
 
     def __init__(
         self,
@@ -36,8 +40,9 @@ class Making:
         strict: bool = False,
         secrets: Mapping[str, str] | None = None,
         hosts: Hosts | None = None,
+        data: Path | None = None,
     ) -> None:
-        self.workers = Workers()
+        self.workers = Workers(data)
         self._store, self._tables, self._now = store, tables, now
         self._strict, self._secrets, self._hosts = strict, secrets, hosts
 

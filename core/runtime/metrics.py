@@ -1,7 +1,8 @@
 """A store's status in the Prometheus exposition format.
 
 Names and units follow the format's conventions: base units (seconds, bytes), counters that end in `_total`, facts that are text as labels
-of an `_info` metric. Labels are bounded: names of instances, solutions, streams and outbox statuses, never an event's content.
+of an `_info` metric. Labels are bounded: names of instances, solutions, streams, devices and their figures, outbox statuses; never an
+event's content.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ INSTANCE_COUNTERS: tuple[tuple[str, str, Reading], ...] = (
     ("storeloom_outputs", "Events that the instance has put out.", lambda one: one.outputs),
     ("storeloom_failures", "Events on which the instance has failed.", lambda one: one.failures),
     ("storeloom_handler_seconds", "Time that the instance's handlers have taken.", lambda one: one.busy_s),
+    ("storeloom_frames_missed", "Camera frames that came while the instance was behind.", lambda one: one.frames_missed),
 )
 INSTANCE_GAUGES: tuple[tuple[str, str, Reading], ...] = (
     ("storeloom_lag_records", "Log records that the instance has yet to take.", lambda one: one.lag),
@@ -61,6 +63,7 @@ class StatusCollector(Collector):
         yield from self._store()
         yield from self._instances()
         yield from self._queues()
+        yield from self._devices()
 
     def _store(self) -> Iterator[Metric]:
         status = self._status
@@ -111,6 +114,21 @@ class StatusCollector(Collector):
                 for queue in self._status.queues:
                     family.add_metric((queue.stream,), reading(queue))
                 yield family
+
+    def _devices(self) -> Iterator[Metric]:
+        """Of every device whose driver can tell: whether it is online, its figures, and what of them are words."""
+        labels = ("kind", "device")
+        online = GaugeMetricFamily("storeloom_device_online", "1 while the device is online, else 0.", labels=labels)
+        about = InfoMetricFamily("storeloom_device", "What each device says of itself in words.", labels=labels)
+        figures = GaugeMetricFamily("storeloom_device_figure", "A figure that the device's driver tells.", labels=(*labels, "figure"))
+        for one in self._status.devices:
+            online.add_metric((one.kind, one.device), one.state == "online")
+            words = {name: value for name, value in one.figures.items() if isinstance(value, str)}
+            about.add_metric((one.kind, one.device), {"state": one.state, **words})
+            for name, value in one.figures.items():
+                if not isinstance(value, str):
+                    figures.add_metric((one.kind, one.device, name), value)
+        yield from (online, about, figures)
 
 
 def exposition(status: StoreStatus, silent_s: float, accept: str = "") -> tuple[bytes, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import select
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from storeloom.core.kernel.events import Event
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.registry import Entry
 from storeloom.core.runtime import wire
+from storeloom.core.runtime.frames import Place, Ring
 from storeloom.core.runtime.guard import Host, HostGuard
 from storeloom.core.runtime.host import Making
 from storeloom.core.runtime.instance import taken_by
@@ -24,6 +26,7 @@ from storeloom.core.runtime.limits import MIB
 from storeloom.core.runtime.log import instant, micros
 from storeloom.core.runtime.mirror import Mirror
 from storeloom.core.runtime.runner import Answers, Call, Changes, Declared, Stored
+from storeloom.core.runtime.seats import Chosen
 from storeloom.core.runtime.state import FigureBook
 
 WAKE = "#wake"  # what comes due for an instance whose process could not be started: another try
@@ -54,7 +57,8 @@ class RemoteInstance:
     """See `runner.Runner`. What the process says is checked; what it kept stands in a mirror here, from which a dead one is replaced.
 
     It is replaced when it is next given something to do; one that died in between says so first (HostFault, `starting`). `on_table` is
-    told of tables that were replaced, `on_trouble` of what of the sandbox is missing on this machine.
+    told of tables that were replaced, `on_trouble` of what of the sandbox is missing on this machine. `chosen` are the models that its
+    detectors use from its start on; `frames_missed` counts pictures that were overwritten before it had read them.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class RemoteInstance:
         *,
         on_table: Callable[[str, list[Mapping[str, Any]]], None] | None = None,
         on_trouble: Callable[[str], None] | None = None,
+        chosen: Sequence[Chosen] = (),
     ) -> None:
         self.plan, self.name = making.plan, making.plan.name
         self.declared = declared_of(making.entry)
@@ -78,12 +83,19 @@ class RemoteInstance:
         self._outputs = Bucket(self._limits.outputs_s, self._limits.outputs_burst)
         self._alarms = Bucket(ALARMS_PER_OUTPUT * self._limits.outputs_s, ALARMS_PER_OUTPUT * self._limits.outputs_burst)
         self._logger = logging.getLogger(f"storeloom.solution.{self.name}")
+        self.chosen = chosen
+        self.frames_missed = self.life = self.untold = 0
+        self.standing: wire.Standing | None = None
+        self.unfit: Mapping[str, str] | None = None
+        self._about = ""
         self._host: Host | None = None
         self._made = self._sent = self._ahead = False
         self._number = 0
         self._call: Call | None = None
         self._answer: wire.Answer | None = None
         self._fault: StoreloomError | None = None
+        self._lent: tuple[Ring, Place] | None = None
+        self._outgoing = wire.Outgoing()
         self._spawn()
 
     # --- what the engine asks ---
@@ -127,7 +139,7 @@ class RemoteInstance:
             self._spawn()
         if call.kind == "due" and not self._alarms.take(1, call.now):
             self._fault = ContractFault(Finding("SL-HST-04", self._rate(call, self._alarms)))
-        if self._fault is None and self._made:
+        if self._fault is None and self._made and not self._sent:  # one that was made just now was given it then
             self._give()
 
     def ready(self, wait_s: float | None) -> bool:
@@ -152,6 +164,8 @@ class RemoteInstance:
         if answer.problem is not None:
             self._answer = None
             raise self._refused(call, answer.problem)
+        if answer.missed:
+            self.frames_missed += 1
         self._ahead = True
         try:
             self._mirror.check(self.name, answer.changes)
@@ -214,6 +228,34 @@ class RemoteInstance:
     def close(self) -> None:
         self._drop(None)
 
+    # --- its detectors' models ---
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there; it may still start."""
+        return self._host is not None
+
+    def use_models(self, chosen: Sequence[Chosen]) -> None:
+        """See frames with these models, now and after each start."""
+        self.chosen = chosen
+        self.tell_model("use", chosen)
+
+    def tell_model(self, *message: Any) -> None:
+        """Say something of models to the process, if there is one (`seats.RemoteSeat`): `standing` is its report, None until that is here.
+
+        `untold` counts the reports that are to come; `unfit` is what is wrong with a model that it was last told to use.
+        """
+        if self._host is not None:
+            self.untold += 1
+            if message[0] != "ask":
+                self._about, self.standing, self.unfit = message[0], None, None
+            self._say("model", *message)
+
+    def listen(self) -> None:
+        """Take what the process has said."""
+        if self._host is not None:
+            self._pump(0.0)
+
     # --- the process ---
 
     def _reflect(self, kept: Stored) -> None:
@@ -234,8 +276,12 @@ class RemoteInstance:
         except OSError as error:
             self._fault = HostFault(self._not_started({"reason": str(error)}), starting=True)
             return
-        self._incoming = wire.Incoming(int(self._limits.message_mb * MIB))
-        self._outgoing = bytearray(wire.framed(pickle.dumps(making, protocol=5)))
+        self.life += 1
+        self._incoming, self._outgoing = wire.Incoming(int(self._limits.message_mb * MIB)), wire.Outgoing()
+        self._rings: dict[str, int] = {}
+        self._outgoing.add(pickle.dumps(making, protocol=5))
+        if self.chosen:
+            self.tell_model("use", self.chosen)
         self._flush()
 
     def _give(self) -> None:
@@ -247,20 +293,37 @@ class RemoteInstance:
         self._sent = True
         self._number += 1
         host.busy(call.label, self._limits.handler_s)
-        self._say("call", self._number, call)
+        self._say("call", self._number, self._lend(call))
 
-    def _say(self, *message: Any) -> None:
-        self._outgoing += wire.framed(pickle.dumps(message, protocol=5))
+    def _lend(self, call: Call) -> Call:
+        """The call with a picture's place in shared memory instead of its pixels, where there is such memory."""
+        event = call.event
+        self._lent = self._guard.frames.lend(event) if event is not None and "pixels" in event.data else None
+        if self._lent is None or event is None:
+            return call
+        ring, place = self._lent
+        before = self._rings.get(event.source)
+        if before != ring.number:
+            self._rings[event.source] = ring.number
+            self._say("ring", ring.number, before, handles=(os.dup(ring.handle),))
+        return call._replace(event=replace(event, data={**event.data, "pixels": place}))
+
+    def _return(self) -> None:
+        """What was lent is needed no more."""
+        if self._lent is not None:
+            self._guard.frames.done(*self._lent)
+            self._lent = None
+
+    def _say(self, *message: Any, handles: tuple[int, ...] = ()) -> None:
+        self._outgoing.add(pickle.dumps(message, protocol=5), handles)
         self._flush()
 
     def _flush(self) -> None:
         host = self._host
-        if host is None or not self._outgoing:
+        if host is None:
             return
         try:
-            del self._outgoing[: host.socket.send(self._outgoing)]
-        except BlockingIOError:
-            return
+            self._outgoing.send(host.socket)
         except OSError:
             self._lost(host)
 
@@ -299,16 +362,29 @@ class RemoteInstance:
             self._fail(host, error.findings[0])
 
     def _took(self, host: Host, body: bytes) -> None:
-        if not self._made:
+        report = wire.report_of(body)
+        if report is not None:
+            self._reported(report)
+        elif not self._made:
             self._start(host, wire.from_json(body, 0, 0))
         elif self._sent and self._answer is None and self._call is not None:
             answer = wire.from_json(body, self._number, self._call.cause)
             host.idle()
+            self._return()
             self._answer = answer
             if answer.problem is not None:
                 self._upcoming(answer)
         else:
             raise wire.WireFault("it spoke without being asked")
+
+    def _reported(self, report: wire.Standing) -> None:
+        if self.untold == 0:
+            raise wire.WireFault("it spoke without being asked")
+        self.untold -= 1
+        if self.untold == 0:
+            self.standing = report
+            if self._about == "use" and report.state == "rolled_back":
+                self.unfit = report.reason
 
     def _start(self, host: Host, answer: wire.Answer) -> None:
         """The process is made, or says why it could not be."""
@@ -352,8 +428,9 @@ class RemoteInstance:
 
     def _drop(self, verdict: Finding | None) -> None:
         host, self._host = self._host, None
-        self._outgoing = bytearray()
-        self._made = False
+        self._outgoing.give_up()
+        self._made, self.untold, self.standing = False, 0, None
+        self._return()
         self.memory_mb = None
         if host is not None:
             self._guard.release(host, verdict)

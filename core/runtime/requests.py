@@ -17,6 +17,7 @@ from storeloom.core.kernel.lock import fingerprint
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime import packages
+from storeloom.core.runtime.models import Models
 from storeloom.core.runtime.secret_file import read_secrets
 from storeloom.core.runtime.swap import Swap
 
@@ -49,17 +50,21 @@ class Requests:
         self._store = store
         self._changes: list[Change] = []
         self._taken_back: list[Finding] = []
+        self.models = Models(store)
         store.swaps.before_keep = self._prove
 
     def troubles(self) -> tuple[Finding, ...]:
-        """What was taken back since the last bundle was applied, and why."""
-        return tuple(self._taken_back)
+        """What was taken back since the last bundle or model was applied, and why; models that could not be used at the start."""
+        return (*self._taken_back, *self.models.troubles())
 
     def tend(self) -> None:
-        """Answer what is asked; an answer says `done`, `restarting` or `refused` and why."""
+        """Answer what is asked; an answer says `done`, `restarting` or `refused` and why, or of a model that it is on `trial`.
+
+        The answer of one on trial changes as that goes on, until it is `done` or `taken_back`.
+        """
         for request in self._store.log.asked():
             try:
-                status, body = self._answer(request.kind, request.body)
+                status, body = self._answer(request.id, request.kind, request.body)
             except LogFault:
                 raise
             except Exception as error:  # left without an answer it would come again after each restart, and take the store with it
@@ -67,20 +72,14 @@ class Requests:
                 status, body = "refused", {"findings": _refusal(error, str(request.body.get("lang", "en")))}
             self._store.log.answer(request.id, status, body)
         self._keep()
+        self.models.tend()
 
-    def _answer(self, kind: str, body: Mapping[str, Any]) -> tuple[str, Any]:
+    def _answer(self, number: int, kind: str, body: Mapping[str, Any]) -> tuple[str, Any]:
         if kind == "apply":
             return self._apply(Path(body["file"]))
         if kind == "model":
-            return self._model(body.get("camera"), Path(body["model"]))
+            return self.models.begin(number, body.get("camera"), Path(body["model"]))
         raise KeyError(f"no request '{kind}'; known: apply, model")
-
-    def _model(self, camera: str | None, model: Path) -> tuple[str, Any]:
-        """Another detector for the cameras; those of solutions in processes of their own are out of reach."""
-        seeing = [one for one in self._store.engine.crew if one.runner.declared.load == "vision" and one.isolation == "shared"]
-        if not seeing:
-            raise BundleFault(Finding("SL-RUN-13"))
-        return "done", self._store.engine.workers.vision.swap_model(camera, model).as_json()
 
     def _apply(self, file: Path) -> tuple[str, Any]:
         """Bring the store to another bundle: solution by solution where only solutions differ, by a restart where more does."""
@@ -174,8 +173,9 @@ class Requests:
 
 def _refusal(error: Exception, lang: str) -> list[dict[str, Any]]:
     """Why a request was refused, one entry a finding; what has no words of its own is told as it is."""
-    if isinstance(error, StoreloomError):
-        return [finding.as_dict(lang) for finding in error.findings]
+    findings = getattr(error, "findings", ())  # a StoreloomError's, a ModelFault's
+    if findings:
+        return [finding.as_dict(lang) for finding in findings]
     words, fix = getattr(error, "words", None), getattr(error, "fix", None)
     if words is not None and fix is not None:
         return [{"reason": words[lang], "fix": fix[lang]}]

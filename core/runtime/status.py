@@ -11,7 +11,8 @@ Health = Literal["level", "behind", "resting"]
 
 @dataclass(frozen=True, slots=True)
 class InstanceStatus:
-    """One solution instance. `lag` counts log records it has yet to take; `busy_s` is the time its handlers took in all.
+    """One solution instance. `lag` counts log records it has yet to take; `busy_s` is the time its handlers took in all;
+    `frames_missed` counts frames that came while it was behind.
 
     `health`: `level` with the log, `behind` it (slow, or catching up), `resting` while its circuit is open; `reason` says why in words.
     """
@@ -29,6 +30,18 @@ class InstanceStatus:
     busy_s: float
     longest_ms: float
     memory_mb: float | None
+    frames_missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """A device whose driver tells how it is: `state` is a word of `device.status`, `reason` says why it is not online."""
+
+    device: str
+    kind: str
+    state: str
+    reason: str = ""
+    figures: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +78,4 @@ class StoreStatus:
     uplink: Mapping[str, int] = field(default_factory=dict)
     memory_mb: float = 0.0
     troubles: tuple[str, ...] = ()
+    devices: tuple[DeviceStatus, ...] = ()

@@ -6,10 +6,13 @@ vendor's process may write what it likes.
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,9 +24,12 @@ LENGTH = struct.Struct("!I")
 MOST_WORDS = 2000  # characters of a text that is shown to people
 MOST_NAME = 4096
 MOST_LOG_LINES = 100
+_JOINED = 1 << 16  # up to this many bytes a message and its length go together
 LATEST = 253_402_300_799_000_000  # the end of the year 9999, microseconds
 # What an instance may be told that it did wrong in its own process; it cannot speak of anything else.
 CONTRACT = frozenset(f"SL-RUN-{number:02}" for number in (1, 2, 3, 7, 8, 9, 10, 11))
+STATES = frozenset({"loading", "live", "kept", "rolled_back"})
+_REPORT = b"model "
 
 Ticks = dict[str, tuple[int, int]]
 
@@ -36,8 +42,9 @@ class WireFault(Exception):
 class Answer:
     """A host's answer to one call, or (number 0) to being made.
 
-    `problem` is what went wrong; then nothing changed. `ticks` are each schedule's next two instants; with the alarms they say what comes
-    due. `lines` is what the solution logged, `troubles` what of the sandbox is missing.
+    `problem` is what went wrong; then nothing changed. `missed`: its picture was overwritten before it was read. `ticks` are each
+    schedule's next two instants; with the alarms they say what comes due. `lines` is what the solution logged, `troubles` what of the
+    sandbox is missing.
     """
 
     answers: Answers = field(default_factory=list)
@@ -47,11 +54,52 @@ class Answer:
     problem: Mapping[str, Any] | None = None
     lines: list[tuple[int, str]] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    missed: bool = False
 
 
 def framed(body: bytes) -> bytes:
     """A message as it goes over the wire."""
     return LENGTH.pack(len(body)) + body
+
+
+class Outgoing:
+    """Messages that wait to be sent, some with file descriptors along."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def add(self, body: bytes, handles: tuple[int, ...] = ()) -> None:
+        """One more message; its file descriptors are closed when it is sent or given up."""
+        if len(body) <= _JOINED:
+            self._parts.append((memoryview(framed(body)), handles))
+        else:
+            self._parts.append((memoryview(LENGTH.pack(len(body))), handles))
+            self._parts.append((memoryview(body), ()))
+
+    def send(self, end: socket.socket) -> None:
+        """Send as much as goes without waiting; OSError when the connection is gone."""
+        while self._parts:
+            part, handles = self._parts[0]
+            try:
+                sent = socket.send_fds(end, [part], handles) if handles else end.send(part)
+            except BlockingIOError:
+                return
+            for handle in handles:
+                os.close(handle)
+            if sent == len(part):
+                self._parts.popleft()
+            else:
+                self._parts[0] = part[sent:], ()
+
+    def give_up(self) -> None:
+        """Nothing that waits is sent any more."""
+        for _, handles in self._parts:
+            for handle in handles:
+                os.close(handle)
+        self._parts.clear()
 
 
 class Incoming:
@@ -86,6 +134,8 @@ def to_json(number: int, answer: Answer) -> bytes:
     body: dict[str, Any] = {"n": number, "clock": answer.clock, "ticks": answer.ticks, "lines": answer.lines, "troubles": answer.troubles}
     if answer.problem is not None:
         return orjson.dumps(body | {"problem": answer.problem})
+    if answer.missed:
+        return orjson.dumps(body | {"missed": True})
     body["answers"] = [(handler, [(item.stream, item.data) for item in outs]) for handler, outs in answer.answers]
     changes = answer.changes
     for name in ("state", "figures", "fired"):
@@ -105,6 +155,9 @@ def from_json(body: bytes, number: int, cause: int) -> Answer:
     if "problem" in said:
         answer.problem = _mapping(said["problem"], "problem")
         return answer
+    if said.get("missed") is True:
+        answer.missed = True
+        return answer
     answer.answers = [_handled(*_parts(item, 2, "answers")) for item in _list(said.get("answers"), "answers")]
     answer.changes = Changes(
         _rows(said.get("state"), "state"),
@@ -113,6 +166,31 @@ def from_json(body: bytes, number: int, cause: int) -> Answer:
         [_alarm(item, cause) for item in _list(said.get("alarms"), "alarms")],
     )
     return answer
+
+
+class Standing(NamedTuple):
+    """Where one process stands with a model for its detector: as `workers.vision.swap` tells it. `proved`: its probation went well."""
+
+    state: str
+    reason: Mapping[str, str]
+    frames: int = 0
+    proved: bool = False
+
+    def to_json(self) -> bytes:
+        """A host's report."""
+        return _REPORT + orjson.dumps(self._asdict())
+
+
+def report_of(body: bytes) -> Standing | None:
+    """What a host reports of its model; None for another message, WireFault for a report that is none."""
+    if not body.startswith(_REPORT):
+        return None
+    said = _read(body[len(_REPORT) :])
+    reason = _mapping(said.get("reason"), "reason")
+    state, frames = said.get("state"), said.get("frames")
+    if state not in STATES or not isinstance(frames, int) or isinstance(frames, bool):
+        raise WireFault(f"no report of a model: {str(said)[:60]}")
+    return Standing(str(state), {lang: words(reason.get(lang, "")) for lang in LANGUAGES}, frames, said.get("proved") is True)
 
 
 def contract_fault(instance: str, problem: Mapping[str, Any]) -> ContractFault | None:

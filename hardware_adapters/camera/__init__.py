@@ -1,1 +1,1 @@
-"""Cameras: recorded footage."""
+"""Cameras: network and USB cameras, recorded footage."""

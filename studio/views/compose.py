@@ -22,6 +22,7 @@ from storeloom.studio.common import BOX, draft, faults_shown, heading_of, langua
 from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
 from storeloom.studio.forms import config_form
 from storeloom.studio.graph import MANY, gathered, wiring_dot
+from storeloom.studio.pictures import cameras_of
 from storeloom.studio.toml_text import toml_text
 
 
@@ -169,7 +170,8 @@ def _form(name: str, entry: Entry, composition: Composition, by_key: Mapping[str
             before = [schemas.show(value) for _, value in said[0].overridden[-1:]]
             st.caption(" · ".join([say("set_here", layer=_layer(said[0], composition)), *(say("below", value=text) for text in before)]))
 
-    said = config_form(schemas.load(entry.schema_file), config, f"form/{draft().edition}/{name}", below)
+    cameras = cameras_of(composition, name, registry())
+    said = config_form(schemas.load(entry.schema_file), config, f"form/{draft().edition}/{name}", below, cameras)
     if draft().configure(name, said, composition):
         st.rerun()
 

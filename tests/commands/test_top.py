@@ -15,6 +15,8 @@ from rich.console import Console
 
 from storeloom.core.commands import top
 from storeloom.core.runtime import http as window
+from storeloom.core.runtime.presence import fetch_status
+from storeloom.core.runtime.status import DeviceStatus
 
 EN = """\
 store store-014  bundle north 1.4.0  process 4711  up 3 d 04:12
@@ -88,6 +90,46 @@ def test_the_largest_figures_and_the_longest_names_still_fit(made_status, lang):
 def test_what_does_not_fit_the_screen_is_counted_and_the_troubled_stay_on_it(made_status):
     page = drawn(made_status(), {}, "en", height=18)
     assert "... and 1 more" in page and "shelf_gap_camera " in page and "smart_cart" not in page
+
+
+CAMERAS = (
+    DeviceStatus("cam-1", "camera", "online", "", {"fps": 24.9, "dropped": 1204, "reconnects": 0, "decode_ms": 2.1, "hardware": "vaapi"}),
+    DeviceStatus("cam-2", "camera", "offline", "No frame came for 5 s.", {"fps": 0.0, "reconnects": 3, "hardware": ""}),
+)
+
+
+@pytest.mark.parametrize(
+    ("lang", "lines"),
+    [
+        (
+            "en",
+            (
+                "device cam-2 offline  fps 0  reconnects 3  No frame came for 5 s.",
+                "device cam-1 online  fps 24.9  dropped 1,204  reconnects 0  decode ms 2.10  hardware vaapi",
+                "demand_forecast missed 412 frames",
+            ),
+        ),
+        (
+            "zh",
+            (
+                "设备 cam-2 离线  帧率 0  重连 3  No frame came for 5 s.",
+                "设备 cam-1 在线  帧率 24.9  丢弃 1,204  重连 0  解码ms 2.10  硬解 vaapi",
+                "demand_forecast 错过 412 帧画面",
+            ),
+        ),
+    ],
+)
+def test_cameras_and_the_frames_that_were_missed(made_status, lang, lines):
+    instances = tuple(replace(one, frames_missed=412 * (one.name == "demand_forecast")) for one in made_status().instances)
+    page = drawn(made_status(instances=instances, devices=CAMERAS), {}, lang)
+    assert "\n".join(lines) + "\n\n" in page
+
+
+def test_of_many_devices_those_in_trouble_are_shown_and_the_rest_counted(made_status):
+    many = tuple(replace(CAMERAS[0], device=f"cam-{number}") for number in range(10, 30))
+    page = drawn(made_status(devices=(*many, CAMERAS[1])), {}, "en")
+    assert page.index("device cam-2 offline") < page.index("device cam-10 online")
+    assert "... and 13 more devices" in page and "cam-29" not in page
 
 
 def test_a_reason_cannot_steer_the_terminal_and_the_store_s_time_is_whole_seconds(made_status):
@@ -199,6 +241,26 @@ def test_health_tells_each_check_and_its_next_step(call, running):
     zh = call("health", "--data", running, "--lang", "zh").out
     assert "正常  主循环" in zh and "    3 条" not in zh and "    1 条设备指令已放弃：多次发送均失败。" in zh
     assert call("health", "--data", running, "--json").json["status"] == "warning"
+
+
+def test_health_and_the_status_tell_of_each_camera(call, made_status, tmp_path):
+    observer = window.Observer(tmp_path)
+    given = made_status(pid=os.getpid(), devices=CAMERAS)
+    observer.start("north 1.4.0", lambda: given, tmp_path / "store.db")
+    try:
+        lines = call("health", "--data", tmp_path).out.splitlines()
+        begin = lines.index("look  devices")
+        assert lines[begin + 1 : begin + 5] == [
+            "    cam-2 (camera) is offline: No frame came for 5 s.",
+            "    Its driver goes on trying; the other devices and the solutions go on without it.",
+            "    device cam-1 online  fps 24.9  dropped 1,204  reconnects 0  decode ms 2.10  hardware vaapi",
+            "    device cam-2 offline  fps 0  reconnects 3  No frame came for 5 s.",
+        ]
+        assert "    设备 cam-1 在线  帧率 24.9" in call("health", "--data", tmp_path, "--lang", "zh").out
+        assert [one["device"] for one in call("health", "--data", tmp_path, "--json").json["devices"]] == ["cam-1", "cam-2"]
+        assert fetch_status(tmp_path).devices == CAMERAS
+    finally:
+        observer.stop()
 
 
 def test_health_is_1_when_the_store_cannot_sell(call, running, monkeypatch):

@@ -9,7 +9,7 @@ from storeloom.core.kernel.registry import ROOT
 KERNEL, RUNTIME, VIRTUAL = "core.kernel", "core.runtime", "core.virtual"
 ALLOWED = {
     "core/kernel": {KERNEL},
-    "core/runtime": {KERNEL, RUNTIME},
+    "core/runtime": {KERNEL, RUNTIME, "workers"},
     "core/virtual": {KERNEL, RUNTIME, VIRTUAL},
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.control"},
     "core/agent": {KERNEL, RUNTIME, "core.agent"},
@@ -19,7 +19,7 @@ ALLOWED = {
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
     "hardware_adapters": {KERNEL, "workers", "hardware_adapters"},
-    "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "studio"},
+    "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "workers", "studio"},
 }
 
 

@@ -83,7 +83,7 @@ def test_a_store_that_moves_is_healthy(store):
     answer = json.loads(body)
     assert response.status == 200 and answer["status"] == "ok"
     assert {row["check"]: row["status"] for row in answer["checks"]} == dict.fromkeys(
-        ("loop", "solutions", "disk", "queues", "inbox", "outbox", "troubles"), "ok"
+        ("loop", "solutions", "disk", "queues", "inbox", "outbox", "devices", "troubles"), "ok"
     )
 
 

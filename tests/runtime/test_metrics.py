@@ -1,12 +1,16 @@
 """A store's status as Prometheus reads it, told back by the client library's own parser."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from storeloom.core.kernel.registry import ROOT
 from storeloom.core.runtime.metrics import exposition
+from storeloom.core.runtime.status import DeviceStatus
+
+CAMERA = DeviceStatus("cam-1", "camera", "degraded", "It broke off.", {"fps": 24.9, "dropped": 3, "hardware": "vaapi"})
 
 
 @pytest.fixture
@@ -69,6 +73,17 @@ def test_queues_outbox_and_the_way_up(scraped):
     assert samples["storeloom_uplink", ("figure", "waiting")] == 1204
 
 
+def test_devices_and_the_frames_that_an_instance_missed(scraped, made_status):
+    one = replace(made_status().instances[0], frames_missed=412)
+    samples, families = scraped(instances=(one,), devices=(CAMERA,))
+    device = (("device", "cam-1"), ("kind", "camera"))
+    assert samples["storeloom_frames_missed_total", *instance("shelf_gap_camera")] == 412
+    assert samples["storeloom_device_online", *device] == 0
+    assert samples["storeloom_device_figure", *sorted([*device, ("figure", "fps")])] == 24.9
+    assert samples["storeloom_device_info", *sorted([*device, ("state", "degraded"), ("hardware", "vaapi")])] == 1
+    assert "It broke off" not in str(families), "a reason is no label"
+
+
 def test_every_metric_is_named_and_described_by_the_rules(scraped):
     _, families = scraped()
     for family in families.values():
@@ -80,7 +95,7 @@ def test_every_metric_is_named_and_described_by_the_rules(scraped):
 
 def test_the_operator_s_page_names_every_metric(scraped):
     page = (ROOT / "docs" / "running-a-store.md").read_text(encoding="utf-8")
-    samples, _ = scraped()
+    samples, _ = scraped(devices=(CAMERA,))
     names = {key[0] for key in samples}
     assert {name for name in names if f"`{name}" not in page and f"`{name.removeprefix('storeloom')}" not in page} == set()
     told = {name for name in re.findall(r"storeloom_[a-z_]+", page) if not name.endswith("_")}

@@ -1,4 +1,9 @@
-"""The algorithms of one camera: each shared stage once a frame, each algorithm at its own rate, none able to stop the others."""
+"""The algorithms of one camera, most important first: each shared stage once a frame, each algorithm at its own rate, within a budget of
+computing time, none able to stop the others.
+
+What an algorithm costs is measured, or stated by who gives the frame: a run on scenes states all its costs, for what a
+machine needs to work on a scene says nothing of pictures and would make the outcome depend on the machine.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
 
 FAILURES = 3
+DETECTOR = "detector"
+NEWEST = 0.2
+FADES = 0.98
 WITHIN_S = 300.0
 EARLY_S = 1e-6
 LONGEST_S = 30 * 86400.0
@@ -68,6 +76,38 @@ class Snapshot:
     hidden: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One frame: what each name that ran read; the names skipped to keep the budget, or failed; the cost in milliseconds that was
+    foreseen; who was taken back for which error (`taken_back`), and who was switched off, with why in words."""
+
+    found: dict[str, list[Reading]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    taken_back: dict[str, str] = field(default_factory=dict)
+    switched_off: dict[str, Words] = field(default_factory=dict)
+    cost_ms: float = 0.0
+    late: bool = False
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        return tuple(self.found)
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [reading for readings in self.found.values() for reading in readings]
+
+
+@dataclass
+class Trial:
+    """What a new algorithm took the place of, and the runs that it still has to pass."""
+
+    algorithm: Algorithm[Any]
+    state: State
+    due_s: float | None
+    left: int
+
+
 @dataclass
 class Runner:
     """An algorithm at work."""
@@ -75,6 +115,7 @@ class Runner:
     algorithm: Algorithm[Any]
     state: State = field(default_factory=dict)
     due_s: float | None = None
+    trial: Trial | None = None
     on: bool = True
     looks: int = 0
     spent_s: float = 0.0
@@ -91,15 +132,23 @@ class Runner:
 
 
 class CameraSet:
-    """The algorithms of one camera, by names of the integrator's choice. Frames and changes may come from different threads; a change takes
-    effect between two frames.
+    """The algorithms of one camera, by names of the integrator's choice, most important first. Frames and changes may come from different
+    threads; a change takes effect between two frames.
 
-    The privacy blur of snapshots always runs, as `privacy` says. `late` counts the frames that were left out because they were not newer
-    than the one before.
+    `strides`: a name runs on the frames whose number its stride divides, 1 where it is not named. The privacy blur of snapshots always
+    runs, as `privacy` says. `late` counts the frames that were left out because they were not newer than the one before.
     """
 
-    def __init__(self, camera: str, algorithms: Mapping[str, Algorithm[Any]] | None = None, privacy: PrivacyForm | None = None) -> None:
+    def __init__(
+        self,
+        camera: str,
+        algorithms: Mapping[str, Algorithm[Any]] | None = None,
+        privacy: PrivacyForm | None = None,
+        strides: Mapping[str, int] | None = None,
+    ) -> None:
         self.camera, self.late = camera, 0
+        self._strides = dict(strides or {})
+        self._costs_ms: dict[str, float] = {}
         self._runners = {name: Runner(algorithm) for name, algorithm in (algorithms or {}).items()}
         self._privacy = Privacy(privacy)
         self._hidden: State = {}
@@ -107,11 +156,17 @@ class CameraSet:
         self._lock = threading.Lock()
 
     def look(self, view: View) -> list[Reading]:
-        """What the algorithms that are due read in a frame, in the order in which they were added.
+        """What the algorithms that are due read in a frame, in their order. Raises as `turn`."""
+        return self.turn(view).readings
 
-        A frame that is not newer than the one before is left out. Raises what detection raises, for then no algorithm can say anything;
-        what an algorithm raises switches off that one, after three failures within five minutes of frame time.
-        FrameError for the frame of another camera.
+    def turn(self, view: View, *, budget_ms: float | None = None, costs_ms: Mapping[str, float] | None = None) -> Turn:
+        """One frame worked through, in the order of the algorithms.
+
+        Where the shared pass (`detector`) and the algorithms that are due cost more than `budget_ms` together, algorithms are left out from
+        the end of the list, never the detector. `costs_ms` states costs by name; those of a scene that it does not name are none, those of
+        pixels are measured. A frame that is not newer than the one before is left out. Raises what detection raises, for then no algorithm
+        can say anything; what an algorithm raises within its probation brings back the one before it, which then looks at that frame; later
+        it switches off that one, after three failures within five minutes of frame time. FrameError for the frame of another camera.
         """
         if view.camera != self.camera:
             raise FrameError(f"The frame is of camera {view.camera}, not {self.camera}.", "camera.frame.camera", "Give it to its own set.")
@@ -119,16 +174,22 @@ class CameraSet:
             t_s = view.t_s
             if self._latest_s is not None and t_s <= self._latest_s:
                 self.late += 1
-                return []
-            due = [(name, runner) for name, runner in self._runners.items() if runner.is_due(t_s)]
-            if self._tracked() or any("detections" in runner.algorithm.needs for _, runner in due):
+                return Turn(late=True)
+            due = [name for name, r in self._runners.items() if r.is_due(t_s) and view.seq % self._strides.get(name, 1) == 0]
+            detects = self._tracked() or any("detections" in self._runners[name].algorithm.needs for name in due)
+            if detects:
+                began = time.perf_counter()
+                fresh = not view.observed
                 self._hidden, _ = self._privacy.look(view, self._hidden)
+                if fresh:
+                    self._measure(DETECTOR, view, began)
             self._latest_s = t_s
-            readings: list[Reading] = []
-            for name, runner in due:
-                runner.plan(t_s)
-                readings += self._run(name, runner, view, t_s)
-            return readings
+            due, skipped, cost_ms = self._within(due, detects, budget_ms, costs_ms or {}, view)
+            turn = Turn(skipped=skipped, cost_ms=cost_ms)
+            for name in due:
+                self._runners[name].plan(t_s)
+                self._run(name, view, turn)
+            return turn
 
     def add(self, name: str, algorithm: Algorithm[Any]) -> None:
         """Run one algorithm more; CameraSetError for a name in use."""
@@ -143,17 +204,19 @@ class CameraSet:
             self._known(name)
             del self._runners[name]
 
-    def replace(self, name: str, algorithm: Algorithm[Any]) -> bool:
+    def replace(self, name: str, algorithm: Algorithm[Any], *, probation: int = 0) -> bool:
         """Put another algorithm, or the same with other settings, in the place of one; it is switched on.
 
-        Returns whether it goes on with the old one's state: it does where it is of the same class or says that it can take it over.
-        CameraSetError for an unknown name; an error of `takes_over` leaves the old one in place.
+        A failure within its first `probation` runs puts the old one back, with the state that it had. Returns whether the new one goes on
+        with the old one's state: it does where it is of the same class or says that it can take it over. CameraSetError for an unknown
+        name; an error of `takes_over` leaves the old one in place.
         """
         with self._lock:
             old = self._known(name)
             state = type(algorithm).takes_over(type(old.algorithm), old.state)
             due_s = old.due_s if state is not None and algorithm.every_s == old.algorithm.every_s else None
-            self._runners[name] = Runner(algorithm, {} if state is None else state, due_s)
+            trial = Trial(old.algorithm, old.state, old.due_s, probation) if probation else None
+            self._runners[name] = Runner(algorithm, {} if state is None else state, due_s, trial)
             return state is not None
 
     def switch_on(self, name: str) -> None:
@@ -182,20 +245,30 @@ class CameraSet:
     def state(self) -> dict[str, Any]:
         """All that the set remembers, as JSON; `restore` goes on from it."""
         with self._lock:
-            states = {name: {"class": type(r.algorithm).__name__, "state": r.state, "due_s": r.due_s} for name, r in self._runners.items()}
-            return {"latest_s": self._latest_s, "algorithms": states}
+            return {
+                "latest_s": self._latest_s,
+                "costs_ms": dict(self._costs_ms),
+                "algorithms": {name: _kept(runner) for name, runner in self._runners.items()},
+            }
 
-    def restore(self, kept: Mapping[str, Any]) -> list[str]:
-        """Go on from a kept state; returns the names that begin anew because they are new or of another class."""
+    def restore(self, kept: Mapping[str, Any], before: Mapping[str, Algorithm[Any]] | None = None) -> list[str]:
+        """Go on from a kept state; returns the names that begin anew because they are new or of another class.
+
+        `before` are the algorithms that those on probation took the place of; without them their probation is over.
+        """
         with self._lock:
-            self._latest_s = kept["latest_s"]
+            self._latest_s, self._costs_ms = kept["latest_s"], dict(kept.get("costs_ms", {}))
             anew = []
             for name, runner in self._runners.items():
                 entry = kept["algorithms"].get(name)
                 if entry is None or entry["class"] != type(runner.algorithm).__name__:
                     anew.append(name)
-                else:
-                    runner.state, runner.due_s = dict(entry["state"]), entry["due_s"]
+                    continue
+                runner.state, runner.due_s = dict(entry["state"]), entry["due_s"]
+                runner.on = entry.get("on", True)
+                runner.failures.extend(entry.get("failures", ()))
+                old, trial = (before or {}).get(name), entry.get("trial")
+                runner.trial = Trial(old, trial["state"], trial["due_s"], trial["left"]) if old is not None and trial else None
             return anew
 
     def snapshot(self, view: View, *, purpose: str, retention_s: float, show_people: str = "") -> Snapshot:
@@ -222,17 +295,57 @@ class CameraSet:
     def _tracked(self) -> bool:
         return any(runner.on and "tracks" in runner.algorithm.needs for runner in self._runners.values())
 
-    def _run(self, name: str, runner: Runner, view: View, t_s: float) -> list[Reading]:
-        start = time.perf_counter()
+    def _within(
+        self, due: list[str], detects: bool, budget_ms: float | None, stated: Mapping[str, float], view: View
+    ) -> tuple[list[str], list[str], float]:
+        """Those of `due` that run, those left out, and the cost foreseen. A measured cost fades while it leaves its algorithm out, so that
+        it is tried again."""
+        known = stated if view.pixels is None else {**self._costs_ms, **stated}
+        costs = {name: known.get(name, 0.0) for name in due}
+        total = sum(costs.values()) + (known.get(DETECTOR, 0.0) if detects else 0.0)
+        running = list(due)
+        while budget_ms is not None and running and total > budget_ms + 1e-9:
+            total -= costs[running.pop()]
+        skipped = due[len(running) :]
+        for name in skipped:
+            if name in self._costs_ms:
+                self._costs_ms[name] *= FADES
+        return running, skipped, total
+
+    def _measure(self, name: str, view: View, began: float) -> None:
+        """Take the time since `began` into the cost, which rises slowly and falls at once. The first look, which may load a model, and the
+        time of a scene say nothing."""
+        if view.pixels is not None:
+            spent_ms = 1000 * (time.perf_counter() - began) if name in self._costs_ms else 0.0
+            known_ms = self._costs_ms.get(name) or spent_ms
+            self._costs_ms[name] = round(min(spent_ms, (1 - NEWEST) * known_ms + NEWEST * spent_ms), 3)
+
+    def _run(self, name: str, view: View, turn: Turn) -> None:
+        runner = self._runners[name]
+        began = time.perf_counter()
         try:
             runner.state, readings = runner.algorithm.look(view, runner.state)
         except Exception as error:
-            self._note(name, runner, error, t_s)
-            return []
+            if runner.trial is None:
+                self._note(name, runner, error, view.t_s)
+                turn.failed.append(name)
+                if not runner.on and runner.words is not None:
+                    turn.switched_off[name] = runner.words
+                return
+            turn.taken_back[name] = detail(error)
+            old = runner.trial
+            self._runners[name] = Runner(old.algorithm, old.state, old.due_s)
+            self._runners[name].plan(view.t_s)
+            self._run(name, view, turn)
+            return
         finally:
             runner.looks += 1
-            runner.spent_s += time.perf_counter() - start
-        return readings
+            runner.spent_s += time.perf_counter() - began
+            self._measure(name, view, began)
+        turn.found[name] = readings
+        if runner.trial is not None:
+            runner.trial.left -= 1
+            runner.trial = runner.trial if runner.trial.left else None
 
     def _note(self, name: str, runner: Runner, error: Exception, t_s: float) -> None:
         """Count a failure; the third within five minutes switches the algorithm off."""
@@ -243,7 +356,7 @@ class CameraSet:
         said = {
             "name": name,
             "camera": self.camera,
-            "detail": f"{type(error).__name__}: {error}".rstrip(".: "),
+            "detail": detail(error),
             "failures": len(runner.failures),
             "left": FAILURES - len(runner.failures),
             "minutes": WITHIN_S / 60,
@@ -254,3 +367,16 @@ class CameraSet:
         if name not in self._runners:
             raise CameraSetError(f"There is no algorithm '{name}'.", "name", f"Running: {', '.join(self._runners) or '-'}.")
         return self._runners[name]
+
+
+def detail(error: BaseException) -> str:
+    """An exception as a part of a sentence."""
+    return f"{type(error).__name__}: {error}".rstrip(".: ")
+
+
+def _kept(runner: Runner) -> dict[str, Any]:
+    """A runner as JSON."""
+    kept: dict[str, Any] = {"class": type(runner.algorithm).__name__, "state": runner.state, "due_s": runner.due_s}
+    kept |= {"on": runner.on, "failures": list(runner.failures)}
+    old = runner.trial
+    return kept if old is None else kept | {"trial": {"state": old.state, "due_s": old.due_s, "left": old.left}}

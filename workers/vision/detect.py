@@ -127,7 +127,9 @@ def clip(box: Floats) -> Box:
 def check_picture(frame: object) -> None:
     """FrameError unless `frame` is a picture of uint8, height x width x 3, neither side 0."""
     if not isinstance(frame, np.ndarray):
-        raise FrameError(f"Pixels are {type(frame).__name__}, not an array.", "pixels", "Give a BGR uint8 array.")
+        kind = type(frame).__name__
+        raise FrameError(f"Pixels are {kind}, not an array.", "pixels", "Give a BGR uint8 array.", zh=f"画面像素为 {kind}，不是数组。")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         what = f"Pixels are {frame.dtype} of shape {frame.shape}."
-        raise FrameError(what, "pixels", "Give uint8 of shape (height, width, 3), channels blue, green, red.")
+        zh = f"画面像素为 {frame.dtype}，形状 {frame.shape}。"
+        raise FrameError(what, "pixels", "Give uint8 of shape (height, width, 3), channels blue, green, red.", zh=zh)

@@ -10,7 +10,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -36,6 +36,7 @@ from storeloom.workers.vision.things import Detection
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.models import Model
 
 TIMED = 50
 
@@ -62,18 +63,21 @@ def default_detector() -> FrameDetector:
     return Detector()
 
 
-def factory_of(model: str | Path | DetectorFactory) -> tuple[str, DetectorFactory]:
-    """A model's name for a reader, and what makes its detector: a model folder, the name of a shipped model, or a factory."""
-    if not isinstance(model, str | Path):
+def factory_of(model: str | Path | Model | DetectorFactory) -> tuple[str, DetectorFactory]:
+    """A model's name for a reader, and what makes its detector: a model or its folder, the name of a shipped one, or a factory."""
+    if isinstance(model, str | Path):
+        return Path(model).name, lambda: detector_of(model)
+    if callable(model):
         return str(getattr(model, "__name__", type(model).__name__)), model
+    return model.card.folder.name, lambda: detector_of(model)
 
-    def make() -> FrameDetector:
-        from storeloom.workers.vision.detect import Detector
-        from storeloom.workers.vision.models import load
 
-        return Detector(load(model))
+def detector_of(model: str | Path | Model) -> FrameDetector:
+    """A detection model's detector; ModelFault where the model cannot be used."""
+    from storeloom.workers.vision.detect import Detector
+    from storeloom.workers.vision.models import load
 
-    return Path(model).name, make
+    return Detector(load(model) if isinstance(model, str | Path) else model)
 
 
 def classes_of(detector: FrameDetector) -> frozenset[str] | None:
@@ -135,13 +139,23 @@ class Detectors:
         return look
 
     def replace(
-        self, camera: str | None, model: str | Path | DetectorFactory, *, probation: int, labels: Collection[str] | None, least: float
+        self,
+        camera: str | None,
+        model: str | Path | Model | DetectorFactory,
+        *,
+        probation: int,
+        labels: Collection[str] | None,
+        least: float,
+        hold: bool = False,
     ) -> Swap:
-        """Begin a swap; SwapError while another is under way on one of its cameras, ValueError for a probation below 1."""
+        """Begin a swap; SwapError while another is under way on one of its cameras, ValueError for a probation below 1.
+
+        With `hold` it stays on trial past its probation until `settle` is called.
+        """
         if probation < 1:
             raise ValueError(f"probation must be 1 frame or more, not {probation}")
         name, make = factory_of(model)
-        trial = Trial(Swap(camera, name, probation))
+        trial = Trial(Swap(camera, name, probation, hold=hold))
         with self._lock:
             for other in self._trials.values():
                 if camera is None or other.swap.camera in (None, camera):
@@ -150,6 +164,29 @@ class Detectors:
             self._trials[camera] = trial
         threading.Thread(target=self._load, args=(trial, make, labels, least), name="model-swap", daemon=True).start()
         return trial.swap
+
+    def settle(self, swap: Swap, fault: Words | None = None) -> None:
+        """End a swap that is held: keep its model, or (`fault`) take it back. One that is over stays as it is; one that has yet to prove
+        itself is not kept."""
+        with self._lock:
+            trial = self._trials.get(swap.camera)
+            if trial is None or trial.swap is not swap:
+                return
+            if fault is None and swap.proved and trial.detector is not None:
+                self._keep(trial, trial.detector)
+        if fault is not None:
+            self._take_back(trial, fault)
+
+    def use(self, chosen: Mapping[str | None, FrameDetector]) -> None:
+        """See all frames from now on with these detectors, by camera, the others with that of None, or the shipped one; trials end."""
+        with self._lock:
+            trials = list(self._trials.values())
+        for trial in trials:
+            self._take_back(trial, words("chosen"))
+        with self._lock:
+            self._shared = chosen.get(None)
+            self._own = {camera: detector for camera, detector in chosen.items() if camera is not None}
+            self._times.clear()
 
     def forget(self, camera: str) -> None:
         """Drop a camera's own detector, its times and its swap, when the camera is taken away."""
@@ -243,8 +280,10 @@ class Detectors:
                 return swap.state == "kept"
             trial.times.setdefault(camera, deque(maxlen=TIMED)).append(seconds)
             swap.frames += 1
-            if swap.frames >= swap.probation:
+            if swap.frames >= swap.probation and not swap.hold:
                 self._keep(trial, detector)
+            elif swap.frames == swap.probation:
+                swap.prove()
             return True
 
     def _keep(self, trial: Trial, detector: FrameDetector) -> None:
@@ -254,7 +293,7 @@ class Detectors:
             self._shared, self._times = detector, trial.times
             self._own.clear()
         else:
-            self._own[camera], self._times[camera] = detector, trial.times[camera]
+            self._own[camera], self._times[camera] = detector, trial.times.get(camera, deque(maxlen=TIMED))
         del self._trials[camera]
         trial.swap.move("kept")
 

@@ -131,9 +131,9 @@ def between(keys: Sequence[Sequence[float]]) -> Iterator[tuple[int, Sequence[flo
 def watch(video: Path, detector: Recorded, *, fps: float | None = None, settings: TrackSettings | None = None) -> Run:
     """Follow a video at `fps` frames a second at most (all its frames where None is given), the frames between left out.
 
-    FootageError as `files.frames`.
+    FootageError as `grab.footage.frames`.
     """
-    from storeloom.workers.vision.files import frames, probe
+    from storeloom.workers.vision.grab.footage import frames, probe
 
     pipeline = CameraPipeline("camera", lambda: detector, settings)
     native = probe(video).fps

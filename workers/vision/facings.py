@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from storeloom.workers.vision.boxes import Box, area, intersection, share_inside
+from storeloom.workers.vision.boxes import Box
+from storeloom.workers.vision.slots import covered_share
 
 MATCH, MISMATCH, GAP = 1, -1, -1
 SAME_ROW = 0.5
@@ -49,12 +49,8 @@ class Verdict:
 
 def hidden_share(region: Sequence[float], covers: Iterable[Sequence[float]]) -> float:
     """Share of a region that boxes in front of it hide, overlaps counted once."""
-    boxes = [box for box in covers if intersection(region, box) > 0]
-    xs = sorted({_within(x, region[0], region[2]) for box in boxes for x in (box[0], box[0] + box[2])})
-    ys = sorted({_within(y, region[1], region[3]) for box in boxes for y in (box[1], box[1] + box[3])})
-    cells = [(x0, y0, x1 - x0, y1 - y0) for x0, x1 in pairwise(xs) for y0, y1 in pairwise(ys)]
-    hidden = sum(area(cell) for cell in cells if any(share_inside(cell, box) > SAME_ROW for box in boxes))
-    return hidden / area(region) if area(region) > 0 else 0.0
+    x, y, width, height = region
+    return covered_share([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], covers)
 
 
 def recognised(named: object, score: float, least: float) -> str:
@@ -164,7 +160,3 @@ def _candidate(one: Any, score: float) -> tuple[str, float]:
     if isinstance(one, dict):
         return str(one["gtin"]), float(one.get("score", score))
     return str(one[0]), float(one[1]) if len(one) > 1 else score
-
-
-def _within(value: float, start: float, size: float) -> float:
-    return min(max(value, start), start + size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from storeloom.workers.vision import scene as scenes
 from storeloom.workers.vision.detectors import DetectorFactory, Detectors, default_detector
 from storeloom.workers.vision.errors import FrameError
+from storeloom.workers.vision.items.recent import Look, Recent
+from storeloom.workers.vision.items.shops import Shops
 from storeloom.workers.vision.readers import SCENE_READERS, ShippedReaders
 from storeloom.workers.vision.swap import Swap, SwapError, words
 from storeloom.workers.vision.things import Detection, Observation, Seen
@@ -19,7 +21,11 @@ from storeloom.workers.vision.track import Tracker, TrackSettings
 from storeloom.workers.vision.view import Readers, View
 
 if TYPE_CHECKING:
+    from storeloom.workers.vision.boxes import Box
     from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.items.embedding import Vector
+    from storeloom.workers.vision.items.results import Taught
+    from storeloom.workers.vision.models import Model
 
 KEPT = 8
 KEPT_VIEWS = 2
@@ -85,15 +91,22 @@ class CameraPipeline:
 class VisionWorker:
     """All cameras of a store: a pipeline for each, one detector (made on the first real frame) for all.
 
-    Calls for different cameras may run in different threads. `readers` read text, codes, plates and items, the shipped ones by default.
+    Calls for different cameras may run in different threads. `readers` read text, codes, plates and items, the shipped ones by default;
+    `items` are the catalogues of what can be recognised and taught, kept in memory by default.
     """
 
     def __init__(
-        self, detector_factory: DetectorFactory | None = None, settings: TrackSettings | None = None, readers: Readers | None = None
+        self,
+        detector_factory: DetectorFactory | None = None,
+        settings: TrackSettings | None = None,
+        readers: Readers | None = None,
+        items: Shops | None = None,
     ) -> None:
         self._detectors = Detectors(detector_factory or default_detector)
         self._settings = settings if settings is not None else TrackSettings()
-        self._readers: Readers = readers if readers is not None else ShippedReaders()
+        self.items = items if items is not None else Shops()
+        self._readers: Readers = readers if readers is not None else ShippedReaders(self.items)
+        self._recent = Recent()
         self._pipelines: dict[str, CameraPipeline] = {}
         self._views: dict[str, OrderedDict[tuple[int, datetime], View]] = {}
         self._lock = threading.Lock()
@@ -115,6 +128,7 @@ class VisionWorker:
         camera, seq = identity(event_data)
         pixels, scene = event_data.get("pixels"), event_data.get("scene")
         check_frame(time, pixels, scene)
+        self._recent.pass_time(camera, time)
         with self._lock:
             views = self._views.setdefault(camera, OrderedDict())
             known = views.get((seq, time))
@@ -128,6 +142,7 @@ class VisionWorker:
                     scene=scene,
                     readers=self._readers,
                     scene_readers=SCENE_READERS,
+                    keep=self._keep,
                 )
                 views[(seq, time)] = known
                 if len(views) > KEPT_VIEWS:
@@ -146,26 +161,84 @@ class VisionWorker:
         with self._lock:
             self._pipelines.pop(camera, None)
             self._views.pop(camera, None)
+        self._recent.forget(camera)
         self._detectors.forget(camera)
 
+    def teach(self, camera: str, seq: int, box: Sequence[float], shop: str, gtin: str, *, samples: int | None = None) -> Taught | None:
+        """Learn a person's answer to what `View.items` said of a box a moment ago: it is this item (see `ItemCatalogue.correct`).
+
+        `samples` is how many pictures' vectors the shop keeps of each item. None, and nothing is learnt, when the picture is gone (a minute
+        of frames, a restart) or shows a person. The same answer again changes nothing. In a scene, which has no picture, nothing is
+        learnt either and the answer is `learnt`.
+        """
+        return self._learn(camera, seq, box, shop, gtin, lambda look: self.items.correct(shop, gtin, look, samples=samples), "learnt")
+
+    def enrol(self, camera: str, seq: int, box: Sequence[float], shop: str, gtin: str, *, samples: int | None = None) -> Taught | None:
+        """Add a box that `View.items` was asked for a moment ago to an item, as one of the pictures taken to enrol it.
+
+        The item is recognised from now on. `enrolled`, or None as in `teach`; in a scene `enrolled`.
+        """
+
+        def add(look: Vector) -> Taught:
+            self.items.enrol(shop, gtin, [look], samples=samples)
+            return "enrolled"
+
+        return self._learn(camera, seq, box, shop, gtin, add, "enrolled")
+
+    def refit(self, shops: Iterable[str] | None = None) -> None:
+        """Begin to make the recognition of these shops (of all, where none is named) anew, in the background: see `Shops.refit`."""
+        self.items.refit(shops)
+
+    def close(self) -> None:
+        """Save what was taught."""
+        self.items.close()
+
+    def _learn(
+        self, camera: str, seq: int, box: Sequence[float], shop: str, gtin: str, learn: Callable[[Vector], Taught], in_a_scene: Taught
+    ) -> Taught | None:
+        look = self._recent.find(camera, seq, box)
+        if look is None:
+            return None
+        if (shop, gtin) not in look.answers:
+            look.answers[shop, gtin] = in_a_scene if look.vector is None else learn(look.vector)
+        return look.answers[shop, gtin]
+
+    def _keep(self, view: View, boxes: Sequence[Box], vectors: Sequence[Vector] | None) -> None:
+        """Keep what lies in these boxes for a while, that it may be taught."""
+        people = [person.box for person in view.observation.of("person")]
+        for box, vector in zip(boxes, vectors if vectors is not None else [None] * len(boxes), strict=True):
+            self._recent.keep(view.camera, Look(view.seq, view.time, box, vector), people)
+
+    @property
+    def detectors(self) -> Detectors:
+        """Which detector sees which camera's frames."""
+        return self._detectors
+
     def swap_model(
-        self, camera: str | None, model: str | Path | DetectorFactory, *, probation: int = 50, labels: Collection[str] | None = None
+        self,
+        camera: str | None,
+        model: str | Path | Model | DetectorFactory,
+        *,
+        probation: int = 50,
+        labels: Collection[str] | None = None,
+        hold: bool = False,
     ) -> Swap:
         """Begin to replace the model of a camera, or (None) of all cameras, those to come included; frames flow on, tracks go on.
 
-        `model` is a model folder, the name of a shipped model, or what makes a detector. It is loaded and run on a blank picture in the
-        background and takes over at the camera's next frame. It must know `labels`, or else all the classes of the model before it. In its
-        first `probation` frames (over all its cameras) it is taken back when it raises, when its answer makes no sense, or when two frames
-        running each take over ten times the old model's median (times up to 50 ms are never too long); each such frame is seen by the old
-        model, which stays in memory until the probation is over.
+        `model` is a model or its folder, the name of a shipped one, or what makes a detector. It is loaded and run on a blank picture in
+        the background and takes over at the camera's next frame. It must know `labels`, or else all the classes of the model before it. In
+        its first `probation` frames (over all its cameras) it is taken back when it raises, when its answer makes no sense, or when two
+        frames running each take over ten times the old model's median (times up to 50 ms are never too long); each such frame is seen by
+        the old model, which stays in memory until the probation is over. With `hold` it is on trial until `detectors.settle` ends that,
+        and the caller answers for the camera.
         Raises SwapError for a camera without frames and while another swap is under way on one of the cameras; all that is wrong with the
         model itself stands in the `Swap`.
         """
         with self._lock:
             known = sorted(self._pipelines)
-        if camera is not None and camera not in known:
+        if camera is not None and camera not in known and not hold:
             raise SwapError(words("unknown", camera=camera), words("unknown_fix", known=", ".join(known) or "-"), "camera")
-        return self._detectors.replace(camera, model, probation=probation, labels=labels, least=self._settings.low)
+        return self._detectors.replace(camera, model, probation=probation, labels=labels, least=self._settings.low, hold=hold)
 
 
 def identity(event_data: Mapping[str, Any]) -> tuple[str, int]:

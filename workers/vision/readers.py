@@ -5,26 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from storeloom.workers.vision.boxes import Box, iou
+from storeloom.workers.vision.items.shops import Shops
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.items.embedding import Vector
     from storeloom.workers.vision.items.results import Ranking
     from storeloom.workers.vision.reading.codes import CodeReader
     from storeloom.workers.vision.reading.plates import PlateReader
-    from storeloom.workers.vision.reading.results import Code, Plate, Text
+    from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text
     from storeloom.workers.vision.reading.text import TextReader
     from storeloom.workers.vision.view import SceneReaders
 
 SAME_THING = 0.5
-
-
-class Recogniser(Protocol):
-    """An enrolled catalogue of items, as `items.catalogue.ItemCatalogue`."""
-
-    def recognise(self, picture: Image, k: int = 5) -> Ranking: ...
 
 
 class ShippedReaders:
@@ -33,8 +29,8 @@ class ShippedReaders:
     An item of a shop without catalogue is unknown, for the reason that nothing is enrolled. Threads may share the readers.
     """
 
-    def __init__(self, shops: Mapping[str, Recogniser] | None = None) -> None:
-        self.shops: dict[str, Recogniser] = dict(shops or {})
+    def __init__(self, shops: Shops | None = None) -> None:
+        self.shops = shops if shops is not None else Shops()
         self._text: TextReader | None = None
         self._codes: CodeReader | None = None
         self._plates: PlateReader | None = None
@@ -57,12 +53,19 @@ class ShippedReaders:
             self._plates = self._plates or PlateReader(self._text_reader())
         return self._plates.read(picture)
 
-    def items(self, picture: Image, boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
-        from storeloom.workers.vision.items.embedding import cut
-        from storeloom.workers.vision.items.results import NOTHING
+    def labels(self, picture: Image, texts: Sequence[Text], codes: Sequence[Code], on: date, currency: str) -> Sequence[PriceLabel]:
+        from storeloom.workers.vision.reading.codes import CodeReader
+        from storeloom.workers.vision.reading.labels import LabelReader
 
-        catalogue = self.shops.get(shop)
-        return [NOTHING if catalogue is None else catalogue.recognise(cut(picture, box)) for box in boxes]
+        with self._lock:
+            self._codes = self._codes or CodeReader()
+        return LabelReader(self._text_reader(), self._codes, currency=currency).find(picture, texts, codes, on=on)
+
+    def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]:
+        return self.shops.looks(picture, boxes)
+
+    def rank(self, looks: Sequence[Vector], shop: str) -> Sequence[Ranking]:
+        return self.shops.rank(looks, shop)
 
     def _text_reader(self) -> TextReader:
         from storeloom.workers.vision.reading.text import TextReader
@@ -89,6 +92,11 @@ class ScriptedReaders:
         from storeloom.workers.vision.reading import scenes
 
         return scenes.plates(scene)
+
+    def labels(self, scene: Mapping[str, Any], on: date, currency: str) -> Sequence[PriceLabel]:
+        from storeloom.workers.vision.reading import scenes
+
+        return scenes.labels(scene, on=on, currency=currency)
 
     def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
         """By the `gtins` of the object that lies in each box."""

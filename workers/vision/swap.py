@@ -36,6 +36,10 @@ TEXTS: dict[str, Words] = {
         "en": "{model} sees the frames of {cameras}, on trial for {probation} frames.",
         "zh": "模型 {model} 已接管{cameras}的画面，试用 {probation} 帧。",
     },
+    "proved": {
+        "en": "{model} saw its first {probation} frames of {cameras} soundly; it is kept when it has done so in every process.",
+        "zh": "模型 {model} 在{cameras}上的前 {probation} 帧均正常，待所有进程均通过后保留。",
+    },
     "kept": {
         "en": "{model} is kept on {cameras}: its first {probation} frames were sound.",
         "zh": "模型 {model} 已在{cameras}上保留：前 {probation} 帧均正常。",
@@ -65,6 +69,20 @@ TEXTS: dict[str, Words] = {
     "score": {"en": "it gives a score of {score}, which is not from 0 to 1.", "zh": "给出的置信度为 {score}，不在 0 到 1 之间。"},
     "box": {"en": "it gives a box {box}, which is not in shares of the picture.", "zh": "给出的框 {box} 不是画面比例。"},
     "class": {"en": "it reports the class '{cls}', which it does not list.", "zh": "报告了其未列出的类别“{cls}”。"},
+    "in_process": {"en": "in {process} {fault}", "zh": "在{process}中，{fault}"},
+    "store": {"en": "the store process", "zh": "门店进程"},
+    "own": {"en": "the process of {instance}", "zh": "{instance} 的进程"},
+    "elsewhere": {"en": "{process} took it back.", "zh": "{process}已将其撤回。"},
+    "few": {
+        "en": "{process} saw only {frames} of {probation} frames within {limit_s:g} s.",
+        "zh": "{process}在 {limit_s:g} 秒内只看到 {frames} 帧，不足 {probation} 帧。",
+    },
+    "restarted": {"en": "the store restarted while it was on trial.", "zh": "试用期间门店已重启。"},
+    "changed": {
+        "en": "its network is another: its SHA-256 begins with {found}, that of the one kept with {wanted}",
+        "zh": "其网络文件已更换：SHA-256 以 {found} 开头，保留时为 {wanted}",
+    },
+    "chosen": {"en": "other models were chosen.", "zh": "已选用其他模型。"},
     "forgotten": {"en": "the camera was taken away.", "zh": "该摄像机已移除。"},
     "unknown": {"en": "There is no camera '{camera}' with frames.", "zh": "没有正在送来画面的摄像机“{camera}”。"},
     "unknown_fix": {"en": "Cameras: {known}.", "zh": "现有摄像机：{known}。"},
@@ -85,8 +103,7 @@ class SwapError(VisionError):
     """A swap that cannot be begun. `words` and `fix` say in en and zh why and what to do."""
 
     def __init__(self, why: Words, fix: Words, path: str) -> None:
-        super().__init__(why["en"], path, fix["en"])
-        self.words = why
+        super().__init__(why["en"], path, fix["en"], zh=why["zh"])
         self.fix = fix
 
 
@@ -101,15 +118,19 @@ class UnsoundModelError(Exception):
 class Swap:
     """One replacement of the model of `camera` (None: of all cameras), from `loading` over `live` to `kept` or `rolled_back`.
 
-    `reason` says in en and zh where it stands and why; `frames` counts the sound frames of the new model so far, over all its cameras.
+    `reason` says in en and zh where it stands and why; `frames` counts the sound frames of the new model so far, over all its cameras. One
+    that others `hold` is `proved` after its probation, and stays on trial until they settle it.
     """
 
-    def __init__(self, camera: str | None, model: str, probation: int) -> None:
+    def __init__(self, camera: str | None, model: str, probation: int, *, hold: bool = False) -> None:
         self.camera = camera
         self.model = model
         self.probation = probation
+        self.hold = hold
+        self.proved = False
         self.frames = 0
         self.state: State = "loading"
+        self.fault: Words | None = None
         self.reason: Words = self._told("loading")
         self._moved = threading.Condition()
 
@@ -133,10 +154,17 @@ class Swap:
         """Go on to `state`; for the detectors' use."""
         with self._moved:
             self.state = state
+            self.fault = fault
             self.reason = self._told(state, fault)
             self._moved.notify_all()
 
-    def _told(self, state: State, fault: Words | None = None) -> Words:
+    def prove(self) -> None:
+        """Its probation went well; for the detectors' use."""
+        with self._moved:
+            self.proved = True
+            self.reason = self._told("proved")
+
+    def _told(self, state: State | Literal["proved"], fault: Words | None = None) -> Words:
         return words(state, model=self.model, cameras=self.cameras, probation=self.probation, fault=fault if fault is not None else "")
 
 
@@ -195,11 +223,12 @@ def blank_picture() -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.full((360, 640, 3), 114, np.uint8)
 
 
-def detail(error: BaseException) -> str:
-    """An exception as a part of a sentence."""
+def detail(error: BaseException) -> Words:
+    """An exception as a part of a sentence: known faults in the reader's language, what others raise in quotes, as it is."""
     if isinstance(error, VisionError):
-        return str(error).rstrip(".")
-    return f"{type(error).__name__}: {error}".rstrip(": .")
+        return {"en": error.words["en"].rstrip("."), "zh": error.words["zh"].rstrip("。")}
+    text = f"{type(error).__name__}: {error}".rstrip(": .")
+    return {"en": f"'{text}'", "zh": f"“{text}”"}
 
 
 def why_failed(error: BaseException, text: Literal["not_loaded", "raised"]) -> Words:

@@ -15,8 +15,9 @@ from storeloom.workers.vision.things import Observation
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
+    from storeloom.workers.vision.items.embedding import Vector
     from storeloom.workers.vision.items.results import Ranking
-    from storeloom.workers.vision.reading.results import Code, Plate, Text
+    from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text
 
 Stage = Literal["frame", "detections", "tracks", "texts", "codes", "plates", "items"]
 T = TypeVar("T")
@@ -24,12 +25,17 @@ WIDE = 16 / 9
 
 
 class Readers(Protocol):
-    """What reads a picture beside the detector; each is made when it is first asked for. Regions and boxes are shares of the picture."""
+    """What reads a picture beside the detector; each is made when it is first asked for. Regions and boxes are shares of the picture.
+
+    `looks` are the vectors of what lies in boxes, `rank` what these are among the items of a shop.
+    """
 
     def texts(self, picture: Image, region: Box | None) -> Sequence[Text]: ...
     def codes(self, picture: Image, on: date) -> Sequence[Code]: ...
     def plates(self, picture: Image) -> Sequence[Plate]: ...
-    def items(self, picture: Image, boxes: Sequence[Box], shop: str) -> Sequence[Ranking]: ...
+    def labels(self, picture: Image, texts: Sequence[Text], codes: Sequence[Code], on: date, currency: str) -> Sequence[PriceLabel]: ...
+    def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]: ...
+    def rank(self, looks: Sequence[Vector], shop: str) -> Sequence[Ranking]: ...
 
 
 class SceneReaders(Protocol):
@@ -38,13 +44,15 @@ class SceneReaders(Protocol):
     def texts(self, scene: Mapping[str, Any], region: Box | None) -> Sequence[Text]: ...
     def codes(self, scene: Mapping[str, Any], on: date) -> Sequence[Code]: ...
     def plates(self, scene: Mapping[str, Any]) -> Sequence[Plate]: ...
+    def labels(self, scene: Mapping[str, Any], on: date, currency: str) -> Sequence[PriceLabel]: ...
     def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]: ...
 
 
 class View:
     """Frame `seq` of one camera, from BGR uint8 `pixels` or from a `scene`. May be used from several threads.
 
-    `observe` runs the detector and the tracker; what it raises, `observation` raises, each time it is asked.
+    `observe` runs the detector and the tracker; what it raises, `observation` raises, each time it is asked. Where items are asked for,
+    `keep` is given the view, the boxes, and the vectors of what lies in them (None in a scene).
     """
 
     def __init__(
@@ -58,10 +66,11 @@ class View:
         scene: Mapping[str, Any] | None,
         readers: Readers,
         scene_readers: SceneReaders,
+        keep: Callable[[View, Sequence[Box], Sequence[Vector] | None], None],
     ) -> None:
         self.camera, self.seq, self.time = camera, seq, time
         self.pixels, self.scene = pixels, scene
-        self._observe, self._readers, self._scene_readers = observe, readers, scene_readers
+        self._observe, self._readers, self._scene_readers, self._keep = observe, readers, scene_readers, keep
         self._known: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
 
@@ -98,12 +107,35 @@ class View:
         """Number plates of vehicles."""
         return self._read(("plates",), self._readers.plates, self._scene_readers.plates)
 
+    def labels(self, currency: str = "CNY") -> tuple[PriceLabel, ...]:
+        """Price labels with what they say, by the lines and codes of the picture; the frame's day in UTC dates their days without year."""
+        on = self.time.date()
+        return self._read(
+            ("labels", currency),
+            lambda p: self._readers.labels(p, self.texts(), self.codes(), on, currency),
+            lambda s: self._scene_readers.labels(s, on, currency),
+        )
+
     def items(self, boxes: Sequence[Box], shop: str = "") -> tuple[Ranking, ...]:
-        """What lies in each of these boxes, by the enrolled classes of `shop` (a catalogue's name)."""
+        """What lies in each of these boxes, by the enrolled items of `shop` (a catalogue's name)."""
         key = tuple(boxes)
         return self._read(
-            ("items", key, shop), lambda p: self._readers.items(p, key, shop), lambda s: self._scene_readers.items(s, key, shop)
+            ("items", key, shop), lambda p: self._readers.rank(self._looks(p, key), shop), lambda s: self._given(s, key, shop)
         )
+
+    def _looks(self, picture: Image, boxes: tuple[Box, ...]) -> Sequence[Vector]:
+        """The vectors of what lies in boxes, whichever shops are asked."""
+
+        def work() -> Sequence[Vector]:
+            made = self._readers.looks(picture, boxes)
+            self._keep(self, boxes, made)
+            return made
+
+        return self.shared(("looks", boxes), work)
+
+    def _given(self, scene: Mapping[str, Any], boxes: tuple[Box, ...], shop: str) -> Sequence[Ranking]:
+        self._keep(self, boxes, None)
+        return self._scene_readers.items(scene, boxes, shop)
 
     def shared(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives, worked out for the first who asks under this key; nothing is kept of work that raises."""

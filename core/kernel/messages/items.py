@@ -75,4 +75,18 @@ MESSAGES: dict[str, Message] = {
         "Remove it where it does not belong.",
         "请删除放错位置的那一张。",
     ),
+    "SL-ITM-11": Message(
+        "warning",
+        "The catalogue of items {shop} cannot be read and was set aside as {aside}; the shop begins empty. The reason: {reason}.",
+        "商品目录 {shop} 无法读取，已移存为 {aside}；该目录从空白开始。原因：{reason}。",
+        "Enrol the items again, or make the catalogue anew: storeloom models train-items FOLDER --data DATA --name {shop}",
+        "请重新登记商品，或重新生成：storeloom models train-items FOLDER --data DATA --name {shop}",
+    ),
+    "SL-ITM-12": Message(
+        "error",
+        "The catalogue of items {shop} cannot be written: {reason}. What was learnt is kept in memory only.",
+        "商品目录 {shop} 无法写入：{reason}。新学到的内容仅存于内存。",
+        "Free space on the disk and check the rights of its folder.",
+        "请清理磁盘空间，并检查该目录的权限。",
+    ),
 }

@@ -85,10 +85,10 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-RUN-13": Message(
         "error",
-        "No solution of this store sees its cameras through the store's detector, so there is no model to replace.",
-        "本门店没有方案通过门店检测器查看摄像头，因此没有可更换的模型。",
-        "Solutions that run in processes of their own keep their models; a new version of them brings another.",
-        "在独立进程中运行的方案使用自带模型；更换模型需更新该方案版本。",
+        "No running solution of this store sees its cameras, so there is no model to replace.",
+        "本门店没有正在运行的方案查看摄像头，因此没有可更换的模型。",
+        "Put a solution that looks at cameras into the bundle, or see why it does not run: storeloom top.",
+        "请在方案包中加入使用摄像头的方案，或查看其未运行的原因：storeloom top。",
     ),
     "SL-RUN-14": Message(
         "warning",
@@ -103,6 +103,20 @@ MESSAGES: dict[str, Message] = {
         "已安装的版本与方案包锁定的不符；门店使用此前保留的副本运行：{packages}。",
         "Install the locked versions again, or apply a bundle that was packed for what is installed.",
         "请重新安装锁定的版本，或应用按现有版本打包的方案包。",
+    ),
+    "SL-RUN-16": Message(
+        "warning",
+        "The model {model} that was kept for {cameras} cannot be used, the shipped one is in its place: {reason}.",
+        "此前为{cameras}保留的模型 {model} 无法使用，已改用随附模型：{reason}。",
+        "Restore its folder and restart the store, or apply another: storeloom apply FOLDER --model --data DATA",
+        "请恢复其目录后重启门店，或应用其他模型：storeloom apply FOLDER --model --data DATA",
+    ),
+    "SL-RUN-17": Message(
+        "warning",
+        "The model {model} was not kept for {cameras}: {reason}.",
+        "模型 {model} 未在{cameras}上保留：{reason}。",
+        "No frame is lost. Mend the model and apply it again; storeloom models check FOLDER tests it.",
+        "没有丢失画面。请修正模型后重新应用；可用 storeloom models check FOLDER 测试。",
     ),
     # the store log
     "SL-LOG-01": Message(
@@ -203,6 +217,13 @@ MESSAGES: dict[str, Message] = {
         "{stream} 的队列已满，{source} 的一条数据被舍弃（策略 {policy}，上限 {limit}）。",
         "Let the source send less often, give the store's host more power, or set another limit under [runtime.queues].",
         "请降低来源的发送频率、提升门店主机性能，或在 [runtime.queues] 中调整上限。",
+    ),
+    "SL-INP-08": Message(
+        "error",
+        "The camera {device} ({source}) gives no pictures: {reason}.",
+        "摄像头 {device}（{source}）没有画面：{reason}。",
+        "{remedy}",
+        "{remedy}",
     ),
     # the clock
     "SL-CLK-01": Message(
@@ -373,6 +394,13 @@ MESSAGES: dict[str, Message] = {
         "See which solution is slow: storeloom top.",
         "请查看哪个方案较慢：storeloom top。",
     ),
+    "SL-HLT-11": Message(
+        "warning",
+        "{device} ({kind}) is {state}: {reason}.",
+        "设备 {device}（{kind}）{state}：{reason}。",
+        "Its driver goes on trying; the other devices and the solutions go on without it.",
+        "驱动会继续重试；其他设备与方案照常运行。",
+    ),
     # instances in processes of their own
     "SL-HST-01": Message(
         "error",
@@ -443,5 +471,12 @@ MESSAGES: dict[str, Message] = {
         "门店进程{how}；进程已重启。",
         "Nothing that was acknowledged is lost. If it happens again, see the failures before it: storeloom top.",
         "已确认的数据没有丢失。若再次发生，请查看此前的故障：storeloom top。",
+    ),
+    "SL-HST-11": Message(
+        "warning",
+        "Pictures go to solutions in processes of their own by socket, for there is no shared memory ({reason}).",
+        "无法使用共享内存（{reason}），画面经套接字传给独立进程中的方案。",
+        "It works, and costs more processor time a frame. Use Linux 5.1 or later.",
+        "可以工作，但每帧占用更多处理器时间。请使用 Linux 5.1 以上版本。",
     ),
 }

@@ -73,11 +73,15 @@ def test_real_footage() -> None:
 def test_what_cannot_be_played_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video here " * 100)
-    for name, words in (("none.mp4", "no such file"), ("empty.mp4", "empty (0 bytes)"), ("text.mp4", "cannot be read as footage")):
+    for name, words, zh in (
+        ("none.mp4", "no such file", "文件不存在"),
+        ("empty.mp4", "empty (0 bytes)", "文件为空"),
+        ("text.mp4", "cannot be read as footage", "无法作为录像读取"),
+    ):
         found = finding(tmp_path / name)
         assert (found.code, found.file) == ("SL-INP-01", str(tmp_path / name))
         assert words in found.text("en") and ".." not in found.text("en").replace("...", "")
-        assert words in found.text("zh") and found.fix("en")
+        assert zh in found.text("zh") and found.fix("en")
     assert "no path is set" in finding("").text("en")
     assert "未设置路径" in finding("").text("zh")
 
@@ -86,7 +90,7 @@ def test_a_cut_off_recording_gives_its_pictures_and_then_tells(clip: Path) -> No
     whole = clip.read_bytes()
     clip.write_bytes(whole[: len(whole) * 4 // 5])
     played = []
-    with pytest.raises(InputFault, match=r"clip\.avi: The footage is truncated: \d+ frames can be read, it states 12"):
+    with pytest.raises(InputFault, match=r"clip\.avi: The footage is cut off or damaged: \d+ frames can be read, it states 12"):
         for fact in camera(clip).facts():
             played.append(fact.data["seq"])
     assert played == list(range(len(played))) and 4 <= len(played) <= 11
@@ -101,7 +105,7 @@ def test_a_real_recording_cut_in_half_is_told(tmp_path: Path) -> None:
     cut.write_bytes(whole[: len(whole) // 2])
     found = finding(cut, every_nth=50)
     assert found.file == str(cut)
-    assert "truncated" in found.text("en") or "cannot be read as footage" in found.text("en")
+    assert "cut off" in found.text("en") or "cannot be read as footage" in found.text("en")
 
 
 def test_a_start_without_a_zone_is_told(clip: Path) -> None:
@@ -110,7 +114,7 @@ def test_a_start_without_a_zone_is_told(clip: Path) -> None:
 
 
 def test_without_opencv_the_extra_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "storeloom.workers.vision.files", raising=False)
+    monkeypatch.delitem(sys.modules, "storeloom.workers.vision.grab.footage", raising=False)
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputFault) as caught:
         next(camera(clip).facts())

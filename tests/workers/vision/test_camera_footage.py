@@ -13,7 +13,7 @@ from storeloom.core.bench import vision as bench
 from storeloom.workers.vision.algorithms import Algorithm, Reading, make
 from storeloom.workers.vision.cameras import CameraSet
 from storeloom.workers.vision.detect import Detector
-from storeloom.workers.vision.files import frames
+from storeloom.workers.vision.grab.footage import frames
 from storeloom.workers.vision.pipeline import VisionWorker
 from storeloom.workers.vision.things import Detection
 

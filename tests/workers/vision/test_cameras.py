@@ -287,3 +287,90 @@ def test_real_algorithms_run_together_on_pixels() -> None:
     camera.run(30)
     assert all(s.on and not s.failures for s in camera.set.standings()), camera.set.standings()
     json.dumps(camera.set.state())
+
+
+def test_an_algorithm_runs_on_the_frames_that_its_stride_divides() -> None:
+    camera = Camera(a=tally(), b=tally(word="b"))
+    camera.set = CameraSet("cam", {"a": tally(), "b": tally(word="b")}, strides={"b": 5})
+    camera.seq = 1
+    readings = camera.run(12)
+    assert len(looks(readings)) == 12
+    assert [r.data["seq"] for r in readings if r.data["text"] == "b"] == [5, 10]
+
+
+COSTS = {"detector": 30.0, "a": 20.0, "b": 10.0, "c": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "ran", "skipped"),
+    [(80, "abc", ""), (79, "ab", "c"), (60, "ab", "c"), (59, "a", "bc"), (49, "", "abc"), (10, "", "abc")],
+)
+def test_what_does_not_fit_is_left_out_from_the_end(budget_ms: float, ran: str, skipped: str) -> None:
+    camera = Camera(**{name: tally(word=name) for name in "abc"})
+    turn = camera.set.turn(camera.view(), budget_ms=budget_ms, costs_ms=COSTS)
+    assert (turn.ran, turn.skipped) == (tuple(ran), list(skipped))
+    assert camera.detector.calls == 1
+
+
+def test_a_skipped_algorithm_is_due_again_with_the_next_frame() -> None:
+    camera = Camera(a=tally(1.0))
+    assert camera.set.turn(camera.view(), budget_ms=10, costs_ms={"a": 11}).skipped == ["a"]
+    camera.seq += 1
+    assert camera.set.turn(camera.view(), budget_ms=10, costs_ms={"a": 9}).ran == ("a",)
+
+
+def test_measured_costs_are_kept_and_fade_where_they_leave_out() -> None:
+    camera = Camera(a=tally(), b=tally(word="b"))
+    camera.run(1)
+    # a first look may load what it needs
+    assert camera.set.state()["costs_ms"] == {"detector": 0.0, "a": 0.0, "b": 0.0}
+    camera.run(1)
+    kept = camera.set.state()
+    assert kept["costs_ms"]["detector"] > 0
+    camera.set.restore({**kept, "costs_ms": {"detector": 1.0, "a": 1.0, "b": 100.0}})
+    camera.set.turn(camera.view(), budget_ms=50)
+    camera.seq += 1
+    turns = 0
+    while camera.set.turn(camera.view(), budget_ms=50).skipped and turns < 100:
+        camera.seq, turns = camera.seq + 1, turns + 1
+    # 100 ms fade by 2 % a skipped run until 48 ms are left, sooner where the first costs fall; none fades for ever
+    assert 20 <= turns <= 40
+
+
+def test_a_scene_costs_what_is_said_and_nothing_is_measured() -> None:
+    camera = Camera(a=tally())
+    view = camera.worker.view({"camera": "cam", "seq": 1, "scene": {"objects": []}}, START)
+    assert camera.set.turn(view, budget_ms=10).cost_ms == 0
+    assert camera.set.state()["costs_ms"] == {}
+
+
+def test_on_probation_a_failure_brings_the_old_one_back_with_its_state() -> None:
+    camera = Camera(a=tally(), b=tally(word="b"))
+    camera.run(4)
+    camera.set.replace("a", tally(word="new", fails=frozenset({5})), probation=3)
+    assert looks(camera.run(1), "new") == [5]
+    turn = camera.set.turn(camera.view())
+    assert turn.taken_back == {"a": "ZeroDivisionError: division by zero"} and not turn.failed
+    # the state is the one that the old one had
+    assert [(r.data["text"], r.data["looks"]) for r in turn.readings] == [("a", 5), ("b", 6)]
+
+
+def test_after_its_probation_a_failure_is_its_own() -> None:
+    camera = Camera(a=tally())
+    camera.set.replace("a", tally(word="new", fails=frozenset({2})), probation=2)
+    camera.run(2)
+    turn = camera.set.turn(camera.view())
+    assert (turn.taken_back, turn.failed) == ({}, ["a"])
+
+
+def test_probation_and_failures_survive_a_restart() -> None:
+    camera = Camera(a=tally(), bad=tally(word="bad", fails=frozenset({0, 1, 2})))
+    camera.run(3)
+    camera.set.replace("a", tally(word="new", fails=frozenset({4})), probation=3)
+    camera.run(1)
+    kept = json.loads(json.dumps(camera.set.state()))
+    camera.set = CameraSet("cam", {"a": tally(word="new", fails=frozenset({4})), "bad": tally(word="bad")})
+    camera.set.restore(kept, {"a": tally()})
+    turn = camera.set.turn(camera.view())
+    assert list(turn.taken_back) == ["a"] and looks(turn.readings) == [4]
+    assert not camera.set.standings()[1].on

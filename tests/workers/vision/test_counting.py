@@ -7,7 +7,7 @@ from pathlib import Path
 
 from storeloom.workers.vision import lines
 from storeloom.workers.vision.detect import Detector
-from storeloom.workers.vision.files import frames
+from storeloom.workers.vision.grab.footage import frames
 from storeloom.workers.vision.lines import Line
 from storeloom.workers.vision.pipeline import CameraPipeline
 

@@ -12,7 +12,7 @@ import pytest
 from storeloom.workers.vision.boxes import iou
 from storeloom.workers.vision.detect import Detector
 from storeloom.workers.vision.errors import FrameError, ModelError
-from storeloom.workers.vision.files import frames
+from storeloom.workers.vision.grab.footage import frames
 from storeloom.workers.vision.layouts.gfl import decode as decode_gfl
 from storeloom.workers.vision.models import BUILT_IN, InputSpec, Model, load, read_card
 from storeloom.workers.vision.models.fit import Fitter

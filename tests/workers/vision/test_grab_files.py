@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 import pytest
@@ -16,17 +15,9 @@ from storeloom.workers.vision.errors import FootageError
 from storeloom.workers.vision.grab.address import Address, address
 from storeloom.workers.vision.grab.memory import SLOTS, Reader, Writer, new_memory
 from storeloom.workers.vision.grab.source import GrabSettings, Source
+from tests.workers.vision.peers import film
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
-
-
-def film(path: Path, count: int, size: tuple[int, int] = (96, 64), fps: float = 25.0) -> Path:
-    """A video whose k-th frame is evenly (k * 7) mod 200 bright."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, size)
-    for k in range(count):
-        writer.write(np.full((size[1], size[0], 3), k * 7 % 200, np.uint8))
-    writer.release()
-    return path
 
 
 def test_a_file_gives_every_frame_in_order_to_a_slow_reader(tmp_path: Path) -> None:
@@ -58,7 +49,9 @@ def test_a_missing_file_says_where_and_what_next(tmp_path: Path) -> None:
     assert source.status().trouble == str(raised.value)
 
 
-@pytest.mark.parametrize(("content", "what"), [(b"", "The file is empty (0 bytes)."), (b"no video " * 500, "The source cannot be opened.")])
+@pytest.mark.parametrize(
+    ("content", "what"), [(b"", "The file is empty (0 bytes)."), (b"no video " * 500, "The file cannot be read as footage.")]
+)
 def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)
@@ -171,6 +164,41 @@ def test_the_ring_grows_and_an_overtaken_reader_gets_nothing() -> None:
 )
 def test_addresses(written: str, expected: Address) -> None:
     assert address(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("rtsp://u:secret@10.0.0.5/ch1", "rtsp://10.0.0.5/ch1"),
+        ("http://10.0.0.5/video.cgi?user=u&pwd=secret&res=1", "http://10.0.0.5/video.cgi?user=u&pwd=***&res=1"),
+        ("rtsp://10.0.0.5/user=u&password=secret&channel=1", "rtsp://10.0.0.5/user=u&password=***&channel=1"),
+    ],
+)
+def test_a_password_is_known_and_never_shown(written: str, shown: str) -> None:
+    found = address(written)
+    assert found.shown == shown
+    assert found.has_password
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "written", ["rtsp://u:sec/ret@10.0.0.5/ch1", "rtsp://u:12/34@10.0.0.5/ch1", "http://u:a#b@10.0.0.5/", "rtsp://[::1"]
+)
+def test_an_address_whose_password_would_be_cut_is_refused_without_it(written: str) -> None:
+    with pytest.raises(FootageError) as raised:
+        address(written)
+    assert not any(part in str(raised.value) for part in ("sec", "34", "a#b", "10.0"))
+
+
+def test_a_login_goes_before_the_host_or_where_the_address_wants_it() -> None:
+    plain = address("rtsp://10.0.0.5:554/ch1").with_login("ad min", "p@ss:/w")
+    assert plain.target == "rtsp://ad%20min:p%40ss%3A%2Fw@10.0.0.5:554/ch1"
+    assert plain.shown == "rtsp://10.0.0.5:554/ch1"
+    inside = address("http://10.0.0.5/v?usr={user}&pwd={password}")
+    assert not inside.has_password
+    assert inside.with_login("u", "p&w").target == "http://10.0.0.5/v?usr=u&pwd=p%26w"
+    assert inside.with_login("u", "p&w").shown == "http://10.0.0.5/v?usr={user}&pwd={password}"
+    assert address("usb:0").with_login("u", "p") == address("usb:0")
 
 
 @pytest.mark.parametrize("written", ["", "usb:front", "ftp://host/a", "rtsp:///path"])

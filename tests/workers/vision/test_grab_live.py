@@ -1,68 +1,26 @@
 """Live sources: the newest frame, broken streams, silent and hanging peers, cameras that come back; against peers on this machine."""
 
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from storeloom.workers.vision.grab.address import Address
+from storeloom.workers.vision.grab.faults import Fault
 from storeloom.workers.vision.grab.source import Grabbed, GrabSettings, Source, Status
+from tests.workers.vision.peers import Script, film, free_port, mjpeg_cameras, picture, rtsp_camera
 
-SYSTEM_PYTHON = "/usr/bin/python3"
-PEER = Path(__file__).parent / "rtsp_peer.py"
 QUICK = GrabSettings(open_s=2, stall_s=1, first_wait_s=0.1, longest_wait_s=0.4)
-Script = Callable[[Callable[[bytes], None]], None]
-
-
-def picture(width: int, height: int, bright: int) -> bytes:
-    good, data = cv2.imencode(".jpg", np.full((height, width, 3), bright, np.uint8))
-    assert good
-    return data.tobytes()
 
 
 @pytest.fixture
 def camera() -> Iterator[Callable[[Script], str]]:
-    """Serves a script's pictures as a network camera does (multipart JPEG over HTTP); its address."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def serve(script: Script) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-                self.end_headers()
-
-                def part(data: bytes) -> None:
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                    self.wfile.write(head.encode() + data + b"\r\n")
-
-                try:
-                    script(part)
-                except OSError:
-                    self.close_connection = True
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/cam.mjpg"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with mjpeg_cameras() as serve:
+        yield serve
 
 
 def until(source: Source, met: Callable[[Status], bool], limit_s: float = 20) -> Status:
@@ -177,19 +135,52 @@ def test_one_camera_that_hangs_leaves_the_others_alone(tmp_path: Path, camera: C
         assert hanging.status().grabbed == 0
 
 
-def test_waits_double_and_are_scattered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_is_refused_tries_again_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cameras lock out an account after a few wrong passwords."""
+
+    def refuse(source: Source) -> Fault:
+        return Fault("login_refused")
+
+    monkeypatch.setattr(Source, "_grab_once", refuse)
+    waits = noted_waits(monkeypatch, 1)
+    with Source("rtsp://u:secret@127.0.0.1/cam") as source:
+        source._thread.join(10)
+        assert source.status().trouble.startswith("rtsp://127.0.0.1/cam: The camera refuses the user or the password. Check the user")
+    assert 150 <= waits[0] <= 300
+
+
+def test_a_file_played_as_live_keeps_its_rate_and_begins_again(tmp_path: Path) -> None:
+    settings = GrabSettings(as_live=True, loop=True, stall_s=0.05)
+    with Source(film(tmp_path / "a.avi", 10, fps=20.0), settings) as source:
+        seen = [source.read(10) for _ in range(12)]
+        status = source.status()
+    grabbed = [one for one in seen if one is not None]
+    seconds = [(one.time - grabbed[0].time).total_seconds() for one in grabbed]
+    assert len(grabbed) == 12 and status.reconnects == 0
+    assert seconds[8] >= 8 / 20 - 0.01
+    assert [one.number for one in grabbed[-2:]] != [10, 11] and grabbed[-1].number < 10
+    assert abs(time.time() - grabbed[-1].time.timestamp()) < 5
+
+
+def noted_waits(monkeypatch: pytest.MonkeyPatch, count: int) -> list[float]:
+    """Takes note of so many long waits instead of waiting, then lets the source end."""
     waits: list[float] = []
 
     class Noting(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             if timeout is not None and timeout > 1:
                 waits.append(timeout)
-                if len(waits) == 6:
+                if len(waits) == count:
                     self.set()
-                return len(waits) == 6
+                return len(waits) == count
             return super().wait(timeout)
 
     monkeypatch.setattr(threading, "Event", Noting)
+    return waits
+
+
+def test_waits_double_and_are_scattered(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = noted_waits(monkeypatch, 6)
     with Source("usb:77", GrabSettings(first_wait_s=4, longest_wait_s=30), seed=1) as source:
         source._thread.join(30)
     assert len(waits) == 6
@@ -198,25 +189,7 @@ def test_waits_double_and_are_scattered(monkeypatch: pytest.MonkeyPatch) -> None
     assert len({wait / most for wait, most in zip(waits, (4, 8, 16, 30, 30, 30), strict=True)}) == 6
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
-
-
-def rtsp_camera(port: int, film: Path) -> subprocess.Popen[bytes]:
-    """GStreamer's RTSP server with the film; skips where this machine has none."""
-    known = subprocess.run([SYSTEM_PYTHON, "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"], capture_output=True, check=False)
-    if known.returncode:
-        pytest.skip("GStreamer's RTSP server absent")
-    peer = subprocess.Popen([SYSTEM_PYTHON, str(PEER), str(port), str(film)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert peer.stdout is not None
-    assert peer.stdout.readline() == b"ready\n"
-    return peer
-
-
 def test_an_rtsp_camera_that_goes_and_comes_back(video: Callable[[str], Path]) -> None:
-    if shutil.which(SYSTEM_PYTHON) is None:
-        pytest.skip("GStreamer's RTSP server absent")
     film, port = video("bottle-detection.mp4"), free_port()
     peer = rtsp_camera(port, film)
     first: Grabbed | None = None

@@ -8,12 +8,14 @@ import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from storeloom.workers.vision import detectors
 from storeloom.workers.vision.errors import FrameError, ModelError
+from storeloom.workers.vision.models.faults import fault
 from storeloom.workers.vision.pipeline import VisionWorker
 from storeloom.workers.vision.swap import TEXTS, Swap, SwapError, words
 from storeloom.workers.vision.things import Detection, Observation
@@ -160,14 +162,14 @@ def odd_box(box: tuple[float, ...], text: str) -> tuple[Callable[[], Found], str
 FAULTS: dict[str, tuple[Callable[[], Found], str, str]] = {
     "raises": (
         raising(RuntimeError("no memory.")),
-        "it failed on a frame (RuntimeError: no memory).",
-        "处理画面时出错（RuntimeError: no memory）。",
+        "it failed on a frame ('RuntimeError: no memory').",
+        "处理画面时出错（“RuntimeError: no memory”）。",
     ),
-    "exits": (raising(SystemExit()), "it failed on a frame (SystemExit).", "处理画面时出错（SystemExit）。"),
+    "exits": (raising(SystemExit()), "it failed on a frame ('SystemExit').", "处理画面时出错（“SystemExit”）。"),
     "blames": (
-        raising(FrameError("Odd.", "pixels", "Mend it.")),
-        "it failed on a frame (pixels: Odd. Mend it).",
-        "处理画面时出错（pixels: Odd. Mend it）。",
+        raising(FrameError("Odd.", "pixels", "Mend it.", zh="画面异常。")),
+        "it failed on a frame (Odd).",
+        "处理画面时出错（画面异常）。",
     ),
     "score": (seeing(score=float("nan")), "it gives a score of nan, which is not from 0 to 1.", "给出的置信度为 nan，不在 0 到 1 之间。"),
     "nan": odd_box((0.1, float("nan"), 0.2, 0.2), "[0.1, nan, 0.2, 0.2]"),
@@ -178,9 +180,9 @@ FAULTS: dict[str, tuple[Callable[[], Found], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_failing_model_is_taken_back_and_the_old_one_sees_that_very_frame(fault: str) -> None:
-    act, en, zh = FAULTS[fault]
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_failing_model_is_taken_back_and_the_old_one_sees_that_very_frame(kind: str) -> None:
+    act, en, zh = FAULTS[kind]
     old, new = Fake(0.9), Fake(0.8, classes=("person",))
     new.on[7] = act
     worker = VisionWorker(lambda: old)
@@ -269,21 +271,26 @@ def test_a_model_that_hangs_costs_no_frame(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("fault", "en", "zh"),
+    ("act", "en", "zh"),
     [
         (
-            raising(ModelError("No JSON.", "card.json", "Restore it.")),
-            "it cannot be loaded or run (card.json: No JSON. Restore it).",
-            "无法加载或运行（card.json: No JSON. Restore it）。",
+            raising(fault("SL-MOD-03", Path("card.json"), {"reason": "no brace"})),
+            "it cannot be loaded or run (The card is not JSON: no brace).",
+            "无法加载或运行（模型卡片不是 JSON：no brace）。",
         ),
-        (raising(MemoryError()), "it cannot be loaded or run (MemoryError).", "无法加载或运行（MemoryError）。"),
+        (
+            raising(ModelError("No JSON.", "card.json", "Restore it.")),
+            "it cannot be loaded or run (No JSON).",
+            "无法加载或运行（“No JSON”）。",
+        ),
+        (raising(MemoryError()), "it cannot be loaded or run ('MemoryError').", "无法加载或运行（“MemoryError”）。"),
         (seeing(times=21), "it sees 21 objects in a blank picture.", "在空白画面中看到 21 个物体。"),
         (seeing(score=1.5), "it gives a score of 1.5, which is not from 0 to 1.", "给出的置信度为 1.5，不在 0 到 1 之间。"),
     ],
 )
-def test_a_model_that_fails_on_the_blank_picture_never_sees_a_frame(fault: Callable[[], Found], en: str, zh: str) -> None:
+def test_a_model_that_fails_on_the_blank_picture_never_sees_a_frame(act: Callable[[], Found], en: str, zh: str) -> None:
     old, new = Fake(0.9), Fake(0.8)
-    new.on[BLANK] = fault
+    new.on[BLANK] = act
     worker = VisionWorker(lambda: old)
     feed(worker, 0, 1)
     swap = begun(worker, None, new)

@@ -40,9 +40,13 @@ class Counting:
         self.calls.append("plates")
         return []
 
-    def items(self, picture: Any, boxes: Sequence[Box], shop: str) -> Sequence[Any]:
-        self.calls.append(f"items {len(boxes)} {shop}")
-        return ["item"] * len(boxes)
+    def looks(self, picture: Any, boxes: Sequence[Box]) -> Sequence[Any]:
+        self.calls.append(f"looks {len(boxes)}")
+        return ["look"] * len(boxes)
+
+    def rank(self, looks: Sequence[Any], shop: str) -> Sequence[Any]:
+        self.calls.append(f"rank {len(looks)} {shop}")
+        return ["item"] * len(looks)
 
 
 def frame(seq: int = 1, **more: Any) -> Mapping[str, Any]:
@@ -57,8 +61,9 @@ def test_each_stage_is_worked_out_once_and_only_when_asked_for() -> None:
         assert view.observation.of("person")
         assert view.texts() == ("text",) and view.texts((0, 0, 0.5, 0.5)) == ("text",)
         assert view.codes() == () and view.plates() == ()
-        assert view.items([(0, 0, 0.5, 0.5)], "shop") == ("item",)
-    assert counting.calls == ["detect", "texts None", "texts (0, 0, 0.5, 0.5)", "codes 2026-03-02", "plates", "items 1 shop"]
+        assert view.items([(0, 0, 0.5, 0.5)], "shop") == view.items([(0, 0, 0.5, 0.5)], "other") == ("item",)
+    read = ["texts None", "texts (0, 0, 0.5, 0.5)", "codes 2026-03-02", "plates"]
+    assert counting.calls == ["detect", *read, "looks 1", "rank 1 shop", "rank 1 other"]
     assert view.observed and view.aspect == 64 / 36
 
 

@@ -31,7 +31,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from storeloom.workers.vision.boxes import iou
 from storeloom.workers.vision.detect import Detector
-from storeloom.workers.vision.files import frames, probe
+from storeloom.workers.vision.grab.footage import frames, probe
 from storeloom.workers.vision.models import Model, load
 from storeloom.workers.vision.models.fit import Fitter
 from storeloom.workers.vision.models.trial import cpu

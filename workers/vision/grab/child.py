@@ -7,11 +7,16 @@ a fault. Pixels go through `memory`.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import re
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,15 @@ from storeloom.workers.vision.grab.memory import SLOTS, Image, Writer
 SHORT_BY = 0.02
 BAD_RUNNING = 50
 RETRY_S = 0.01
+PRINTED = (1, 2)
+WARNINGS = "24"  # FFmpeg's level
+REFUSALS = {
+    "login_refused": re.compile(r"(failed|error):? 40[13]"),
+    "no_stream": re.compile(r"(failed|error):? 404"),
+    "nobody_listens": re.compile("Connection refused"),
+    "no_host": re.compile("resolve hostname"),
+    "no_route": re.compile("No route to host|Network is unreachable|Host is down|timed out"),
+}
 ACCELERATIONS = {
     cv2.VIDEO_ACCELERATION_NONE: "none",
     cv2.VIDEO_ACCELERATION_D3D11: "d3d11",
@@ -32,13 +46,21 @@ ACCELERATIONS = {
 }
 
 
-class Fault(Exception):
-    """What stops the source: what is wrong, and the next step."""
+class Stop(Exception):
+    """What stops the source: a key of `faults.TEXTS`, and what its words name."""
+
+    def __init__(self, code: str, **args: Any) -> None:
+        super().__init__(code)
+        self.code, self.args_of = code, args
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What to open and how; `interval_s` is the least time between two frames handed on, 0 for all."""
+    """What to open and how; `interval_s` is the least time between two frames handed on, 0 for all; of them every `every`-th.
+
+    `newest`: the reader takes the newest frame, and none waits for it. A file then plays at its own rate, or at `rate` frames a second;
+    `loop`: again and again.
+    """
 
     kind: str
     target: str
@@ -46,6 +68,10 @@ class Orders:
     stall_s: float
     interval_s: float
     hardware: bool
+    every: int = 1
+    newest: bool = True
+    rate: float | None = None
+    loop: bool = False
 
 
 class Parent:
@@ -73,9 +99,9 @@ def main() -> None:
     threading.Thread(target=parent.listen, daemon=True).start()
     cv2.setNumThreads(1)
     try:
-        grab(orders, parent, Writer(pixels))
-    except Fault as fault:
-        parent.tell(fault=list(fault.args))
+        Grabber(orders, parent, Writer(pixels)).grab()
+    except Stop as stop:
+        parent.tell(fault=[stop.code, stop.args_of])
     except BrokenPipeError:
         os._exit(0)
 
@@ -91,62 +117,83 @@ def read_line() -> bytes:
     return line
 
 
-def grab(orders: Orders, parent: Parent, writer: Writer) -> None:
-    """Open the source and hand on its frames; Fault where it cannot be opened or breaks off."""
-    live = orders.kind != "file"
-    capture = opened(orders)
-    fps, stated = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    if not live and (not fps > 0 or stated <= 0):
-        raise Fault(f"It states {stated} frames at {fps:g} a second.", "Give a video file that OpenCV can read.")
-    hardware = ACCELERATIONS.get(int(capture.get(cv2.CAP_PROP_HW_ACCELERATION)), "other")
-    parent.tell(opened={"fps": fps, "frames": max(stated, 0), "hardware": hardware})
-    number, good = follow(capture, orders, parent, writer, fps=fps, stated=stated)
-    if live:
-        raise Fault(f"The stream broke off after {good} frames.", "Check the camera's power and network.")
-    if good < stated - max(1.0, SHORT_BY * stated):
-        what = f"The footage is cut off or damaged: {good} frames can be read, it states {stated}."
-        raise Fault(what, "Copy the file again from its source.")
-    parent.tell(end=number)
+class Grabber:
+    """Opens the source and hands on its frames; `handed` counts them, over all rounds of a file that is played again and again."""
 
+    def __init__(self, orders: Orders, parent: Parent, writer: Writer) -> None:
+        self.orders, self.parent, self.writer = orders, parent, writer
+        self.live = orders.kind != "file"
+        self.handed = 0
 
-def follow(capture: cv2.VideoCapture, orders: Orders, parent: Parent, writer: Writer, *, fps: float, stated: int) -> tuple[int, int]:
-    """Hand on frames until no more come; how many there were, and how many of them were good.
+    def grab(self) -> None:
+        """Until the source ends; Stop where it cannot be opened or breaks off."""
+        while True:
+            number = self.once()
+            if not self.orders.loop:
+                self.parent.tell(end=number)
+                return
 
-    A frame that cannot be decoded is passed over; so many running are taken for the end.
-    """
-    live = orders.kind != "file"
-    number = good = handed = bad = 0
-    due = 0.0
-    while bad < BAD_RUNNING:
-        start = time.process_time()
-        grabbed = capture.grab()
-        if not grabbed and not live and number >= stated:
-            break
-        at = time.time() if live else number / fps
-        wanted = grabbed and at + 1e-6 >= due
-        image = pixels(capture) if wanted else None
-        number += 1
-        if not grabbed or (wanted and image is None):
-            bad += 1
-            time.sleep(RETRY_S if live else 0.0)
-            continue
-        if bad:
-            parent.tell(bad=bad)
-        good, bad = good + 1, 0
-        if image is not None:
-            decode_ms = 1000 * (time.process_time() - start)
-            due = max(due, at - orders.interval_s) + orders.interval_s
-            if not live:
-                parent.free.acquire()
-            send(parent, writer, image, handed, number=number - 1, at=at, decode_ms=decode_ms)
-            handed += 1
-    return number, good
+    def once(self) -> int:
+        """From the opening to the end; how many frames there were."""
+        capture = opened(self.orders)
+        try:
+            fps, stated = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            size = [int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))]
+            if not self.live and (not fps > 0 or stated <= 0):
+                raise Stop("no_frames", stated=stated, fps=fps)
+            hardware = ACCELERATIONS.get(int(capture.get(cv2.CAP_PROP_HW_ACCELERATION)), "other")
+            self.parent.tell(opened={"fps": fps, "frames": max(stated, 0), "size": size, "hardware": hardware})
+            number, good = self.follow(capture, fps=fps, stated=stated)
+        finally:
+            capture.release()
+        if self.live:
+            raise Stop("broke_off", good=good)
+        if good < stated - max(1.0, SHORT_BY * stated):
+            raise Stop("cut_off", good=good, stated=stated)
+        return number
 
+    def follow(self, capture: cv2.VideoCapture, *, fps: float, stated: int) -> tuple[int, int]:
+        """Hand on frames until no more come; how many there were, and how many of them were good.
 
-def send(parent: Parent, writer: Writer, image: Image, seq: int, *, number: int, at: float, decode_ms: float) -> None:
-    height, width = image.shape[:2]
-    offset = writer.put(image, seq)
-    parent.tell(frame=seq, number=number, at=at, offset=offset, height=height, width=width, decode_ms=decode_ms)
+        A frame that cannot be decoded is passed over; so many running are taken for the end.
+        """
+        number = good = bad = 0
+        due, began, rate = 0.0, time.monotonic(), self.orders.rate or fps
+        while bad < BAD_RUNNING:
+            start = time.process_time()
+            grabbed = capture.grab()
+            if not grabbed and not self.live and number >= stated:
+                break
+            at = time.time() if self.live else number / rate
+            wanted = grabbed and number % self.orders.every == 0 and at + 1e-6 >= due
+            image = pixels(capture) if wanted else None
+            number += 1
+            if not grabbed or (wanted and image is None):
+                bad += 1
+                time.sleep(RETRY_S if self.live else 0.0)
+                continue
+            if bad:
+                self.parent.tell(bad=bad)
+            good, bad = good + 1, 0
+            if image is not None:
+                decode_ms = 1000 * (time.process_time() - start)
+                due = max(due, at - self.orders.interval_s) + self.orders.interval_s
+                self.wait(began + at)
+                self.send(image, number=number - 1, at=time.time() if self.orders.newest else at, decode_ms=decode_ms)
+        return number, good
+
+    def wait(self, due: float) -> None:
+        """Until the reader has room for a frame, or until the frame of a file that plays at its own rate is due (monotonic s)."""
+        if not self.orders.newest:
+            self.parent.free.acquire()
+        elif not self.live:
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def send(self, image: Image, *, number: int, at: float, decode_ms: float) -> None:
+        height, width = image.shape[:2]
+        offset = self.writer.put(image, self.handed)
+        self.parent.tell(frame=self.handed, number=number, at=at, offset=offset, height=height, width=width, decode_ms=decode_ms)
+        self.handed += 1
 
 
 def pixels(capture: cv2.VideoCapture) -> Image | None:
@@ -158,32 +205,61 @@ def pixels(capture: cv2.VideoCapture) -> Image | None:
 
 
 def opened(orders: Orders) -> cv2.VideoCapture:
-    """The open source; Fault where it cannot be."""
+    """The open source; Stop where it cannot be."""
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * orders.open_s), cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * orders.stall_s)]
     wish = cv2.VIDEO_ACCELERATION_ANY if orders.hardware else cv2.VIDEO_ACCELERATION_NONE
     ask = [cv2.CAP_PROP_HW_ACCELERATION, wish]
     if orders.kind == "usb":
         capture = cv2.VideoCapture(int(orders.target), cv2.CAP_ANY)
-        remedy = "Check that the camera is plugged in and that this account may use it."
+        code = "usb_absent"
     elif orders.kind == "network":
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
-        capture = cv2.VideoCapture(orders.target, cv2.CAP_FFMPEG, [*limits, *ask])
-        remedy = "Check the camera's address, user, password and network."
+        os.environ["OPENCV_FFMPEG_LOGLEVEL"] = WARNINGS
+        began = time.monotonic()
+        with overheard() as said:
+            capture = cv2.VideoCapture(orders.target, cv2.CAP_FFMPEG, [*limits, *ask])
+        code = refusal(said[0])
+        if code == "not_opened" and time.monotonic() - began >= orders.open_s:
+            raise Stop("no_answer", limit_s=orders.open_s)
     else:
         check_file(Path(orders.target))
         capture = cv2.VideoCapture(orders.target, cv2.CAP_FFMPEG, ask)
-        remedy = "Give a video file that OpenCV can read (MP4, AVI, MKV, GIF) and copy it again if it was cut off."
+        code = "no_footage"
     if not capture.isOpened():
-        raise Fault("The source cannot be opened.", remedy)
+        raise Stop(code)
     return capture
 
 
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """What libraries print meanwhile; it is in the list at the end, for the codes in it: addresses in it may hold passwords."""
+    said: list[str] = []
+    kept = [os.dup(handle) for handle in PRINTED]
+    with tempfile.TemporaryFile() as file:
+        for handle in PRINTED:
+            os.dup2(file.fileno(), handle)
+        try:
+            yield said
+        finally:
+            ctypes.CDLL(None).fflush(None)
+            for handle, before in zip(PRINTED, kept, strict=True):
+                os.dup2(before, handle)
+                os.close(before)
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
+
+
+def refusal(said: str) -> str:
+    """Which fault FFmpeg's words on a stream that did not open mean."""
+    return next((code for code, words in REFUSALS.items() if words.search(said)), "not_opened")
+
+
 def check_file(path: Path) -> None:
-    """Fault for a file that is missing or empty."""
-    if not path.exists():
-        raise Fault("There is no such file.", "Check the path, or bind another camera source.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise Fault("The file is empty (0 bytes).", "Record it again, or copy it again from its source.")
+    """Stop for a file that is missing or empty."""
+    if not path.is_file():
+        raise Stop("no_file")
+    if path.stat().st_size == 0:
+        raise Stop("empty_file")
 
 
 if __name__ == "__main__":

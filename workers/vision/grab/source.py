@@ -1,7 +1,7 @@
 """A source of frames that cannot hang its caller: its own process, watched, killed when it stalls, and started again.
 
-Of a live source (network, USB) the newest frame is given and older ones are dropped; of a file every frame, in order. A live source that
-breaks off is opened again after a growing, scattered wait; a file that breaks off raises.
+Of a live source (network, USB) the newest frame is given and older ones are dropped; of a file every frame, in order, unless it is played
+as if live. A live source that breaks off is opened again after a growing, scattered wait; a file that breaks off raises.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from storeloom.workers.vision.errors import FootageError, FrameError
 from storeloom.workers.vision.grab.address import Address, address
+from storeloom.workers.vision.grab.faults import Fault, GrabError
 from storeloom.workers.vision.grab.memory import SLOTS, Image, Reader, new_memory
 
 State = Literal["opening", "open", "waiting", "ended", "failed", "closed"]
@@ -33,6 +33,7 @@ CHILD = "storeloom.workers.vision.grab.child"
 TIMED = 100
 POLL_S = 0.25
 START_S = 10.0
+LOGIN_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ class GrabSettings:
 
     `open_s`: time to open a stream, on top of the start of the process; `stall_s`: longest time without a frame, after which the process
     is killed; `first_wait_s`, `longest_wait_s`: bounds of the wait before a live source is opened again, which doubles from one to the
-    other and is drawn from its upper half; `fps`: frames handed on a second at most, None for all; `hardware`: ask for hardware decoding.
+    other and is drawn from its upper half (five minutes where a login was refused, for cameras lock out who fails often); `fps`: frames
+    handed on a second at most, None for all; `every`: of them only every so-manieth; `hardware`: ask for hardware decoding.
+    `as_live`: a file is played at its own rate, or at `rate` frames a second, and gives its newest frame as a camera does; `loop`: again
+    and again.
     """
 
     open_s: float = 5.0
@@ -50,15 +54,21 @@ class GrabSettings:
     longest_wait_s: float = 30.0
     fps: float | None = None
     hardware: bool = True
+    every: int = 1
+    as_live: bool = False
+    rate: float | None = None
+    loop: bool = False
 
 
 @dataclass(frozen=True)
 class Grabbed:
-    """A frame: its number among those handed on since the source was opened first, the time at which it was taken, BGR uint8 pixels."""
+    """A frame: its number among those handed on since the source was opened first, the time at which it was taken, BGR uint8 pixels, and
+    its number in the file, or in the stream since that was opened last."""
 
     seq: int
     time: datetime
     image: Image
+    number: int
 
 
 @dataclass
@@ -67,7 +77,8 @@ class Status:
     a frame, a median over the last ones.
 
     `dropped` counts frames that a newer one came before, `bad` those without pixels, `reconnects` how often the source was opened again.
-    `trouble` is the last fault in words, empty while all is well. OpenCV scales the pictures of a stream that changes its size to the size
+    `fps` and `frames` are what the source states of itself. `trouble` is the last fault in words, empty while all is well, `fault` the
+    same for whoever puts it into other words. OpenCV scales the pictures of a stream that changes its size to the size
     that it had when it was opened.
     """
 
@@ -83,6 +94,8 @@ class Status:
     bad: int = 0
     reconnects: int = 0
     decode_ms: float = 0.0
+    frames: int = 0
+    fault: Fault | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -114,19 +127,11 @@ class Child:
             os.close(handle)
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why a process ended: what is wrong, and the next step."""
-
-    what: str
-    remedy: str
-
-
 class Source:
     """Frames of one source. Opened when made; use it in a `with`, or call `close`.
 
     `start` is the time of a file's first frame (a file carries no date). `seed` scatters the waits; by default it comes from the address,
-    so that cameras behind one switch do not come back at the same moment. FootageError for an address that names nothing.
+    so that cameras behind one switch do not come back at the same moment. GrabError for an address that names nothing.
     """
 
     def __init__(
@@ -146,7 +151,7 @@ class Source:
         self._inbox: deque[tuple[Child, dict[str, Any]]] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._fault: Fault | None = None
+        self._newest = self.address.live or self.settings.as_live
         self._thread = threading.Thread(target=self._run, name=f"grab {self.address.shown}", daemon=True)
         self._thread.start()
 
@@ -170,12 +175,23 @@ class Source:
         """A copy of the status now."""
         with self._changed:
             decode_ms = round(statistics.median(self._times), 3) if self._times else 0.0
-            return Status(**{**asdict(self._status), "decode_ms": decode_ms})
+            return replace(self._status, decode_ms=decode_ms)
+
+    def opened(self) -> Status:
+        """The status once the source was opened first, with what it states of itself; GrabError as `read`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._status.state != "opening" or self._status.grabbed)
+            self._raise_failure()
+        return self.status()
+
+    def _raise_failure(self) -> None:
+        if self._status.state == "failed" and self._status.fault is not None:
+            raise GrabError(self._status.fault, self.address.shown)
 
     def read(self, timeout_s: float) -> Grabbed | None:
         """The next frame, waited for `timeout_s` at most: the newest one not yet read of a live source, the next one of a file.
 
-        None where none came in time, and for a file that has ended or a source that was closed (`status` says which). FootageError for a
+        None where none came in time, and for a file that has ended or a source that was closed (`status` says which). GrabError for a
         file that cannot be read, after its last good frame.
         """
         deadline = time.monotonic() + timeout_s
@@ -183,21 +199,20 @@ class Source:
             with self._changed:
                 while not self._inbox:
                     left = deadline - time.monotonic()
-                    if self._status.state == "failed" and self._fault is not None:
-                        raise FootageError(self._fault.what, self.address.shown, self._fault.remedy)
+                    self._raise_failure()
                     if left <= 0 or self._status.state in ("ended", "closed"):
                         return None
                     self._changed.wait(left)
                 child, message = self._inbox.popleft()
                 self._changed.notify_all()
                 image = child.reader.take(message["offset"], message["frame"], message["height"], message["width"])
-                if not self.address.live:
+                if not self._newest:
                     child.taken()
                 if image is None:
                     self._status.dropped += 1
                     continue
                 seq, self._status.delivered = self._status.delivered, self._status.delivered + 1
-            return Grabbed(seq, self._time(message["at"]), image)
+            return Grabbed(seq, self._time(message["at"]), image, message["number"])
 
     def frames(self) -> Iterator[Grabbed]:
         """Frames until the file ends or the source is closed; raises as `read`."""
@@ -209,7 +224,7 @@ class Source:
                 return
 
     def _time(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at, UTC) if self.address.live else self._start + timedelta(seconds=at)
+        return datetime.fromtimestamp(at, UTC) if self._newest else self._start + timedelta(seconds=at)
 
     def _run(self) -> None:
         """In the thread: keep a process grabbing until the source ends or is closed."""
@@ -228,23 +243,28 @@ class Source:
 
     def _finish(self, fault: Fault | None) -> None:
         with self._changed:
-            self._fault = fault
             self._status.state = "ended" if fault is None else "failed"
-            self._status.trouble = "" if fault is None else self._words(fault)
+            self._note(fault)
             self._changed.notify_all()
 
     def _wait(self, fault: Fault, failures: int) -> None:
         """Rest before the source is opened again."""
         most = min(self.settings.longest_wait_s, self.settings.first_wait_s * 2 ** min(failures, 30))
+        if fault.code == "login_refused":
+            most = max(most, LOGIN_WAIT_S)
         with self._changed:
-            self._status.state, self._status.trouble = "waiting", self._words(fault)
+            self._status.state = "waiting"
+            self._note(fault)
+            self._changed.notify_all()
         if not self._closing.wait(self._chance.uniform(most / 2, most)):
             with self._changed:
                 self._status.reconnects += 1
                 self._status.state = "opening"
 
-    def _words(self, fault: Fault) -> str:
-        return str(FrameError(fault.what, self.address.shown, fault.remedy))
+    def _note(self, fault: Fault | None) -> None:
+        """Say what is wrong, or that all is well; called under the lock."""
+        self._status.fault = fault
+        self._status.trouble = "" if fault is None else str(GrabError(fault, self.address.shown))
 
     def _grab_once(self) -> Fault | None:
         """One process from start to end; why it ended, None for a file that was read to its end."""
@@ -253,11 +273,15 @@ class Source:
         try:
             while ended is None and not self._closing.is_set():
                 ended = self._listen(child)
-            if not self.address.live:
+            if not self._newest:
                 self._drain()
         finally:
             self._leave(child)
         return ended if isinstance(ended, Fault) else None
+
+    @property
+    def _interval_s(self) -> float:
+        return 1 / self.settings.fps if self.settings.fps else 0.0
 
     def _started(self) -> Child:
         orders = {
@@ -265,8 +289,12 @@ class Source:
             "target": self.address.target,
             "open_s": self.settings.open_s,
             "stall_s": self.settings.stall_s,
-            "interval_s": 1 / self.settings.fps if self.settings.fps else 0.0,
+            "interval_s": self._interval_s,
             "hardware": self.settings.hardware,
+            "every": self.settings.every,
+            "newest": self._newest,
+            "rate": self.settings.rate,
+            "loop": self.settings.loop,
         }
         memory = new_memory()
         theirs_in, ours_out = os.pipe()
@@ -293,7 +321,7 @@ class Source:
         data = os.read(child.messages, 65536)
         if not data:
             status = child.process.wait()
-            return Fault(f"The grabbing process ended with {status}.", "See whether the decoder of this machine bears this encoding.")
+            return Fault("process_ended", {"status": status})
         *complete, child.rest = (child.rest + data).split(b"\n")
         child.heard = time.monotonic()
         for line in complete:
@@ -305,26 +333,32 @@ class Source:
     def _late(self, child: Child) -> Fault | None:
         """Whether a silent process has had its time. One that waits for its frames to be read has all the time it wants."""
         with self._changed:
-            full = not self.address.live and len(self._inbox) >= SLOTS
+            full = not self._newest and len(self._inbox) >= SLOTS
+            plays = self.settings.as_live and not self.address.live
+            between_s = self.settings.every / (self.settings.rate or self._status.fps or 1.0) if plays else 0.0
         if full:
             child.heard = time.monotonic()
         limit_s = self.settings.stall_s + (0.0 if child.opened else START_S + self.settings.open_s)
-        if time.monotonic() - child.heard <= limit_s:
+        if time.monotonic() - child.heard <= limit_s + max(self._interval_s, between_s):
             return None
-        what = f"No frame came for {limit_s:g} s." if child.opened else f"It did not open within {limit_s:g} s."
-        return Fault(what, "Check the camera's power and network, or the disk that the file lies on.")
+        return Fault("stalled" if child.opened else "no_answer", {"limit_s": limit_s})
 
     def _take_in(self, child: Child, message: dict[str, Any]) -> Fault | bool | None:
         """One message: True at the end of a file, a fault, or None."""
         if "fault" in message:
-            return Fault(*message["fault"])
+            code, args = message["fault"]
+            return Fault(code, args)
         if "end" in message:
             return True
         with self._changed:
             if "opened" in message:
                 child.opened = True
-                self._status.state, self._status.trouble = "open", ""
-                self._status.hardware, self._status.fps = message["opened"]["hardware"], message["opened"]["fps"]
+                self._status.state = "open"
+                self._note(None)
+                stated = message["opened"]
+                self._status.hardware, self._status.fps, self._status.frames = stated["hardware"], stated["fps"], stated["frames"]
+                self._status.width, self._status.height = stated["size"]
+                self._changed.notify_all()
             elif "bad" in message:
                 self._status.bad += message["bad"]
             else:
@@ -336,7 +370,7 @@ class Source:
         self._status.grabbed += 1
         self._status.width, self._status.height = message["width"], message["height"]
         self._times.append(message["decode_ms"])
-        if self.address.live and self._inbox:
+        if self._newest and self._inbox:
             self._status.dropped += len(self._inbox)
             self._inbox.clear()
         self._inbox.append((child, message))

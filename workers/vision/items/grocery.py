@@ -30,6 +30,15 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A picture of the data set, with the numbers of its class and coarse class."""
+
+    path: Path
+    fine: int
+    coarse: int
+
+
+@dataclass(frozen=True)
 class Split:
     """Vectors (n x d) and class numbers (n) of a part of the data set."""
 
@@ -52,20 +61,36 @@ class Split:
         return Split(self.vectors[rows], self.classes[rows])
 
 
-def read_split(folder: Path, split: str, embedding: Embedding, progress: Progress) -> Split:
-    """Embed the pictures that `SPLIT.txt` lists (`path, class, coarse class` a line); ItemFault for a list or picture that is not there."""
+def listed(folder: Path, split: str) -> list[Listed]:
+    """What `SPLIT.txt` lists, `path, class, coarse class` a line; ItemFault for a list that is not there or cannot be read."""
     listing = folder / f"{split}.txt"
     if not listing.is_file():
         raise fault("SL-ITM-07", {"reason": {"en": "there is no such file", "zh": "文件不存在"}}, file=listing)
-    rows = [line.split(", ") for line in listing.read_text(encoding="utf-8").splitlines() if line]
+    made = []
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+        parts = [part.strip() for part in line.split(",")]
+        if parts == [""]:
+            continue
+        try:
+            name, fine, coarse = parts
+            made.append(Listed(folder / name, int(fine), int(coarse)))
+        except ValueError as error:
+            wrong = {"en": f"line {number} is not `path, class, coarse class`", "zh": f"第 {number} 行不是“路径, 类别, 粗类别”"}
+            raise fault("SL-ITM-07", {"reason": wrong}, file=listing) from error
+    return made
+
+
+def read_split(folder: Path, split: str, embedding: Embedding, progress: Progress) -> Split:
+    """Embed the pictures that a split lists; ItemFault for a list or picture that is not there."""
+    rows = listed(folder, split)
     vectors = []
-    for number, (name, *_) in enumerate(rows, 1):
-        picture = cv2.imread(str(folder / name))
+    for number, row in enumerate(rows, 1):
+        picture = cv2.imread(str(row.path)) if row.path.is_file() else None
         if picture is None:
-            raise fault("SL-ITM-07", {"reason": {"en": "it is no picture", "zh": "不是图片"}}, file=folder / name)
+            raise fault("SL-ITM-07", {"reason": {"en": "it is no picture", "zh": "不是图片"}}, file=row.path)
         vectors.append(embedding.embed(np.asarray(picture, np.uint8)))
         progress(number, len(rows))
-    return Split(np.stack(vectors), np.array([int(row[1]) for row in rows], np.int64))
+    return Split(np.stack(vectors), np.array([row.fine for row in rows], np.int64))
 
 
 def background_arrays(split: Split, parts: Sequence[tuple[str, int]]) -> dict[str, NDArray[np.float16]]:

@@ -18,6 +18,11 @@ class Ranking:
 
     `unknown`: none of them can be trusted, because the picture is `unlike_all` of them, or `undecided` between some that are as likely.
     The candidates are given all the same: a cashier picks one of them.
+
+    A probability says how likely an item is *if* it is one of the enrolled ones; they sum to 1 over all of these and are calibrated on the
+    enrolled pictures (of those at 0.9, nine in ten are right), so a solution's threshold from 0 to 1 compares with them. Whether it is
+    one of the enrolled at all is told by `unknown` alone: with a single item enrolled, its probability is always 1. So an item is taken by
+    itself where `gtin` is not None and `score` reaches the threshold. A scene gives its scores as they are; they need not sum to 1.
     """
 
     candidates: tuple[tuple[str, float], ...]

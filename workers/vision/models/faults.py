@@ -15,9 +15,11 @@ class ModelFault(ModelError):
 
     def __init__(self, findings: Finding | Sequence[Finding]) -> None:
         self.findings: tuple[Finding, ...] = (findings,) if isinstance(findings, Finding) else tuple(findings)
-        what = " ".join(f"{finding.path}: {finding.text()}" if finding.path else finding.text() for finding in self.findings)
+        what, zh = (
+            " ".join(f"{one.path}: {one.text(lang)}" if one.path else one.text(lang) for one in self.findings) for lang in ("en", "zh")
+        )
         remedies = dict.fromkeys(fix for finding in self.findings if (fix := finding.fix()))
-        super().__init__(what, str(self.findings[0].file), " ".join(remedies))
+        super().__init__(what, str(self.findings[0].file), " ".join(remedies), zh=zh)
 
 
 def fault(code: str, file: Path, args: Mapping[str, Any] | None = None) -> ModelFault:

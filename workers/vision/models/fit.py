@@ -96,7 +96,8 @@ class Fitter:
         plain = spec.mean == (0.0, 0.0, 0.0) and spec.std == (1.0, 1.0, 1.0)
         if spec.fit not in FITS or spec.layout not in ("NCHW", "NHWC") or (spec.dtype == "uint8" and not plain):
             what = f"Input {spec.dtype}, {spec.layout}, {spec.fit}, mean {spec.mean}, std {spec.std} is not known."
-            raise ModelError(what, "input", f"Known: {', '.join(FITS)}; uint8 with mean 0 and std 1.")
+            zh = f"不支持的输入：{spec.dtype}、{spec.layout}、{spec.fit}，均值 {spec.mean}，标准差 {spec.std}。"
+            raise ModelError(what, "input", f"Known: {', '.join(FITS)}; uint8 with mean 0 and std 1.", zh=zh)
         self._spec = spec
         self._planes = (0, 1, 2) if spec.channels == "BGR" else (2, 1, 0)
         values = np.arange(256, dtype=np.float32)

@@ -12,10 +12,12 @@ import numpy as np
 
 from storeloom.workers.vision.boxes import Box
 from storeloom.workers.vision.reading.codes import CodeReader
-from storeloom.workers.vision.reading.label_rules import LabelRules, understand
+from storeloom.workers.vision.reading.label_finding import label_groups
+from storeloom.workers.vision.reading.label_rules import LabelRules, gtin_of, understand
 from storeloom.workers.vision.reading.lines import straighten
 from storeloom.workers.vision.reading.networks import Image, check_picture
-from storeloom.workers.vision.reading.results import PriceLabel, Text
+from storeloom.workers.vision.reading.offer_dates import offer_end
+from storeloom.workers.vision.reading.results import Code, PriceLabel, Text
 from storeloom.workers.vision.reading.text import TextReader
 
 RAISED = 0.8
@@ -47,8 +49,28 @@ class LabelReader:
         height, width = picture.shape[:2]
         texts = with_raised_cents(picture, self._text.read(picture, region))
         codes = self._codes.read(picture, region, on=on)
-        rules = replace(self._rules, aspect=width / height)
-        return understand(texts, codes, rules, region if region is not None else (0.0, 0.0, 1.0, 1.0))
+        return self._understood(texts, codes, width / height, on, region if region is not None else (0.0, 0.0, 1.0, 1.0))
+
+    def find(self, picture: Image, texts: Sequence[Text], codes: Sequence[Code], *, on: date) -> list[PriceLabel]:
+        """All labels of a picture, from the lines and codes read in the whole of it; one that gives no price so is read once more by
+        itself, larger. Labels whose box is a single line are left out unless they name a price. Errors as in `read`.
+        """
+        check_picture(picture)
+        height, width = picture.shape[:2]
+        found = []
+        for group in label_groups(texts, codes, width / height, self._rules.minor_digits):
+            label = self._understood(with_raised_cents(picture, group.texts), group.codes, width / height, on, group.box)
+            if label.price_minor is None:
+                label = self.read(picture, group.box, on=on)
+            elif label.gtin is None:
+                label = replace(label, gtin=gtin_of((), self._codes.read(picture, group.box, on=on)))
+            if label.price_minor is not None or len(group.texts) > 1:
+                found.append(label)
+        return found
+
+    def _understood(self, texts: Sequence[Text], codes: Sequence[Code], aspect: float, on: date, box: Box) -> PriceLabel:
+        label = understand(texts, codes, replace(self._rules, aspect=aspect), box)
+        return replace(label, ends=offer_end([text.text for text in texts], on))
 
 
 def with_raised_cents(picture: Image, texts: Sequence[Text]) -> tuple[Text, ...]:

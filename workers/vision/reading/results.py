@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from storeloom.workers.gs1 import Code as Message
 from storeloom.workers.vision.boxes import Box, Point
@@ -68,6 +69,7 @@ class PriceLabel:
 
     `unit_price_minor` is the price of one `unit` (kg, 100g, L, 100ml, pc); `member_price_minor` that of members beside `price_minor`.
     `confidence` 0..1 is about the price; `why` the rules that chose it. Where `refusal` says why no price is given, `price_minor` is None.
+    `ends` is the last day of the offer that the label names.
     """
 
     box: Box
@@ -81,6 +83,7 @@ class PriceLabel:
     confidence: float = 0.0
     why: tuple[str, ...] = ()
     refusal: str | None = None
+    ends: date | None = None
 
 
 def around(points: Sequence[Point]) -> Box:

@@ -6,6 +6,7 @@ An object's `text` is what is written on it, line by line; `gtins` [[gtin, score
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from storeloom.workers.vision import scene as scenes
 from storeloom.workers.vision.boxes import Box, share_inside
 from storeloom.workers.vision.errors import SceneError
 from storeloom.workers.vision.reading.label_rules import LabelRules, understand
+from storeloom.workers.vision.reading.offer_dates import offer_end
 from storeloom.workers.vision.reading.plate_text import COLOURS, is_valid
 from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text, corners
 from storeloom.workers.vision.things import Detection
@@ -54,15 +56,27 @@ def plates(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Plate, 
 def labels(
     scene: Mapping[str, Any], region: Box | None = None, *, on: date, currency: str = "CNY", minor_digits: int = 2
 ) -> tuple[PriceLabel, ...]:
-    """The scene's price labels, their text understood by the same rules as that of a picture."""
+    """The scene's price labels, their text understood by the same rules as that of a picture; an object's score is its reading's."""
     rules = LabelRules(currency, minor_digits, whole_prices=True)
     found = []
     for thing in _inside(scene, region):
         if thing.cls == "price_label":
             gtin, score = _best_gtin(thing)
             named = [_code(thing, gtin, "EAN-13", score, on, minor_digits)] if gtin is not None else []
-            found.append(understand(_lines(thing), named, rules, thing.box))
+            lines = _lines(thing)
+            label = understand(lines, named, rules, thing.box)
+            if label.refusal == "no_price":  # name and price in one line
+                label = understand([word for line in lines for word in _words(line)], named, rules, thing.box)
+            sure = thing.score if label.price_minor is not None else 0.0
+            found.append(replace(label, confidence=sure, ends=offer_end([line.text for line in lines], on)))
     return tuple(found)
+
+
+def _words(line: Text) -> list[Text]:
+    """The words of a line, each as a line of its own."""
+    words, x, (_, y, width, height) = line.text.split(), line.box[0], line.box
+    boxes = [(x + n * width / len(words), y, width / len(words), height) for n in range(len(words))]
+    return [Text(word, line.score, box, corners(box)) for word, box in zip(words, boxes, strict=True)]
 
 
 def _colour(thing: Detection) -> str | None:

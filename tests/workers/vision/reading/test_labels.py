@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from storeloom.workers.vision.reading.labels import LabelReader, has_small_end
-from tests.workers.vision.rendered import BLACK, CAMERAS, CLEAN, DESIGNS, Sheet, labels, seen
+from storeloom.workers.vision.rendering import BLACK, CAMERAS, CLEAN, DESIGNS, Sheet, has_fonts, labels, seen
 
 ON = date(2026, 3, 2)
+pytestmark = pytest.mark.skipif(not has_fonts(), reason="font Noto Sans CJK absent")
 
 
 def test_clean_labels_of_every_design(label_reader: LabelReader) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from storeloom.workers.vision.errors import FrameError, GeometryError
 from storeloom.workers.vision.reading.text import PRICE, TextReader
-from tests.workers.vision.rendered import BLACK, Picture, Sheet
+from storeloom.workers.vision.rendering import BLACK, Picture, Sheet, has_fonts
 
 
 @pytest.fixture(scope="module")
 def label() -> Picture:
+    if not has_fonts():
+        pytest.skip("font Noto Sans CJK absent")
     sheet = Sheet()
     sheet.write(30, 40, "清风抽纸 三层", 44, bold=True)
     sheet.write(30, 140, "Orange Juice 500ml", 36)

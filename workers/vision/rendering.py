@@ -1,4 +1,7 @@
-"""Shelf price labels drawn with exact truth, in several designs, and what a camera does to them."""
+"""Shelf price labels drawn with exact truth, in several designs, and what a camera does to them: for measuring and for tests.
+
+The print is Noto Sans CJK; FileNotFoundError where it is not installed (see `has_fonts`). All chance is that of the generator given.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 import zxingcpp
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -33,6 +35,11 @@ EN_NAMES = ("Sparkling Water", "Tomato Soup", "Whole Milk", "Basmati Rice", "Oat
 FRESH = ("红富士苹果", "精品五花肉", "云南小瓜", "进口香蕉", "活鲈鱼")
 
 
+def has_fonts() -> bool:
+    """Whether the font is there that labels are printed in."""
+    return all((FONTS / f"NotoSansCJK-{weight}.ttc").is_file() for weight in ("Regular", "Bold"))
+
+
 @dataclass(frozen=True)
 class Truth:
     """What a label says. `refused` marks one that must not be given a price."""
@@ -54,7 +61,7 @@ class Sheet:
     def __init__(self, ground: tuple[int, int, int] = WHITE) -> None:
         for weight in ("Regular", "Bold"):
             if not (FONTS / f"NotoSansCJK-{weight}.ttc").is_file():
-                pytest.skip("font Noto Sans CJK absent")
+                raise FileNotFoundError(f"{FONTS}/NotoSansCJK-{weight}.ttc: install the font Noto Sans CJK (Debian: fonts-noto-cjk)")
         self.image = Image.new("RGB", (600, 360), ground)
         self.draw = ImageDraw.Draw(self.image)
 
@@ -72,7 +79,7 @@ class Sheet:
         self.image.paste(Image.fromarray(np.pad(bars, ((4, 4), (4, 4)), constant_values=255)), (x, y))
 
     def bgr(self) -> Picture:
-        return cv2.cvtColor(np.asarray(self.image), cv2.COLOR_RGB2BGR)
+        return np.asarray(cv2.cvtColor(np.asarray(self.image), cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def a_gtin(chance: np.random.Generator) -> str:
@@ -232,21 +239,27 @@ def seen(sheet: Picture, camera: Camera, chance: np.random.Generator) -> Picture
     four = np.diag([4.0, 4.0, 1.0])
     ground = np.full((shape[1] * 4, shape[0] * 4, 3), chance.integers(60, 150, 3), np.uint8)
     large = cv2.warpPerspective(sheet, four @ matrix, (shape[0] * 4, shape[1] * 4), dst=ground, borderMode=cv2.BORDER_TRANSPARENT)
-    picture: Any = cv2.resize(large, shape, interpolation=cv2.INTER_AREA).astype(np.float32) * chance.uniform(0.7, 1.0)
+    return filmed(cv2.resize(large, shape, interpolation=cv2.INTER_AREA).astype(np.float32) * chance.uniform(0.7, 1.0), camera, chance)
+
+
+def filmed(picture: Any, camera: Camera, chance: np.random.Generator) -> Picture:
+    """A picture (BGR 0..255) with the camera's glare, blur and noise, packed as JPEG and unpacked."""
+    high, wide = picture.shape[:2]
+    picture = picture.astype(np.float32)
     if camera.glare:
-        ys, xs = np.mgrid[0 : shape[1], 0 : shape[0]]
-        x, y = chance.uniform(0.2, 0.8) * shape[0], chance.uniform(0.2, 0.8) * shape[1]
-        spot = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * (0.15 * shape[0]) ** 2))[..., None] * camera.glare
+        ys, xs = np.mgrid[0:high, 0:wide]
+        x, y = chance.uniform(0.2, 0.8) * wide, chance.uniform(0.2, 0.8) * high
+        spot = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * (0.15 * wide) ** 2))[..., None] * camera.glare
         picture = picture * (1 - spot) + 255 * spot
     if camera.blur:
         picture = cv2.GaussianBlur(picture, (0, 0), camera.blur)
     noisy = (picture + chance.normal(0, camera.noise, picture.shape)).clip(0, 255).astype(np.uint8)
     _, packed = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, camera.quality])
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
 
 
 def labels(count: int, camera: Camera, seed: int) -> list[tuple[Picture, Truth]]:
-    """`count` labels of every design in turn."""
+    """`count` pictures of labels of every design in turn, with what they say."""
     chance = np.random.default_rng(seed)
     found = []
     for number in range(count):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storeloom.workers.vision.errors import FootageError
-from storeloom.workers.vision.files import frames, probe
+from storeloom.workers.vision.grab.footage import frames, probe
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_cut_off_file_gives_its_frames_and_then_tells(clip: Path) -> None:
     whole = clip.read_bytes()
     clip.write_bytes(whole[: len(whole) * 3 // 4])
     read = []
-    with pytest.raises(FootageError, match=r"truncated: \d+ frames can be read, it states 40"):
+    with pytest.raises(FootageError, match=r"cut off or damaged: \d+ frames can be read, it states 40"):
         for frame in frames(clip):
             read.append(frame.seq)
     assert 20 < len(read) < 32
@@ -82,7 +82,7 @@ def test_a_cut_off_real_file_is_told(video: Callable[[str], Path], tmp_path: Pat
     whole = video("bottle-detection.mp4").read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FootageError, match=r"truncated|cannot be read"):
+    with pytest.raises(FootageError, match=r"cut off|cannot be read"):
         for _ in frames(cut):
             pass
 

@@ -1,0 +1,77 @@
+"""A camera: a network stream, a USB camera, or a video file that is played as if it were one.
+
+Each has a process of its own, so that one that hangs or breaks holds up no other. The newest frame is handed in and older ones are left
+out; a stream that stalls or breaks off is opened again after ever longer waits. Pixels stay in the store's memory and are never logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from storeloom.core.kernel.contract import setting
+from storeloom.core.kernel.events import Fact
+from storeloom.hardware_adapters.camera.driver import CameraConfig, CameraDriver
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.grab.address import Address
+
+
+class Camera(CameraDriver):
+    zh, en = "摄像头", "Camera"
+    purpose_zh = "接入网络摄像头（RTSP、RTMP、HTTP、MJPEG）、USB 摄像头或循环播放的视频文件，输出最新画面与设备状态；断线自动重连。"
+    feeds = ("camera.frame", "device.status")
+
+    class Config(CameraConfig):
+        source: str = setting(
+            "",
+            "Source: rtsp://HOST/PATH (rtsps, rtmp, rtmps, http, https), usb:0, /dev/video0, or a video file",
+            "来源：rtsp://主机/路径（或 rtsps、rtmp、rtmps、http、https）、usb:0、/dev/video0 或视频文件",
+            effect="restart",
+            help_en="Where the camera wants user and password elsewhere in the address, write {user} and {password} there.",
+            help_zh="若用户名和密码须写在地址其他位置，请在该处写 {user} 与 {password}。",
+        )
+        user: str = setting("", "User name", "用户名", effect="restart")
+        password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
+        fps: float = setting(5.0, "Frames a second at most", "每秒最多帧数", unit="1/s", effect="restart", gt=0, le=120)
+        open_s: float = setting(5.0, "Time to open the stream", "打开视频流的时限", unit="s", effect="restart", gt=0, le=120)
+        stall_s: float = setting(5.0, "Longest time without a frame", "无画面的最长时间", unit="s", effect="restart", gt=0, le=600)
+        longest_wait_s: float = setting(
+            30.0, "Longest wait before it is opened again", "重连的最长等待", unit="s", effect="restart", ge=1, le=3600
+        )
+        hardware: bool = setting(True, "Decode by hardware where there is some", "有硬件解码时使用硬件解码", effect="restart")
+
+    def facts(self) -> Iterator[Fact]:
+        """`camera.frame` (`seq` from 0, `pixels` BGR, height x width x 3, uint8) and `device.status`, until closed.
+
+        InputFault for an address that names nothing or holds a password, and for a file that cannot be read.
+        """
+        self.need_vision("camera")
+        from storeloom.workers.vision.grab.faults import GrabError
+        from storeloom.workers.vision.grab.source import GrabSettings
+
+        config = self.config
+        try:
+            where = self._address()
+        except GrabError as error:
+            yield from self.told_of(error)
+            raise self.no_pictures(error) from error
+        settings = GrabSettings(
+            open_s=config.open_s,
+            stall_s=config.stall_s,
+            longest_wait_s=config.longest_wait_s,
+            fps=config.fps,
+            hardware=config.hardware,
+            as_live=True,
+            loop=True,
+        )
+        yield from self.live_facts(where, settings)
+
+    def _address(self) -> Address:
+        from storeloom.workers.vision.grab.address import address
+        from storeloom.workers.vision.grab.faults import Fault, GrabError
+
+        where = address(self.config.source)
+        if where.has_password:
+            raise GrabError(Fault("password_in_address"), where.shown)
+        return where.with_login(self.config.user, self.secret(self.config.password) if self.config.password else "")

@@ -1,0 +1,442 @@
+"""Tray and dish checkout: the tray of plated dishes is read in one look against the menu of the meal, so the lunch queue flows.
+
+Dishes are recognised among the items of the shop `dishes`, where each morning's photos are enrolled. The zone `pay` may limit a camera's
+picture (`cameras`, polygon in shares) and the floor. A picture without trays (the shipped detector knows bowls, cups and foods, no trays)
+counts all that lies in it as one tray. A kiosk works with the camera of its zone, or the one whose settings name it under `kiosk`; its
+session is the receipt, the channel `canteen`. A dish of no `meal_periods` is on every menu. A plate sold by its colour stands on the
+receipt as `plate-COLOUR`; payment is asked for by `payment.request`. `choose` at the kiosk picks a plate's dish (`plate` in its values,
+else the plate that waits), also to correct one. The allowance is a tender, `stored_value` of provider `meal_allowance`, reserved while
+the payment is under way; merged members share it, those who left have none. A payment approved after its tray has gone is booked.
+
+No faces, no pictures: boxes, votes and vectors of dishes.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
+from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.hooks import hookimpl
+
+SHOP = "dishes"
+FOODS = ("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake")
+WARE = ("plate", "bowl", "cup", "dish")
+ALL = "all"
+METHODS = ("cash", "card", "qr", "wallet", "stored_value", "points", "coupon", "credit")
+STEADY, AWAY = timedelta(seconds=1), timedelta(seconds=1)
+LOST, LOST_FROZEN = timedelta(seconds=5), timedelta(seconds=30)
+PAID_KEPT = timedelta(minutes=30)
+HIDDEN_SHARE = 0.5
+CANDIDATES = 3
+SCREENS = {
+    "reading": ("Hold on, reading your tray.", "正在识别餐盘，请稍候。"),
+    "spread": ("Please spread the plates and take your hands away.", "请分开餐盘并移开双手。"),
+    "pick": ("Staff: which dish is this?", "请店员选择菜品。"),
+    "total": ("Please pay.", "请付款。"),
+    "wait": ("The total is not ready yet.", "金额尚未确定，请稍候。"),
+    "paid": ("Enjoy your meal. Please take your tray.", "付款成功，请取走餐盘，用餐愉快。"),
+    "declined": ("The payment did not go through.", "支付未成功，请重试。"),
+    "camera_lost": ("The camera is off; nothing was charged.", "相机中断，未收取任何费用。"),
+    "welcome": ("Put your tray down.", "请放置餐盘。"),
+}
+Price = Annotated[int, Field(ge=0)]
+Period = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+
+class TrayDishCheckout(Solution):
+    number = 177
+    zh, en = "餐盘菜品识别结算", "Tray and dish checkout"
+    purpose_zh = "一次看清整盘菜品，按当餐菜单计价（按菜或按盘），支持餐补，让午餐队伍快速通过。"
+    formats = ("supermarket", "convenience", "specialty")
+    produces = ("vision.item", "pos.sale", "kiosk.show", "payment.request")
+    adapters = ("camera", "kiosk", "payment")
+    reads = ("products", "prices", "zones?")
+    load = "vision"
+    kpis = {
+        "trays_per_minute": kpi("1/min", "Trays per minute at the counter", "每分钟结算餐盘数"),
+        "dish_exact": kpi("%", "Plates recognised as their dish", "菜品识别准确率"),
+        "fallback_rate": kpi("%", "Plates priced by colour or by staff", "兜底计价占比"),
+        "subsidy_used": kpi("minor", "Allowance used", "已用餐补"),
+    }
+
+    class Config(SolutionConfig):
+        frames: int = setting(5, "Frames that vote", "投票帧数", ge=1, le=30,
+            help_en="Last frames of a plate.", help_zh="每个餐盘最近的帧数。")  # fmt: skip
+        agree: int = setting(3, "Votes that decide", "决定所需票数", ge=1, le=30,
+            help_en="Not above the frames.", help_zh="不得大于投票帧数。")  # fmt: skip
+        dish_score: float = setting(0.8, "Score of a vote", "投票所需得分", ge=0.5, le=0.99,
+            help_en="A weaker frame does not vote.", help_zh="低于此得分的帧不投票。")  # fmt: skip
+        price_mode: Literal["dish", "plate"] = setting("dish", "What sets the price", "计价方式",
+            help_en="dish: the dish, plate colour as fall-back; plate: the plate's colour alone.",
+            help_zh="dish：按菜品，盘色兜底；plate：仅按盘色。")  # fmt: skip
+        plate_prices: dict[str, Price] = setting(dict, "Price by plate colour", "盘色价格", unit="minor",
+            help_en="Colour (name or #rrggbb) to price.", help_zh="颜色（名称或 #rrggbb）对应的价格。")  # fmt: skip
+        overlap_iou: float = setting(0.3, "Overlap to be spread", "需分开的重叠度", ge=0.05, le=0.9,
+            help_en="Plates that overlap by more must be spread.", help_zh="餐盘重叠超过此值时请顾客分开。")  # fmt: skip
+        meal_periods: dict[str, Period] = setting(
+            lambda: {"breakfast": "06:30-09:30", "lunch": "10:30-14:00", "dinner": "16:30-20:00"}, "Meal periods", "餐段",
+            help_en="Store time; the end is no longer part of it.", help_zh="门店时间，不含结束时刻。")  # fmt: skip
+        subsidy: int = setting(0, "Allowance per meal", "每餐补贴", unit="minor", ge=0, le=100000,
+            help_en="Per member and meal period.", help_zh="每位会员每个餐段一次。")  # fmt: skip
+
+    # --- what the camera sees ---
+
+    @on("camera.frame")
+    def look(self, event):
+        name = self._station("camera", event["camera"])
+        if name is None:
+            return
+        desk = self._desk(name)
+        view = self.workers.vision.view(event.data, event.time)
+        things = [thing for thing in view.observation.objects if self._in_zone(event["camera"], thing)]
+        plates = _dishes(things)
+        trays = {thing.track: thing.box for thing in things if thing.cls == "tray" and thing.track}
+        yield from self._follow(name, desk, trays if trays or not plates else {ALL: None})
+        tray = desk["tray"]
+        if tray is None or (tray["track"] not in trays and (trays or not plates)):
+            return
+        self.timers.cancel("gone", name)
+        if not tray["asked"] and not tray["paid"]:
+            self.timers.set("lost", name, event.time + (LOST_FROZEN if tray["frozen"] else LOST))
+            own = trays.get(tray["track"])
+            yield from self._read(name, desk, view, plates if len(trays) < 2 else _on(own, plates), things)
+
+    def _follow(self, name, desk, trays):
+        """A tray that is new opens a session, one that has gone ends it."""
+        tray = desk["tray"]
+        if tray and tray["track"] not in trays:
+            if not trays:
+                if self.timers.get("gone", name) is None:
+                    self.timers.set("gone", name, self.now + AWAY)
+                return
+            yield from self._ended(name, desk)
+        if desk["tray"] is not None:
+            return
+        desk["paid"] = {track: at for track, at in desk["paid"].items() if self.now - parse_time(at) <= PAID_KEPT}
+        new = next((track for track in trays if track == ALL or track not in desk["paid"]), None)
+        if new is not None:
+            desk["tray"] = {"track": new, "since": plain(self.now), "session": None, "member": None, "plates": {}, "now": [],
+                            "lines": None, "total": None, "kcal": 0, "frozen": False, "asked": None, "attempt": 0, "paid": False,
+                            "screen": None}  # fmt: skip
+            self._tie(desk)
+
+    def _read(self, name, desk, view, plates, things):
+        """Let a frame vote on every plate, then see what the tray costs."""
+        tray, tools = desk["tray"], self.workers.checkout.tray
+        boxes = {thing.track or f"{number}": thing.box for number, thing in enumerate(plates)}
+        if tray["frozen"]:
+            if len(boxes) == len(tray["now"]) or self._hidden(things, plates):
+                return
+            tray["frozen"] = False
+        if self._hidden(things, plates):
+            self.timers.cancel("freeze", name)
+            tray["total"] = None
+            yield from self._screen(desk, "spread")
+            return
+        names = tools.rejoined({track: plate["box"] for track, plate in tray["plates"].items()}, boxes)
+        menu, rankings = self._menu(), view.items(list(boxes.values()), SHOP)
+        colours = [self._colour(view, thing) for thing in plates]
+        for (track, box), ranking, colour in zip(boxes.items(), rankings, colours, strict=True):
+            plate = tray["plates"].setdefault(names[track], tools.new_thing())
+            candidates = [(self._written(gtin), score) for gtin, score in ranking.candidates]
+            candidates = [(gtin, score) for gtin, score in candidates if gtin in menu]
+            tools.see(plate, box, candidates, sure=not ranking.unknown, least=self.config.dish_score, frames=self.config.frames)
+            plate |= {"colour": colour, "look": [view.camera, view.seq]}
+        tray["now"] = list(names.values())
+        yield from self._add_up(name, desk)
+
+    def _hidden(self, things, plates):
+        """Whether plates overlap, or hands are in the way."""
+        from storeloom.workers.vision.boxes import share_inside
+
+        if any(thing.cls == "hand" for thing in things):
+            return True
+        people = [thing.box for thing in things if thing.cls == "person"]
+        if any(share_inside(plate.box, person) >= HIDDEN_SHARE for plate in plates for person in people):
+            return True
+        return self.workers.checkout.tray.entangled([plate.box for plate in plates], self.config.overlap_iou)
+
+    def _colour(self, view, plate):
+        """The enrolled colour of a plate; a picture's is read from its rim."""
+        colour, known = plate.attrs.get("colour"), self.config.plate_prices
+        if colour is None and view.pixels is not None and known:
+            colour = self.workers.checkout.dishware.rim_colour(view.pixels, plate.box)
+        return self.workers.checkout.dishware.colour_of(colour, known) if known else None
+
+    def _in_zone(self, camera, thing):
+        """Whether a thing lies in the zone `pay`, as the camera or the floor tells; everywhere where there is none."""
+        from storeloom.workers.vision.zones import contains
+
+        row = next((row for row in self.tables.zones.rows() if "pay" in (row["zone"], row.get("name"))), None)
+        views = [view for view in (row.get("cameras") or () if row else ()) if view.get("camera") == camera and view.get("polygon")]
+        if views:
+            return contains(views[0]["polygon"], (thing.box[0] + thing.box[2] / 2, thing.box[1] + thing.box[3] / 2))
+        return not (row and row.get("polygon") and thing.floor) or contains(row["polygon"], thing.floor)
+
+    def _menu(self):
+        """Price by GTIN of the dishes of the meal period, of all outside of the periods."""
+        period, zone, found = self._period(), self.store.hours.zone, {}
+        for product in self.tables.products.rows():
+            if period is None or not product.get("meal_periods") or period in product["meal_periods"]:
+                price = self.workers.checkout.basket.price_now(
+                    product, self.tables.prices.rows(gtin=product["gtin"]), self.now, None, zone)  # fmt: skip
+                if price:
+                    found[product["gtin"]] = price.price
+        return found
+
+    def _period(self):
+        clock = f"{self.store.hours.local(self.now):%H:%M}"
+        for period, hours in self.config.meal_periods.items():
+            start, end = hours.split("-")
+            if start <= clock < end if start < end else (clock >= start or clock < end):
+                return period
+        return None
+
+    # --- what it costs ---
+
+    def _sold(self, plate, menu):
+        prices, by_colour = self.config.plate_prices, self.config.price_mode == "plate"
+        return self.workers.checkout.tray.priced(plate, menu, prices.get(plate["colour"]), agree=self.config.agree,
+                                                 frames=self.config.frames, by_colour=by_colour)  # fmt: skip
+
+    def _add_up(self, name, desk):
+        """The total of the plates that lie there now; once it is unchanged for a second, it stands."""
+        tray, menu = desk["tray"], self._menu()
+        sold = {track: self._sold(tray["plates"][track], menu) for track in tray["now"]}
+        unknown = [track for track, one in sold.items() if one == "unknown"]
+        if not sold or unknown or "reading" in sold.values():
+            tray["total"] = None
+            self.timers.cancel("freeze", name)
+            if unknown:
+                plate = tray["plates"][unknown[0]]
+                items = [{"gtin": gtin, "price": menu.get(gtin), "score": score} for gtin, score in plate["candidates"][:CANDIDATES]]
+                yield from self._screen(desk, "pick", {"plate": unknown[0], "items": items}, same=unknown[0])
+            elif sold:
+                yield from self._screen(desk, "reading")
+            return
+        lines = self.workers.checkout.tray.receipt_lines([(one.gtin, one.price) for one in sold.values()])
+        if tray["total"] is None or lines != tray["lines"]:
+            kcal = sum((self.tables.products.get(one.gtin) or {}).get("kcal") or 0 for one in sold.values())
+            tray |= {"lines": lines, "total": sum(line["amount"] for line in lines), "kcal": kcal}
+            self.timers.set("freeze", name, self.now + STEADY)
+
+    @timer("freeze")
+    def unchanged(self, due):
+        desk = self.state[f"desk:{due.key}"]
+        tray, menu = desk["tray"], self._menu()
+        tray["frozen"] = True
+        self.timers.set("lost", due.key, self.now + LOST_FROZEN)
+        for track in tray["now"]:
+            plate, sold = tray["plates"][track], self._sold(tray["plates"][track], menu)
+            yield out("vision.item", camera=plate["look"][0], kind="tray", session=tray["session"], track=track, box=plate["box"],
+                      chosen=sold.gtin if not isinstance(sold, str) and sold.by != "colour" else None,
+                      candidates=[{"gtin": gtin, "score": score} for gtin, score in plate["candidates"]])  # fmt: skip
+        yield from self._screen(desk, "total", {"lines": tray["lines"], "total": tray["total"], "kcal": tray["kcal"]})
+
+    # --- who pays ---
+
+    @on("kiosk.event")
+    def pressed(self, event):
+        name = self._station("kiosk", event["kiosk"])
+        if name is None:
+            return
+        desk, session = self._desk(name), event["session"]
+        desk["kiosk"] = event["kiosk"]
+        tray, known = desk["tray"], desk["next"] or {}
+        if event["kind"] in ("end", "timeout") and known.get("session") == session:
+            desk["next"] = None
+        elif session not in desk["used"]:
+            member = known.get("member") if known.get("session") == session else None
+            desk["next"] = {"session": session, "member": event.get("member") or member}
+            if tray and not tray["asked"] and not tray["paid"]:
+                tray["session"] = None  # a kiosk has one session at a time
+            self._tie(desk)
+        if tray is None or tray["session"] != session or tray["paid"]:
+            return
+        tray["member"] = event.get("member") or tray["member"]
+        if event["kind"] == "choose" and event.get("gtin"):
+            yield from self._picked(name, desk, self._written(event["gtin"]), (event.get("values") or {}).get("plate"))
+        elif event["kind"] in ("end", "timeout") and not tray["asked"]:
+            tray |= {"session": None, "member": None}
+        elif event["kind"] == "pay" and not tray["asked"]:
+            yield from self._ask(name, desk, event) if tray["frozen"] else [self._show(desk, "wait")]
+
+    def _tie(self, desk):
+        """Tie the tray to the kiosk's next session."""
+        tray, following = desk["tray"], desk["next"]
+        if tray and following and tray["session"] is None:
+            tray |= {"session": following["session"], "member": following["member"]}
+            desk |= {"next": None, "used": [*desk["used"], following["session"]][-50:]}
+
+    def _picked(self, name, desk, gtin, track):
+        """A person says which dish a plate is; it is learnt."""
+        tray, menu = desk["tray"], self._menu()
+        waiting = [one for one in tray["now"] if self._sold(tray["plates"][one], menu) == "unknown"]
+        track = track if track in tray["plates"] else next(iter(waiting), None)
+        if track is None or tray["asked"] or gtin not in menu:
+            return
+        plate = tray["plates"][track]
+        plate["picked"] = gtin
+        self.workers.vision.enrol(*plate["look"], plate["box"], SHOP, gtin)
+        tray |= {"frozen": False, "total": None}
+        yield from self._add_up(name, desk)
+
+    def _ask(self, name, desk, event):
+        """One payment for the total, less the allowance."""
+        tray = desk["tray"]
+        tray["attempt"] += 1
+        payment, meal = f"{tray['session']}-{tray['attempt']}", self._meal(tray["member"])
+        allowance = min(self.config.subsidy, tray["total"]) if meal and meal not in self.state else 0
+        if allowance:
+            self.state[meal] = {"day": plain(self.store.hours.store_day(self.now)), "payment": payment}
+        tray["asked"] = payment
+        self.timers.cancel("lost", name)
+        self.state[f"asked:{payment}"] = {
+            "desk": name, "receipt": tray["session"], "till": self._till(desk), "member": tray["member"], "lines": tray["lines"],
+            "total": tray["total"], "allowance": allowance, "meal": meal if allowance else None, "since": tray["since"],
+            "by": [sold.by for sold in (self._sold(tray["plates"][one], self._menu()) for one in tray["now"])
+                   if not isinstance(sold, str)]}  # fmt: skip
+        due = tray["total"] - allowance
+        if due == 0:
+            yield from self._approved(payment, None)
+        else:
+            method = event.get("value") if event.get("value") in METHODS else None
+            yield out("payment.request", payment=payment, amount=due, method=method, receipt=tray["session"], session=tray["session"],
+                      till=self._till(desk))  # fmt: skip
+
+    def _meal(self, member):
+        """The key of a member's allowance of this meal period; None where there is none."""
+        member, period = self.state.get(f"merged:{member}", member), self._period()
+        if member is None or period is None or f"left:{member}" in self.state:
+            return None
+        return f"meal:{member}|{self.store.hours.store_day(self.now)}|{period}"
+
+    @on("payment.result")
+    def settled(self, event):
+        asked = self.state.get(f"asked:{event['payment']}")
+        if asked is None:
+            return
+        if event["status"] == "approved":
+            yield from self._approved(event["payment"], event)
+        elif event["status"] in ("declined", "reversed", "refunded"):
+            del self.state[f"asked:{event['payment']}"]
+            self.state.pop(asked["meal"] or "", None)
+            desk = self._desk(asked["desk"])
+            if desk["tray"] and desk["tray"]["asked"] == event["payment"]:
+                desk["tray"]["asked"] = None
+                self.timers.set("lost", asked["desk"], self.now + LOST_FROZEN)
+                yield self._show(desk, "declined")
+
+    def _approved(self, payment, event):
+        """Book the sale, once; a tray that still lies there is paid."""
+        asked = self.state.pop(f"asked:{payment}")
+        desk, allowance = self._desk(asked["desk"]), asked["allowance"]
+        tray = desk["tray"] if desk["tray"] and desk["tray"]["asked"] == payment else None
+        payments = []
+        if event is not None:
+            payments.append({"payment": payment, "method": event["method"], "amount": asked["total"] - allowance})
+        if allowance:
+            payments.append({"method": "stored_value", "amount": allowance, "provider": "meal_allowance"})
+        yield out("pos.sale", receipt=asked["receipt"], kind="sale", till=asked["till"], channel="canteen", lines=asked["lines"],
+                  payments=payments, total=asked["total"], member=asked["member"], started=asked["since"],
+                  business_day=self.store.hours.store_day(self.now))  # fmt: skip
+        self.kpi.add("subsidy_used", allowance)
+        self.kpi.share("trays_per_minute", 1, (self.now - parse_time(asked["since"])).total_seconds() / 60)
+        for by in asked["by"]:
+            self.kpi.share("fallback_rate", int(by != "votes"), 1)
+            if self.config.price_mode == "dish":
+                self.kpi.share("dish_exact", int(by == "votes"), 1)
+        if tray:
+            tray["paid"] = True
+            desk["paid"][tray["track"]] = plain(self.now)
+            yield from self._screen(desk, "paid")
+
+    @on("member.profile?")
+    def profile(self, event):
+        for old in event.get("merged_from") or ():
+            self.state[f"merged:{old}"] = event["member"]
+        if event.get("left"):
+            self.state[f"left:{event['member']}"] = True
+        else:
+            self.state.pop(f"left:{event['member']}", None)
+
+    # --- ends ---
+
+    @timer("gone")
+    def tray_gone(self, due):
+        yield from self._ended(due.key, self._desk(due.key))
+
+    @timer("lost")
+    def camera_lost(self, due):
+        """No picture: the tray is dropped, its session may go on with the next look."""
+        desk = self._desk(due.key)
+        yield self._show(desk, "camera_lost")
+        yield from self._ended(due.key, desk, again=True)
+
+    @every("1d", at="close")
+    def night(self, due):
+        self.workers.vision.refit([SHOP])
+        today = self.store.hours.store_day(due.time).isoformat()
+        for key in [key for key in self.state if key.startswith("meal:") and self.state[key]["day"] < today]:
+            del self.state[key]
+
+    def _ended(self, name, desk, *, again=False):
+        tray, desk["tray"] = desk["tray"], None
+        for alarm in ("freeze", "lost", "gone"):
+            self.timers.cancel(alarm, name)
+        if tray and again and tray["session"] and desk["next"] is None:
+            desk["next"] = {"session": tray["session"], "member": tray["member"]}
+        if tray and not again:
+            yield self._show(desk, "welcome")
+
+    def _station(self, kind, device):
+        return self.workers.checkout.stations.station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get(kind, ()), device)
+
+    def _desk(self, name):
+        return self.state.setdefault(f"desk:{name}", {"kiosk": name or None, "next": None, "used": [], "tray": None, "paid": {}})
+
+    def _till(self, desk):
+        kiosk = next((one for one in self.devices.get("kiosk", ()) if one.id == desk["kiosk"]), None)
+        return (kiosk.settings.get("till") if kiosk else None) or desk["kiosk"] or "kiosk"
+
+    def _screen(self, desk, screen, params=None, same=None):
+        """A screen of the tray, once while it and its `same` (its parameters by default) stay."""
+        shown = [screen, same or params]
+        if desk["tray"]["screen"] != shown:
+            desk["tray"]["screen"] = shown
+            yield self._show(desk, screen, params)
+
+    def _show(self, desk, screen, params=None):
+        session = desk["tray"]["session"] if desk["tray"] else None
+        return out("kiosk.show", kiosk=desk["kiosk"] or "kiosk", screen=screen, session=session, text=self.say(*SCREENS[screen]),
+                   params=params)  # fmt: skip
+
+    def _written(self, gtin):
+        """A GTIN as the products table writes it."""
+        return (self.tables.products.get(gtin) or {"gtin": gtin})["gtin"]
+
+
+def _dishes(things):
+    """Plates and the like, and foods that lie on none."""
+    from storeloom.workers.vision.boxes import share_inside
+
+    ware = [thing for thing in things if thing.cls in WARE]
+    loose = [thing for thing in things if thing.cls in FOODS]
+    return ware + [food for food in loose if all(share_inside(food.box, one.box) < HIDDEN_SHARE for one in ware)]
+
+
+def _on(tray, plates):
+    """The plates that lie on a tray."""
+    from storeloom.workers.vision.boxes import share_inside
+
+    return [plate for plate in plates if share_inside(plate.box, tray) >= HIDDEN_SHARE]
+
+
+@hookimpl
+def storeloom_config_problems(config, store):
+    if config["agree"] <= config["frames"]:
+        return []
+    what = "More votes are asked for than frames vote", "所需票数超过投票帧数"
+    return [Problem("agree", *what, "Lower agree, or raise frames.", "请降低 agree 或提高 frames。")]

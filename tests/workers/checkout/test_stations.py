@@ -1,0 +1,31 @@
+"""Devices that work together."""
+
+from storeloom.core.kernel.plan import BoundDevice
+from storeloom.workers.checkout.stations import at_station, station_of
+
+SCALES = [BoundDevice("s1", "scale", "z1"), BoundDevice("s2", "scale", "z2")]
+
+
+def cameras(*facts):
+    return [BoundDevice(f"c{n}", "camera", zone, settings) for n, (zone, settings) in enumerate(facts, 1)]
+
+
+def test_one_scale_makes_one_station_of_all():
+    assert station_of(SCALES[:1], "scale", [], "any") == "s1" and station_of([], "scale", [], "any") == ""
+
+
+def test_an_anchor_is_its_own_station():
+    assert station_of(SCALES, "scale", SCALES, "s2") == "s2"
+
+
+def test_settings_go_before_the_zone_and_the_zone_before_the_place():
+    mixed = cameras(("z1", {"scale": "s2"}), ("z1", {}), (None, {}))
+    assert [station_of(SCALES, "scale", mixed, one.id) for one in mixed] == ["s2", "s1", None]
+    assert station_of(SCALES, "scale", mixed, "unknown") is None
+    paired = cameras((None, {}), ("z9", {}))
+    assert [station_of(SCALES, "scale", paired, one.id) for one in paired] == ["s1", "s2"]
+
+
+def test_a_station_finds_its_devices():
+    both = cameras(("z2", {}), ("z1", {}))
+    assert at_station(SCALES, "scale", both, "s1") == "c2" and at_station(SCALES, "scale", [], "s1") is None

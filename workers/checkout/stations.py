@@ -1,0 +1,44 @@
+"""Which devices work together where several of a kind are bound: a scale with its camera, a kiosk with its camera and payment terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Device(Protocol):
+    """A bound device."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def zone(self) -> str | None: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+
+def station_of(anchors: Sequence[Device], kind: str, others: Sequence[Device], device: str) -> str | None:
+    """The station that a device (id) of some kind belongs to: the id of an anchor, one of the devices (of `kind`) that make the stations.
+
+    It is the anchor itself, the one that its settings name under `kind`, the only one in its zone, or the one of its place in the list
+    where there are as many of both. With one anchor, or none, there is one station, and all devices belong to it. None for a device that
+    belongs to no station.
+    """
+    if len(anchors) <= 1:
+        return anchors[0].id if anchors else ""
+    ids = [anchor.id for anchor in anchors]
+    if device in ids:
+        return device
+    place = next((number for number, other in enumerate(others) if other.id == device), None)
+    if place is None:
+        return None
+    named = others[place].settings.get(kind)
+    if named in ids:
+        return str(named)
+    near = [anchor.id for anchor in anchors if anchor.zone is not None and anchor.zone == others[place].zone]
+    if len(near) == 1:
+        return near[0]
+    return ids[place] if len(others) == len(anchors) else None
+
+
+def at_station(anchors: Sequence[Device], kind: str, others: Sequence[Device], station: str) -> str | None:
+    """The first of some devices that belongs to a station; None where none does."""
+    return next((other.id for other in others if station_of(anchors, kind, others, other.id) == station), None)
