@@ -30,7 +30,6 @@ CHUNK, CHUNKS, WARM = 4, 40, 8
 FPS = 10.0
 MADE, SEED = 64, 7
 SOAK_FRAMES, SOAK_DETECT = 10_000, 10
-DENSITY_S, ON_TIME, MOST_CAMERAS = 8.0, 0.95, 24
 FLOOR = [[[0, 0], [0, 0]], [[1, 0], [6, 0]], [[1, 1], [6, 8]], [[0, 1], [0, 8]]]
 TWENTY: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("line_count", {}),
@@ -67,7 +66,7 @@ def measure() -> list[Result]:
         detector = Detector()
     except ImportError as error:
         raise InputFault(Finding("SL-INP-03", {"what": "bench vision", "extra": "vision"})) from error
-    measured = [*ratios(detector), *two_streams(detector), preparation(detector), memory(detector), *density(detector)]
+    measured = [*ratios(detector), *two_streams(detector), preparation(detector), memory(detector)]
     return [*measured, *vision_density.measure(), *vision_ray.measure()]
 
 
@@ -275,39 +274,3 @@ def memory(detector: Detector, frames: int = SOAK_FRAMES) -> Result:
     )
     return Result("vision_memory", resident[-1] / resident[0], "x", "<= 1.05", against, 1)
 
-
-def density(detector: Detector) -> list[Result]:
-    """Most cameras of which each keeps up with 15 or 5 frames a second for some seconds (stream density)."""
-    results = []
-    for rate in (15, 5):
-        held = 0
-        while held < MOST_CAMERAS and keeps_up(detector, held + 1, rate):
-            held += 1
-        against = f"{rate} frames/s each over {DENSITY_S:g} s, {100 * ON_TIME:g} % of them taken in time, 1 algorithm each"
-        results.append(Result(f"vision_cameras_at_{rate}", held, "cameras", "", against, 1))
-    return results
-
-
-def keeps_up(detector: Detector, count: int, rate: int) -> bool:
-    """Whether each of so many cameras, a thread each, takes its frames in time: before the next but one is there."""
-    cameras = [Camera(f"bench-{rate}-{k}", detector, algorithms(1)) for k in range(count)]
-    for camera in cameras:
-        camera.step()
-    taken = [0] * count
-    total = round(DENSITY_S * rate)
-    start = time.perf_counter() + 0.1
-
-    def run(k: int) -> None:
-        for number in range(total):
-            due = start + (number + k / count) / rate
-            now = time.perf_counter()
-            if now > due + 1 / rate:
-                continue
-            time.sleep(max(0.0, due - now))
-            cameras[k].step()
-            taken[k] += 1
-
-    together([lambda k=k: run(k) for k in range(count)])  # type: ignore[misc]
-    for camera in cameras:
-        camera.check()
-    return min(taken) >= ON_TIME * total

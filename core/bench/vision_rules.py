@@ -22,7 +22,7 @@ EMPTY_SHARE = 0.7
 SHELVES, BINS, LABELS, RAILS, PEOPLE = 12, 60, 40, 6, 200
 UNIFORM = "#1f5fbf"
 OTHERS = ("black", "white", "grey", "red", "orange", "yellow", "green", "purple", "pink", "brown", "beige")
-LIKENESS = (0.6, 0.85)
+LIKENESS = (0.6, 0.75)
 GROCERIES = ROOT.parent / "shared" / "data" / "grocery-store"
 
 
@@ -162,7 +162,7 @@ def uniforms(count: int = PEOPLE) -> list[Result]:
     what = "likeness from {:g}, bright to dim, warm to cold light"
     return [
         *scores("uniform", loose, (">= 0.95", ">= 0.95"), what.format(LIKENESS[0])),
-        *scores("uniform_strict", strict, (">= 0.95", ""), what.format(LIKENESS[1])),
+        *scores("uniform_strict", strict, (">= 0.95", ">= 0.95"), what.format(LIKENESS[1])),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,11 +46,14 @@ def train_items(arguments: argparse.Namespace) -> int:
 
 
 def _progress(lang: str, quiet: bool) -> Callable[[int, int], None]:
-    word = "已读取图片" if lang == "zh" else "pictures read"
+    word, left = ("已读取图片", "剩余") if lang == "zh" else ("pictures read", "left")
+    start = time.monotonic()
 
     def show(number: int, total: int) -> None:
         if not quiet:
-            print(f"\r{word} {number}/{total}", end="\n" if number == total else "", file=sys.stderr, flush=True)
+            seconds = (time.monotonic() - start) / number * (total - number)
+            text = f"\r{word} {number}/{total}, {left} {seconds:.0f} s "
+            print(text, end="\n" if number == total else "", file=sys.stderr, flush=True)
 
     return show
 
@@ -67,6 +71,8 @@ def _told(report: Report, target: Path, lang: str) -> list[str]:
         "false": f"{report.strangers:.1%}",
     }
     lines = [line.format(**figures) for line in (TEXTS_ZH if zh else TEXTS_EN)]
+    if report.other_top1 is not None:
+        lines.append((OTHER_ZH if zh else OTHER_EN).format(top1=f"{report.other_top1:.1%}", top3=f"{report.other_top3:.1%}"))
     if not report.calibration.pictures:
         lines.append("类别或图片太少，无法校准：采用默认阈值。" if zh else "Too few classes or pictures to calibrate: default threshold.")
     lines += ["", "商品：被认成（张数）" if zh else "Item: taken for (pictures)", *_rows(report), ""]
@@ -93,10 +99,14 @@ def _rows(report: Report) -> list[str]:
 
 
 TEXTS_EN = (
-    "{count} pictures of {items} items. Cross-validated: right {top1}, among three {top3};",
+    "{count} pictures of {items} items. Cross-validated on pictures like these: right {top1}, among three {top3};",
     "accepted {accepted}, of these right {right}; accepted though not enrolled {false}.",
 )
+OTHER_EN = (
+    "On held-out pictures that look unlike the rest of their item: right {top1}, among three {top3}. A shop sees something in between."
+)
 TEXTS_ZH = (
-    "{items} 种商品，{count} 张图片。交叉验证：首选正确 {top1}，前三含正确 {top3}；",
+    "{items} 种商品，{count} 张图片。对同类图片交叉验证：首选正确 {top1}，前三含正确 {top3}；",
     "接受 {accepted}，其中正确 {right}；未登记商品被误接受 {false}。",
 )
+OTHER_ZH = "留出与同类差异最大的图片验证：首选正确 {top1}，前三含正确 {top3}。门店实际表现介于两者之间。"

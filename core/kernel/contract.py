@@ -229,6 +229,17 @@ class Store(Protocol):
     def profile(self) -> Mapping[str, Any]: ...
 
 
+class Pictures(Protocol):
+    """Pictures that the solution keeps for a purpose and a time, as files' bytes by name; deleted at `delete_by` whatever becomes of it.
+
+    Nothing of a picture may stand in state or outputs but its name. `read` gives None for one that is not there (any longer).
+    """
+
+    def keep(self, name: str, data: bytes, *, purpose: str, delete_by: datetime) -> None: ...
+    def read(self, name: str) -> bytes | None: ...
+    def delete(self, name: str) -> None: ...
+
+
 class Context(Protocol):
     """All that a solution is given; a test can make one from plain values."""
 
@@ -242,6 +253,7 @@ class Context(Protocol):
     devices: Mapping[str, tuple[BoundDevice, ...]]
     workers: Any
     log: Any
+    pictures: Pictures
 
     def secret(self, name: str) -> str: ...
 
@@ -281,6 +293,10 @@ class Solution:
     @property
     def now(self) -> datetime:
         return self.clock.now
+
+    @property
+    def pictures(self) -> Pictures:
+        return self.context.pictures
 
     def say(self, en: str, zh: str) -> str:
         """The words for people in the store's language."""

@@ -13,6 +13,7 @@ from typing import Any
 from storeloom.core.kernel.errors import Finding
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.plan import BoundDevice
+from storeloom.core.runtime.pictures import Pictures
 from storeloom.core.runtime.state import Alarms, FigureBook, State
 from storeloom.core.runtime.tables import DeclaredTables
 
@@ -66,6 +67,10 @@ class Workers:
             self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker(items=items)
         return self._vision
 
+    def pictures(self, instance: str) -> Pictures:
+        """The pictures that an instance keeps."""
+        return Pictures(self._data / "pictures" / instance if self._data is not None else None)
+
     def troubles(self) -> tuple[Finding, ...]:
         """What is wrong with what the engines keep."""
         return tuple(self._vision.items.troubles()) if self._vision is not None else ()
@@ -96,6 +101,7 @@ class InstanceContext:
     workers: Workers
     log: logging.Logger
     secrets: Mapping[str, str] | None
+    pictures: Pictures
 
     def secret(self, name: str) -> str:
         if self.secrets is None:

@@ -225,7 +225,7 @@ class Crew:
                 round(meter.busy_s, 6),
                 round(meter.longest_s * 1000, 3),
                 member.runner.memory_mb,
-                member.frames_missed,
+                member.frames_missed + member.runner.frames_missed,
             )
 
 

@@ -24,6 +24,7 @@ class Instance:
     """Decides what is due and runs handlers; the engine decides what becomes of their outputs. See `runner.Runner`."""
 
     memory_mb: float | None = None
+    frames_missed: int = 0
     awake = True
 
     def __init__(
@@ -61,7 +62,9 @@ class Instance:
             workers,
             logging.getLogger(f"storeloom.solution.{self.name}"),
             secrets,
+            workers.pictures(self.name),
         )
+        self.pictures = context.pictures
         self.solution = cls(cls.Config(**plan.config), context)  # type: ignore[arg-type]
         self._call: Call | None = None
         self._handlers: dict[str, list[str]] = {}
@@ -137,6 +140,7 @@ class Instance:
         assert call is not None
         self.clock.now = max(self.clock.now, instant(call.now))
         self.alarms.cause = call.cause
+        self.pictures.tidy(self.clock.now)
         if call.kind == "start":
             return [("start", collect(self.name, "start", self.solution.start()))]
         if call.kind == "table":

@@ -110,6 +110,7 @@ class Runner(Protocol):
     declared: Declared
     figures: FigureBook
     memory_mb: float | None  # resident memory of its own process; None when it shares the engine's
+    frames_missed: int  # pictures that were overwritten before it had read them
 
     @property
     def awake(self) -> bool:

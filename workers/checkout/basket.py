@@ -118,12 +118,12 @@ def weigh_loose(weight_g: float, lines: list[Line], least_g: float) -> bool:
     return True
 
 
-def receipt_lines(lines: Iterable[Row]) -> list[dict[str, Any]]:
-    """The lines as `pos.sale` writes them, numbered from 1."""
+def receipt_lines(lines: Iterable[Row], entry: str = "scan") -> list[dict[str, Any]]:
+    """The lines as `pos.sale` writes them, numbered from 1; `entry` is how pieces were entered."""
     written = []
     for number, line in enumerate(lines, 1):
         row: dict[str, Any] = {"line": number, **{name: line[name] for name in ("gtin", "qty", "price", "amount")}}
-        row |= {"weight_g": line_g(line), "entry": "weigh"} if line["per_kg"] else {"entry": "scan"}
+        row |= {"weight_g": line_g(line), "entry": "weigh"} if line["per_kg"] else {"entry": entry}
         row |= {name: line[name] for name in ("discount", "promo") if line[name]}
         written.append(row)
     return written

@@ -6,6 +6,7 @@ process: when this one ends, even killed, the guard ends Ray's daemons and worke
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
 import socket
@@ -60,9 +61,10 @@ class RaySession:
 
     def _start(self, cores: int | None) -> str:
         """Start a head under a guard, whose standard input is held open by this process alone; its address."""
-        if "ray" in sys.modules and os.environ.get("RAY_AUTH_TOKEN") != self._token:
-            raise PoolError("Ray was imported before its token was made. Open the pool first, or start Ray yourself and give its address.")
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=self._token)
+        if "ray" in sys.modules:
+            raylet: Any = importlib.import_module("ray._raylet")
+            raylet.Config.initialize("")  # Ray reads the mode when it is imported; `ray.init` itself does this where it changes the mode
         command = [sys.executable, "-m", GUARD, str(cores or 0)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert self._guard.stdout is not None

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Any, Literal
 
+from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.workers.gs1 import item_key
 
 from .money import round_money
@@ -51,9 +52,9 @@ def statement(data: Row, at: datetime) -> Row | None:
     if kind is None or undecided or data.get("lot") or scope.keys() & {"lot", "basket", "member_tier"}:
         return None
     placed = {part: scope[part] for part in ("zone", "cabinet") if scope.get(part)}
-    begins = data.get("from") or at.isoformat()
+    begins = rfc3339(parse_time(data.get("from") or at))
     given = {"gtin": data["gtin"], "kind": kind, "scope": placed, "from": begins, "to": data.get("to")}
-    return {**given, "price": data["price"], "struck": data.get("struck"), "set": at.isoformat()}
+    return {**given, "price": data["price"], "struck": data.get("struck"), "set": rfc3339(at)}
 
 
 def comparable(tag: int, per: str | None, till: ShelfPrice) -> int:

@@ -30,6 +30,7 @@ NAMES = {
     "beige": "#d8c8a0",
 }
 UNLIKE_AT = 50.0
+WORN_LIKENESS = 0.75  # from which a garment counts as the enrolled one, in bright and dim, warm and cold light
 TRUNK = (0.25, 0.20, 0.50, 0.35)
 Lab = tuple[float, float, float]
 

@@ -1,10 +1,11 @@
 """Fresh display fullness watch: how full bins and trays look, topped up by day, left to run down toward closing.
 
 Bins and trays are `fixtures.slots` {slot, camera, polygon}; a slot whose planogram row has a `capacity` is a tray, whose pieces are
-counted; one without a plan, as a salad bar's, goes by its own name. In pixels a bin's fullness is measured between its `empty` and its `full` picture (see `workers.vision.slot_look`), taken on the
-day `enrolled`; without that day they age from the first frame on. In a scene a `bin` tells its `fill`, else what lies in the polygon
-covers its share. A task ends when the bin is ok again. While the store is closed no bin is topped up: what is low at opening is in the
-opening's task. A scale's weight belongs to the slot that names it (`scale`), else to the slots of its item.
+counted; one without a plan, as a salad bar's, goes by its own name. In pixels a bin's fullness is measured between its `empty` and its
+`full` picture (see `workers.vision.slot_look`), taken on the day `enrolled`; without that day they age from the first frame on. In a
+scene a `bin` tells its `fill`, else what lies in the polygon covers its share. A task ends when the bin is ok again. While the store is
+closed no bin is topped up: what is low at opening is in the opening's task. A scale's weight belongs to the slot that names it (`scale`),
+else to the slots of its item.
 """
 
 from datetime import date, timedelta
@@ -66,11 +67,13 @@ class FreshFullnessWatch(Solution):
         from storeloom.workers.vision import slots
 
         camera = event["camera"]
-        watched = slots.watched(self.tables.fixtures.rows(), camera)
         last = self.state.get(f"camera:{camera}")
-        if not watched or (last and event.time < parse_time(last) + timedelta(seconds=self.config.interval)):
+        if last and event.time < parse_time(last) + timedelta(seconds=self.config.interval):
             return
         self.state[f"camera:{camera}"] = rfc3339(event.time)
+        watched = slots.watched(self.tables.fixtures.rows(), camera)
+        if not watched:
+            return
         view = self.workers.vision.view(event.data, event.time)
         people = [person.box for person in view.observation.of("person")]
         for fixture, slot in watched:
@@ -88,11 +91,12 @@ class FreshFullnessWatch(Solution):
     @on("scale.reading?")
     def weigh(self, event):
         """A stable weight beside a fresh sample of the same bin is a pair to learn from."""
-        for fixture in self.tables.fixtures.rows() if event["stable"] else ():
-            for slot in fixture["slots"] if isinstance(fixture.get("slots"), list) else ():
-                entry = self.state.get(f"slot:{fixture['fixture']}|{slot['slot']}")
-                if entry and entry["samples"] and self._weighs(event, slot, entry):
-                    entry["pairs"] = [*entry["pairs"], [entry["samples"][-1], event["weight_g"] / 1000]][-PAIRS:]
+        if not event["stable"]:
+            return
+        for name, scale in self.tables.fixtures.derived("scales", _scales).items():
+            entry = self.state.get(name)
+            if entry and entry["samples"] and self._weighs(event, scale, entry):
+                entry["pairs"] = [*entry["pairs"], [entry["samples"][-1], event["weight_g"] / 1000]][-PAIRS:]
 
     @every("1d", at="open")
     def opening(self, due):
@@ -110,6 +114,9 @@ class FreshFullnessWatch(Solution):
     def closing(self, due):
         opens = self.store.hours.day(self.store.hours.store_day(due.time - timedelta(microseconds=1)))
         window = {"from": opens[0] if opens else due.time - timedelta(days=1), "to": due.time}
+        listed = self.tables.fixtures.derived("scales", _scales)
+        for name in [name for name in self.state if name.startswith("slot:") and name not in listed]:
+            del self.state[name]
         for entry in self._entries():
             self._count(slot_history.settle(entry, due.time))
             if entry["samples"] and entry["state"] != slot_history.UNKNOWN:
@@ -126,7 +133,7 @@ class FreshFullnessWatch(Solution):
 
     def _entry(self, fixture, slot, row, at):
         """The history of a bin; another item in it begins a new one."""
-        name = f"slot:{fixture['fixture']}|{slot['slot']}"
+        name = _name(fixture, slot)
         if name in self.state and self.state[name]["gtin"] != row["gtin"]:
             del self.state[name]
         blank = {"gtin": row["gtin"], "fixture": fixture["fixture"], "zone": fixture.get("zone") or row.get("zone"), "slot": slot["slot"]}
@@ -155,8 +162,8 @@ class FreshFullnessWatch(Solution):
         turn, spans = slot_history.expire(entry, at)
         self._count(spans)
         entry["samples"] = []
-        if turn is not None:
-            yield self._state(entry, turn)
+        if turn is not None or not entry["asked"]:
+            yield self._state(entry, slot_history.UNKNOWN)
         if not entry["asked"]:
             entry["asked"] = True
             slot = entry["slot"]
@@ -167,7 +174,7 @@ class FreshFullnessWatch(Solution):
     def _sample(self, entry, fullness, at):
         entry["asked"] = False
         entry["seen"] = rfc3339(at)
-        entry["samples"] = [*entry["samples"], fullness][-self.config.samples:]  # fmt: skip
+        entry["samples"] = [*entry["samples"], fullness][-self.config.samples :]
         if len(entry["samples"]) < self.config.samples:
             return
         seen = median(entry["samples"])
@@ -180,7 +187,7 @@ class FreshFullnessWatch(Solution):
         turn, spans = slot_history.follow(entry, bins.state(before, seen, *self._levels(at)), at, 1)
         self._count(spans)
         if turn is not None and (turn.state, before) != ("ok", slot_history.UNKNOWN):
-            yield self._state(entry, turn, seen)
+            yield self._state(entry, turn.state, seen)
         if entry["state"] == "low" and not entry["task"] and self._may_ask(at):
             yield self._top_up(entry, seen, at)
         elif entry["state"] == "ok" and entry["task"]:
@@ -226,10 +233,10 @@ class FreshFullnessWatch(Solution):
         yield out("task.create", task=task, kind="fill_for_opening", title=title, priority=2,
                   zone=zones.pop() if len(zones) == 1 else None, due=due, items=items)  # fmt: skip
 
-    def _state(self, entry, turn, seen=None):
-        confidence = 0.0 if turn.state == slot_history.UNKNOWN else 1.0
-        return out("shelf.state", gtin=entry["gtin"], fixture=entry["fixture"], slot=entry["slot"], state=turn.state, by="camera",
-                   confidence=confidence, since=turn.since, fullness=seen)  # fmt: skip
+    def _state(self, entry, state, seen=None):
+        confidence = 0.0 if state == slot_history.UNKNOWN else 1.0
+        return out("shelf.state", gtin=entry["gtin"], fixture=entry["fixture"], slot=entry["slot"], state=state, by="camera",
+                   confidence=confidence, since=entry["since"], fullness=seen)  # fmt: skip
 
     def _count(self, spans):
         if spans:
@@ -238,11 +245,21 @@ class FreshFullnessWatch(Solution):
     def _entries(self):
         return [self.state[name] for name in sorted(self.state) if name.startswith("slot:")]
 
-    def _weighs(self, event, slot, entry):
+    def _weighs(self, event, scale, entry):
         """Whether a reading is the weight of a bin that was seen just before."""
         if event.time - parse_time(entry["seen"]) > WEIGHED_WITHIN:
             return False
-        if slot.get("scale"):
-            return slot["scale"] == event["scale"]
+        if scale:
+            return scale == event["scale"]
         key = self.workers.gs1.item_key
         return event.get("gtin") is not None and key(event["gtin"]) == key(entry["gtin"])
+
+
+def _name(fixture, slot):
+    return f"slot:{fixture['fixture']}|{slot['slot']}"
+
+
+def _scales(fixtures):
+    """The bins of the fixtures, each with the scale that it names, None for those that name none."""
+    bearing = [row for row in fixtures if isinstance(row.get("slots"), list)]
+    return {_name(row, slot): slot.get("scale") for row in bearing for slot in row["slots"]}

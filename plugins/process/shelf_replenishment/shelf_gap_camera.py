@@ -3,7 +3,8 @@
 Slots are `fixtures.slots` {slot, camera, polygon}, their items the planogram's. What is recognised as another item is no product of its
 slot; what is not recognised is taken for the slot's own. In pixels the front also counts as filled where it looks filled (see
 `workers.vision.slot_look`; `empty` at a slot is its picture without goods). Markers of fixtures tell whether the camera was moved; a
-camera that was is not believed until they stand in their places again. Gaps that night fill leaves make their tasks when the night ends.
+camera that was is not believed until they stand in their places again. Gaps that night fill leaves make their tasks when the night ends;
+the buyer, who fills nothing, hears of a gap without stock at once. A slot hidden since its camera started is unknown, not unwatched.
 A gap stays open while its slot is unknown: only goods seen there close it. No picture is kept, so nobody can be seen in one.
 """
 
@@ -18,6 +19,7 @@ MOVED = 0.03
 ROUNDING = 1e-9
 KNOWN = ("full", "low", "out")
 PRIORITY = {"A": 2, "B": 3, "C": 4}
+SHOWN = ("gtin", "facings", "gap", "confidence")
 
 
 class FillTimes(SolutionConfig):
@@ -73,44 +75,56 @@ class ShelfGapCamera(Solution):
         from storeloom.workers.vision import slots
 
         camera = event["camera"]
-        watched = slots.watched(self.tables.fixtures.rows(), camera)
         kept = self.state.setdefault(f"camera:{camera}", {"at": None, "moved": False, "markers": {}})
-        if not watched or (kept["at"] and event.time < parse_time(kept["at"]) + timedelta(seconds=self.config.interval)):
+        if kept["at"] and event.time < parse_time(kept["at"]) + timedelta(seconds=self.config.interval):
             return
         kept["at"] = rfc3339(event.time)
+        watched = slots.watched(self.tables.fixtures.rows(), camera)
+        if not watched:
+            return
         view = self.workers.vision.view(event.data, event.time)
         yield from self._pose(camera, kept, view)
         if kept["moved"]:
             return
+        shop = next((one.settings.get("shop", "") for one in self.devices.get("camera", ()) if one.id == camera), "")
         shelves = {}
         for fixture, slot in watched:
-            row = self._plan(fixture["fixture"], slot)
+            row = yield from self._plan(fixture["fixture"], slot["slot"], event.time)
             if row is not None:
-                shelves.setdefault(fixture["fixture"], []).append(self._read(view, slot, row))
+                shelves.setdefault(fixture["fixture"], {})[slot["slot"]] = self._read(view, slot, row, shop)
         for fixture, samples in shelves.items():
-            counting = [sample for sample in samples if sample is not None]
-            states = [{key: sample[key] for key in ("slot", "gtin", "facings", "gap", "confidence")} for sample in counting]
+            counting = {slot: sample for slot, sample in samples.items() if sample is not None}
+            states = [{"slot": slot, **{key: sample[key] for key in SHOWN}} for slot, sample in counting.items()]
             yield out("vision.shelf", fixture=fixture, slots=states, camera=camera, blocked=not counting)
-            for sample in counting:
-                yield from self._follow(fixture, sample, event.time)
+            for slot, sample in samples.items():
+                if sample is None:
+                    self._count(slot_history.settle(self.state[_name(fixture, slot)], event.time))
+                else:
+                    yield from self._follow(_name(fixture, slot), sample, event.time)
 
     @on("inventory.snapshot?")
     def stock(self, event):
         key = self.workers.gs1.item_key(event["gtin"])
         if not self.workers.optimise.position.count(self.state.setdefault(f"stock:{key}", {}), event.data, event.time):
             return
-        for name in [name for name in self.state if name.startswith("slot:")]:
-            gap = self.state[name].get("gap")
-            if gap and gap.get("alert") and self.state[name]["plan"][0] == key and self._units(key):
+        if (self._units(key) or 0) <= 0:
+            return
+        for name in self.state.pop(f"short:{key}", []):
+            gap = self.state.get(name, {}).get("gap")
+            if gap and gap.get("alert"):
                 yield self._alert(gap, "cleared")
                 del gap["alert"]
                 yield from self._act(name, self.now)
 
     @on_table("fixtures")
     def polygons_changed(self, table):
-        """Cameras may have been set up anew: where their markers stand is learnt again."""
+        """Cameras may have been set up anew: where their markers stand is learnt again, and slots that are gone are dropped."""
         for name in [name for name in self.state if name.startswith("camera:")]:
             self.state[name]["markers"] = {}
+        fixtures = [row for row in self.tables.fixtures.all_rows() if isinstance(row.get("slots"), list)]
+        listed = {_name(row["fixture"], slot["slot"]) for row in fixtures for slot in row["slots"]}
+        for name in [name for name in self.state if name.startswith("slot:") and name not in listed]:
+            yield from self._drop(name, self.now)
 
     @timer("stale")
     def not_seen(self, due):
@@ -130,7 +144,7 @@ class ShelfGapCamera(Solution):
         for name in [name for name in self.state if name.startswith("slot:")]:
             entry = self.state[name]
             self._count(slot_history.settle(entry, due.time))
-            gap = entry.get("gap") or {}
+            gap = entry["gap"] or {}
             if gap.get("task") and not gap.get("late") and due.time > parse_time(gap["due"]):
                 gap["late"] = True
                 self.kpi.share("tasks_on_time", 0, 1)
@@ -161,25 +175,32 @@ class ShelfGapCamera(Solution):
                       asset=camera, state="open" if wrong else "cleared", text=text, value=round(100 * moved, 1), limit=100 * MOVED,
                       unit="%")  # fmt: skip
 
-    def _plan(self, fixture, slot):
+    def _plan(self, fixture, slot, at):
         """The planogram's row of a slot; what it changes resets the slot."""
-        rows = [row for row in self.tables.planogram.rows(fixture=fixture) if row["slot"] == slot["slot"]]
-        row = next(iter(rows), None)
-        name = f"slot:{fixture}|{slot['slot']}"
+        row = next((row for row in self.tables.planogram.rows(fixture=fixture) if row["slot"] == slot), None)
+        name = _name(fixture, slot)
         plan = [self._key(row["gtin"]), row.get("facings", 1)] if row is not None else None
         if name in self.state and self.state[name]["plan"] != plan:
-            self.timers.cancel("stale", name)
-            self.timers.cancel("night", name)
-            del self.state[name]
+            yield from self._drop(name, at)
+        if row is not None and name not in self.state:
+            entry = {**slot_history.begin(at), "plan": plan, "fixture": fixture, "slot": slot}
+            self.state[name] = {**entry, "foreign": None, "gap": None, "told": False}
         return row
 
-    def _read(self, view, slot, row):
+    def _drop(self, name, at):
+        """Forget a slot that is planned anew or gone; its buyer's alert falls away with it."""
+        entry = self.state.pop(name)
+        self._count(slot_history.settle(entry, at))
+        self.timers.cancel("stale", name)
+        self.timers.cancel("night", name)
+        if entry["gap"] and entry["gap"].get("alert"):
+            yield self._alert(entry["gap"], "cleared")
+
+    def _read(self, view, slot, row, shop):
         """A sample of a slot, None where too much of it is hidden or dark."""
         from storeloom.workers.vision import slots
 
-        things = slots.goods(view.observation.objects, slot["polygon"])
-        shop = next((one.settings.get("shop", "") for one in self.devices.get("camera", ()) if one.id == view.camera), "")
-        own = [thing.box for thing in things]
+        own = [thing.box for thing in slots.goods(view.observation.objects, slot["polygon"])]
         whole = [slots.bounds(slot["polygon"])] if view.pixels is not None and shop and not own else []
         ranked = zip([*own, *whole], view.items([*own, *whole], shop), strict=True)
         others = {box: self._written(one.gtin) for box, one in ranked if one.gtin and self._key(one.gtin) != self._key(row["gtin"])}
@@ -191,51 +212,41 @@ class ShelfGapCamera(Solution):
         empty = front.empty >= self.config.empty_share - ROUNDING
         facings = 0 if empty else slots.facings(len(own), planned, front.empty)
         state = "out" if empty else "low" if planned >= 2 and facings <= self.config.low_facings else "full"
-        return {"slot": slot["slot"], "gtin": row["gtin"], "facings": facings, "gap": empty, "confidence": front.visible, "state": state,
-                "foreign": Counter(others.values()).most_common(1)[0][0] if others else None, "planned": planned}  # fmt: skip
+        return {"gtin": row["gtin"], "facings": facings, "gap": empty, "confidence": front.visible, "state": state,
+                "foreign": Counter(others.values()).most_common(1)[0][0] if others else None}  # fmt: skip
 
-    def _follow(self, fixture, sample, at):
+    def _follow(self, name, sample, at):
         """Enter a sample in the history of its slot, and act on what it changes."""
-        name = f"slot:{fixture}|{sample['slot']}"
-        plan = [self._key(sample["gtin"]), sample["planned"]]
-        entry = self.state.setdefault(
-            name, {**slot_history.begin(at), "plan": plan, "fixture": fixture, "slot": sample["slot"], "told": False}
-        )
+        entry = self.state[name]
         if at < parse_time(entry["seen"]):
             return
         entry["foreign"] = sample["foreign"]
         turn, spans = slot_history.follow(entry, sample["state"], at, self.config.confirm)
         self._count(spans)
         self.timers.set("stale", name, at + timedelta(minutes=self.config.stale))
-        if turn is None:
-            return
-        if turn.state == "full" and not entry["told"]:
+        if turn is None or (turn.state == "full" and not entry["told"]):
             return
         entry["told"] = True
         yield self._state(name, turn, sample["confidence"], sample["facings"])
         if turn.state == "out":
             yield from self._gap(name, entry, turn)
-        elif entry.get("gap"):
+        elif entry["gap"]:
             yield from self._filled(entry, turn)
 
     def _gap(self, name, entry, turn):
         if entry["foreign"]:
             yield out("shelf.state", gtin=entry["foreign"], fixture=entry["fixture"], slot=entry["slot"], state="misplaced", by="camera",
                       confidence=1.0, since=turn.since)  # fmt: skip
-        if not entry.get("gap"):
+        if not entry["gap"]:
             entry["gap"] = {"since": rfc3339(turn.since)}
             self._day()["gaps"] += 1
             yield from self._act(name, self.now)
 
     def _act(self, name, at):
-        """A fill task for an open gap, or where there is nothing to fill it with an alert for the buyer; at night neither is made yet."""
-        entry = self.state.get(name) or {}
-        gap = entry.get("gap")
+        """A fill task for an open gap, or where there is nothing to fill it with an alert for the buyer; at night no task is made yet."""
+        entry = self.state[name]
+        gap = entry["gap"]
         if not gap or entry["state"] != "out" or gap.get("task") or gap.get("alert"):
-            return
-        morning = self._night_ends(at)
-        if morning is not None:
-            self.timers.set("night", name, morning)
             return
         key, fixture, slot = entry["plan"][0], entry["fixture"], entry["slot"]
         gtin, units = self._written(key), self._units(key)
@@ -246,7 +257,13 @@ class ShelfGapCamera(Solution):
         if units is not None and units <= 0:
             gap["alert"] = {"alert": f"gap-{stamp}", "subject": gtin, "zone": zone, "asset": fixture,
                             "text": self.say(f"{title}: shelf empty, no stock", f"{title}：货架已空且无库存")}  # fmt: skip
+            short = self.state.setdefault(f"short:{key}", [])
+            self.state[f"short:{key}"] = [*(other for other in short if other != name), name]
             yield self._alert(gap, "open")
+            return
+        morning = self._night_ends(at)
+        if morning is not None:
+            self.timers.set("night", name, morning)
             return
         grade = (product.get("attributes") or {}).get("class", "B")
         grade = grade if grade in PRIORITY else "B"
@@ -257,7 +274,7 @@ class ShelfGapCamera(Solution):
                   priority=PRIORITY[grade], zone=zone, fixture=fixture, due=gap["due"], items=items)  # fmt: skip
 
     def _filled(self, entry, turn):
-        gap = entry.pop("gap")
+        gap, entry["gap"] = entry["gap"], None
         self.kpi.sample("median_gap", (turn.since - parse_time(gap["since"])).total_seconds() / 60, "median")
         if gap.get("task") and not gap.get("late"):
             self.kpi.share("tasks_on_time", int(turn.since <= parse_time(gap["due"])), 1)
@@ -304,3 +321,7 @@ class ShelfGapCamera(Solution):
 
     def _key(self, gtin):
         return self.workers.gs1.item_key(gtin)
+
+
+def _name(fixture, slot):
+    return f"slot:{fixture}|{slot}"

@@ -12,7 +12,6 @@ from typing import Literal
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
-SHELF_KINDS = {"base": "base", "match": "base", "promotion": "promotion", "markdown": "markdown"}
 MINUTE = timedelta(seconds=60)
 
 
@@ -79,21 +78,11 @@ class EslPriceSync(Solution):
     @on("price.set")
     def price_set(self, event):
         from storeloom.workers.pricing.shelf import with_news
+        from storeloom.workers.pricing.tags import statement
 
-        kind, scope = SHELF_KINDS.get(event["kind"]), event.get("scope") or {}
-        undecided = "proposed" in (event.get("state"), event.get("status")) or event.get("status") == "rejected"
-        if kind is None or undecided or event.get("lot") or scope.keys() & {"lot", "basket", "member_tier"}:
+        news = statement(event.data, event.time)
+        if news is None:
             return []
-        news = {
-            "gtin": event["gtin"],
-            "kind": kind,
-            "scope": {part: scope[part] for part in ("zone", "cabinet") if scope.get(part)},
-            "from": rfc3339(parse_time(event.get("from") or event.time)),
-            "to": event.get("to"),
-            "price": event["price"],
-            "struck": event.get("struck"),
-            "set": rfc3339(event.time),
-        }
         key = self.workers.gs1.item_key(event["gtin"])
         self.state[f"news:{key}"] = with_news(self.state.get(f"news:{key}", []), news, self.now)
         return self._follow({key})

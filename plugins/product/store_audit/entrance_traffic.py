@@ -18,7 +18,6 @@ from storeloom.core.kernel.hooks import hookimpl
 
 HOUR = timedelta(hours=1)
 FOUR_WEEKS = timedelta(days=28)
-UNIFORM_LIKENESS = 0.85
 OUT_OF_SIGHT_S = 10
 NOBODY = {"in": 0, "out": 0, "groups": 0, "staff": 0}
 Share = tuple[float, float]
@@ -165,12 +164,12 @@ class EntranceTraffic(Solution):
         camera["staff"] = known
 
     def _wears(self, person, uniforms, event):
-        from storeloom.workers.vision.colour import best_likeness, trunk_colour
+        from storeloom.workers.vision.colour import WORN_LIKENESS, best_likeness, trunk_colour
 
         colour = person.attrs.get("colour")
         if colour is None and event.get("pixels") is not None:
             colour = trunk_colour(event["pixels"], person.box)
-        return colour is not None and best_likeness(colour, uniforms) >= UNIFORM_LIKENESS
+        return colour is not None and best_likeness(colour, uniforms) >= WORN_LIKENESS
 
     def _watch(self, name, line, people, staff, event, t_s):
         """Follow the foot points over one line and count who crossed."""

@@ -22,6 +22,7 @@ USER = """
 import sys
 from storeloom.workers.pool import open_pool
 from tests.workers.pool import calls
+import ray
 with open_pool("ray", cores=1) as pool:
     print(pool.map(calls.square, [3]), flush=True)
     sys.stdin.read()
@@ -44,6 +45,7 @@ def _ends_all(killed: bool, folder: Path) -> None:
     started = psutil.Process(user.pid).children(recursive=True)
     assert len(started) > 3 and list(folder.glob("storeloom-ray-*"))
     if killed:
+        next(process for process in started if process.name().startswith("ray::")).suspend()  # one that is stuck goes too
         user.send_signal(signal.SIGKILL)
     else:
         user.stdin.close()
@@ -60,15 +62,6 @@ def test_a_cluster_that_is_not_there_is_said_and_nothing_is_joined() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert said.stdout.startswith("There is no Ray cluster at 127.0.0.1:1: ")
-
-
-def test_ray_imported_too_early_is_said() -> None:
-    script = (
-        "import ray\nfrom storeloom.workers.pool import PoolError, open_pool\n"
-        "try:\n    open_pool('ray')\nexcept PoolError as error:\n    print(error)\n"
-    )
-    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
-    assert "Open the pool first" in said.stdout
 
 
 def test_leaving_what_was_never_joined_is_no_fault() -> None:

@@ -88,15 +88,6 @@ def test_the_bench_runs_its_twenty_algorithms_over_made_pictures(detector: Detec
     assert [standing.looks for standing in camera.set.standings()][:3] == [15, 15, 15]
 
 
-def test_a_camera_that_does_not_start_is_an_error_and_no_density(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(count: int) -> Any:
-        raise RuntimeError("no camera")
-
-    monkeypatch.setattr(bench, "algorithms", broken)
-    with pytest.raises(RuntimeError, match="no camera"):
-        bench.density(detector)
-
-
 def test_errors_in_a_stream_of_the_bench_come_out() -> None:
     def fails() -> None:
         raise ValueError("broken stream")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from storeloom.core.kernel.events import rfc3339
 from storeloom.workers.vision.algorithms.settings import AlgorithmError, Settings, parsed, schema_of
-from storeloom.workers.vision.colour import best_likeness, trunk_colour
+from storeloom.workers.vision.colour import WORN_LIKENESS, best_likeness, trunk_colour
 from storeloom.workers.vision.entries import picture_place
 from storeloom.workers.vision.floorplan import FloorPlan
 from storeloom.workers.vision.still import Person
@@ -22,7 +22,6 @@ __all__ = ["Algorithm", "AlgorithmError", "Reading", "State", "incident", "momen
 
 State = dict[str, Any]
 C = TypeVar("C", bound=Settings)
-UNIFORM_LIKENESS = 0.85
 STAFF_KEPT_S = 10.0
 LIKELY_STAFF = 0.5
 
@@ -114,7 +113,7 @@ def is_staff(view: View, thing: Seen, uniform: tuple[str, ...]) -> bool:
         said = thing.attrs.get("staff")
         return said >= LIKELY_STAFF if isinstance(said, int | float) else bool(said)
     colour = colour_of(view, thing)
-    return colour is not None and best_likeness(colour, uniform) >= UNIFORM_LIKENESS
+    return colour is not None and best_likeness(colour, uniform) >= WORN_LIKENESS
 
 
 def colour_of(view: View, thing: Seen) -> str | None:

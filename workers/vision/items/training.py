@@ -22,8 +22,9 @@ from storeloom.workers.vision.items.calibration import Calibration, Trials
 from storeloom.workers.vision.items.catalogue import FALSE_ACCEPT, ItemCatalogue
 from storeloom.workers.vision.items.embedding import Embedding
 from storeloom.workers.vision.items.faults import ItemFault, fault
+from storeloom.workers.vision.items.looks import other_looks
 from storeloom.workers.vision.items.memory import SAME_PICTURE
-from storeloom.workers.vision.items.whitening import Vectors
+from storeloom.workers.vision.items.whitening import Vectors, background_of, shipped_background
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LEAST_PICTURES = 3
@@ -45,6 +46,7 @@ class Confusion:
 class Report:
     """What cross-validation over the pictures says: shares right at first and among three, accepted, and right among these.
 
+    `other_top1` and `other_top3` are shares right of pictures that look unlike the enrolled ones (`looks`), None where that cannot be told.
     `matrix` (m x m) counts pictures of the class of a row that were taken for that of a column; `gtins` names both. `left_out` are files
     that are no pictures. `strangers` is the share of pictures accepted when their own class is not enrolled.
     """
@@ -56,6 +58,8 @@ class Report:
     accepted: float
     accepted_right: float
     strangers: float
+    other_top1: float | None
+    other_top3: float | None
     matrix: NDArray[np.int64]
     calibration: Calibration
     left_out: tuple[str, ...]
@@ -71,7 +75,9 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report without the zeros of its matrix."""
         cells = [[self.gtins[row], self.gtins[column], int(self.matrix[row, column])] for row, column in np.argwhere(self.matrix > 0)]
-        shares = {key: getattr(self, key) for key in ("top1", "top3", "accepted", "accepted_right", "strangers")}
+        shares = {
+            key: getattr(self, key) for key in ("top1", "top3", "accepted", "accepted_right", "strangers", "other_top1", "other_top3")
+        }
         facts = {"items": dict(zip(self.gtins, self.pictures, strict=True)), "calibration": vars(self.calibration)}
         return {**facts, **shares, "matrix": cells, "left_out": list(self.left_out)}
 
@@ -90,7 +96,9 @@ def train(folder: Path, embedding: Embedding, progress: Progress, *, false_accep
     for gtin, found in vectors.items():
         catalogue.enrol_vectors(gtin, found)
     made = catalogue.refit()
-    return catalogue, report(catalogue, made, [len(paths) for paths in classes.values()], left_out)
+    background = background_of([(part.name, part.size) for part in embedding.parts], shipped_background())
+    others = other_looks(list(vectors.values()), background)
+    return catalogue, report(catalogue, made, others, [len(paths) for paths in classes.values()], left_out)
 
 
 def find_pictures(folder: Path) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
@@ -164,8 +172,10 @@ def same_pictures(classes: Mapping[str, Sequence[Path]], vectors: Mapping[str, V
     return findings
 
 
-def report(catalogue: ItemCatalogue, trials: Trials, pictures: Sequence[int], left_out: tuple[str, ...]) -> Report:
-    """What cross-validation over what the catalogue keeps says of it."""
+def report(
+    catalogue: ItemCatalogue, trials: Trials, others: tuple[float, float] | None, pictures: Sequence[int], left_out: tuple[str, ...]
+) -> Report:
+    """What cross-validation over what the catalogue keeps, and `looks.other_looks`, say of it."""
     found = calibration.calibrate(trials, catalogue.false_accept)
     rows, own = trials.likenesses[trials.present], trials.own[trials.present]
     order = np.argsort(-rows, axis=1, kind="stable")
@@ -181,6 +191,7 @@ def report(catalogue: ItemCatalogue, trials: Trials, pictures: Sequence[int], le
         float(accepted.mean()),
         float(right[accepted].mean()) if accepted.any() else 0.0,
         float((calibration.left_out(trials) >= found.threshold).mean()),
+        *(others or (None, None)),
         matrix,
         found,
         left_out,

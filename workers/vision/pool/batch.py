@@ -121,9 +121,10 @@ def work_on_ray(made: Plan, *, address: str = "local", cores: int | None = None)
     """The same by Ray Data: a task a chain, one core each. All machines must reach the recordings and the folder of the readings."""
     import ray.data
 
-    from storeloom.workers.vision.pool.ray_session import connect
+    from storeloom.workers.pool.ray_session import SESSION
+    from storeloom.workers.vision.pool.ray_pool import join
 
-    session = connect(address, cores)
+    join(address, cores)
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -133,7 +134,7 @@ def work_on_ray(made: Plan, *, address: str = "local", cores: int | None = None)
             for row in rows.iter_rows():
                 yield Outcome.of(json.loads(row["outcome"]))
     finally:
-        session.release()
+        SESSION.leave()
 
 
 def follower(chains: Sequence[Chain]) -> Callable[[Mapping[str, Any]], list[dict[str, Any]]]:

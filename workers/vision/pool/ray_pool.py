@@ -15,11 +15,12 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from storeloom.workers.pool import PoolError as WorkPoolError
+from storeloom.workers.pool.ray_session import SESSION
 from storeloom.workers.vision.pool.engine import Engine, Order, Pace, Taken
 from storeloom.workers.vision.pool.hosted import HostedPool, NotThereError, PoolError
 from storeloom.workers.vision.pool.job import AlgorithmJob, CameraJob
 from storeloom.workers.vision.pool.placement import Host, capacity_of
-from storeloom.workers.vision.pool.ray_session import LOCAL, Session, connect
 
 TAKE_S = 1.0
 LATE_S = 20.0
@@ -27,6 +28,15 @@ CALL_S = 30.0
 START_S = 60.0
 LOOK_S = 10.0
 FOREVER = -1
+LOCAL = "local"
+
+
+def join(address: str, cores: int | None) -> None:
+    """Hold this process's Ray, one of its own or a cluster's, until `SESSION.leave`; PoolError where it cannot be had."""
+    try:
+        SESSION.join(None if address == LOCAL else address, cores)
+    except WorkPoolError as error:
+        raise PoolError(str(error), "ray", "Give HOST:PORT, auto, or local.") from error
 
 
 class CameraHost:
@@ -86,7 +96,8 @@ class RayPool(HostedPool):
         self._actors: dict[str, Actor] = {}
         self._numbers: dict[str, int] = {}
         self._looked_s = time.monotonic()
-        self._session: Session | None = connect(address, cores)
+        join(address, cores)
+        self._joined = True
         try:
             self._find_nodes()
             self._wait_for_first()
@@ -100,9 +111,9 @@ class RayPool(HostedPool):
         actors, self._actors = self._actors, {}
         for actor in actors.values():
             ray.kill(actor.handle)
-        if self._session is not None:
-            self._session.release()
-            self._session = None
+        if self._joined:
+            self._joined = False
+            SESSION.leave()
 
     def processes(self) -> dict[str, int]:
         """The process of each host that is up."""

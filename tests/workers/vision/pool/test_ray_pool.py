@@ -1,17 +1,12 @@
 """The pool over Ray: the same readings as in this process, whatever dies meanwhile, and nothing left behind."""
 
-import contextlib
 import importlib.util
 import itertools
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from storeloom.workers.vision.pool import batch
@@ -25,11 +20,12 @@ FAST = {"model": "nanodet_int8", "fps": 5}
 @pytest.fixture(scope="module")
 def own_ray() -> Iterator[None]:
     """One Ray for the module; the pools share it."""
-    from storeloom.workers.vision.pool.ray_session import connect
+    from storeloom.workers.pool.ray_session import SESSION
+    from storeloom.workers.vision.pool.ray_pool import join
 
-    session = connect("local", cores=2)
+    join("local", 2)
     yield
-    session.release()
+    SESSION.leave()
 
 
 def pools() -> tuple[type, type]:
@@ -109,48 +105,10 @@ def test_ray_data_gives_the_same_rows(clip, tmp_path, own_ray) -> None:
         assert (tmp_path / "ray" / name).read_text() == (tmp_path / "here" / name).read_text() != ""
 
 
-@pytest.mark.parametrize(("address", "said"), [("127.0.0.1:1", "No Ray cluster answers"), ("cluster", "no address of a Ray cluster")])
-def test_a_cluster_that_does_not_answer_is_told_at_once(address, said) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "cluster"])
+def test_a_cluster_that_does_not_answer_is_told_at_once(address) -> None:
     from storeloom.workers.vision.pool.hosted import PoolError
-    from storeloom.workers.vision.pool.ray_session import join
+    from storeloom.workers.vision.pool.ray_pool import join
 
-    with pytest.raises(PoolError, match=said):
-        join(address)
-
-
-DRIVER = """
-import sys, time
-from storeloom.workers.vision.pool.ray_pool import RayPool
-from storeloom.workers.vision.pool.ray_session import _open
-from storeloom.workers.vision.pool.job import jobs
-pool = RayPool(jobs({"cameras": [{"camera": "a", "address": sys.argv[1], "pace": "real_time", "model": "nanodet_int8", "fps": 1,
-                                  "algorithms": {"z": {"algorithm": "zone_occupancy"}}}]}), cores=1)
-while not pool.now()["a"].seq > 0:
-    pool.take(0.5)
-print(_open[0]._reaper.mark, flush=True)
-time.sleep(600)
-"""
-
-
-def test_a_killed_driver_leaves_no_process_behind(clip: Path) -> None:
-    from storeloom.workers.vision.pool.reaper import marked
-
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(clip)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert driver.stdout is not None
-        mark = driver.stdout.readline().strip()
-        held = marked(mark)
-        names = {process.name() for process in held}
-        assert "raylet" in names and any("grab.child" in " ".join(process.cmdline()) for process in held)
-        stuck = next(process for process in held if process.name().startswith("ray::"))
-        stuck.suspend()
-    finally:
-        driver.kill()
-        driver.wait()
-    for _ in range(150):
-        left = marked(mark)
-        if not left:
-            break
-        time.sleep(0.2)
-    with contextlib.suppress(psutil.Error):
-        assert not left, [process.cmdline() for process in left]
+    with pytest.raises(PoolError, match="HOST:PORT"):
+        join(address, None)
