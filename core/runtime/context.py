@@ -58,6 +58,15 @@ class Workers:
     def __init__(self, data: Path | None = None) -> None:
         self._data = data
         self._vision: Any = None
+        self._pool: Any = None
+
+    @property
+    def pool(self) -> Any:
+        """Where heavy work runs: in this process unless the environment names another place; see `workers.pool`."""
+        if self._pool is None:
+            package = importlib.import_module("storeloom.workers.pool")
+            self._pool = package.open_pool(package.chosen())
+        return self._pool
 
     @property
     def vision(self) -> Any:
@@ -76,9 +85,11 @@ class Workers:
         return tuple(self._vision.items.troubles()) if self._vision is not None else ()
 
     def close(self) -> None:
-        """Have the engines save what they learnt."""
+        """Have the engines save what they learnt, and let go of other processes."""
         if self._vision is not None:
             self._vision.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def __getattr__(self, name: str) -> EnginePackage:
         if name.startswith("_"):

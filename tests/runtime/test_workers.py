@@ -46,3 +46,18 @@ def test_an_engine_that_nobody_used_is_not_made_to_be_closed(tmp_path: Path) -> 
     workers = Workers(tmp_path)
     workers.close()
     assert workers._vision is None
+
+
+def test_heavy_work_runs_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, cores in (("inline", 1), ("processes", 2)):
+        monkeypatch.setenv("STORELOOM_POOL", place)
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+        workers = Workers()
+        assert workers.pool is workers.pool
+        assert workers.pool.cores == cores
+        assert workers.pool.map(square, [2, 3]) == [4, 9]
+        workers.close()
+
+
+def square(number: int) -> int:
+    return number * number
