@@ -19,8 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.kernel import schemas
-from storeloom.core.kernel.errors import Finding, HostFault, InputFault, LogFault
+from storeloom.core.kernel.errors import Finding, HostFault, LogFault
 from storeloom.core.kernel.events import Event, Fact, event_id
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
@@ -29,9 +28,10 @@ from storeloom.core.runtime.beat import Beat
 from storeloom.core.runtime.context import StoreView
 from storeloom.core.runtime.crew import Crew, Lag, Member
 from storeloom.core.runtime.failure import Failure, finding_of
+from storeloom.core.runtime.inputs import Inputs
 from storeloom.core.runtime.log import StoreLog, instant, micros
 from storeloom.core.runtime.making import Hosts, Making
-from storeloom.core.runtime.outputs import Reach, as_json, check_output
+from storeloom.core.runtime.outputs import Reach, check_output
 from storeloom.core.runtime.profiles import ProfileSwitch
 from storeloom.core.runtime.publisher import UNLOGGED, Publisher, Queue
 from storeloom.core.runtime.records import during
@@ -47,7 +47,7 @@ KEPT_FAILURES = 10_000
 
 class Engine:
     """Runs a plan. `commit_every` facts share a transaction (1 in a live store); `strict` reads state back from JSON at every step;
-    `lenient` takes facts that lack required fields and notes their ids in `incomplete`; `secrets` are by name; `patience` is how long
+    `lenient` takes facts that lack required fields (see `Inputs`); `secrets` are by name; `patience` is how long
     (seconds) it waits for an instance in its own process (`hosts` makes these), None: until it answers or is killed; `data` is the folder
     of a live store, where its engines keep what they learn (None: in memory)."""
 
@@ -76,12 +76,11 @@ class Engine:
         self.tables = TableSet(tables, self.store.hours)
         self.now = start
         self.failures: deque[Failure] = deque(maxlen=KEPT_FAILURES)
-        self.incomplete: set[str] = set()
         self.supervisor = Supervisor()
         self.crew = Crew()
         self.patience = patience
         self.level = log.level()
-        self._lenient = lenient
+        self.inputs = Inputs(lenient=lenient)
         self._beat = beat
         self._making = Making(self.store, self.tables, lambda: self.now, strict=strict, secrets=secrets, hosts=hosts, data=data)
         self.workers = self._making.workers
@@ -90,7 +89,6 @@ class Engine:
         self._saved_level = self.level
         self._recent_frames: deque[str] = deque(maxlen=256)
         self._queue: Queue = deque()
-        self._commands = schemas.streams()
         self._profiles = ProfileSwitch(plan, self.store.hours)
         self._arbiter = Arbiter(plan, log, registry.catalogue.adapter_kinds)
         self._publisher = Publisher(log, self.store, self._arbiter, self._queue, on_output)
@@ -175,7 +173,7 @@ class Engine:
 
     def feed_event(self, event: Event) -> Event | None:
         """Take in an event that has its envelope already. InputFault when it does not fit its stream's schema."""
-        self.check_input(event)
+        self.inputs.check(event)
         return self.take_in(event)
 
     def take_in(self, event: Event, inbox: int | None = None) -> Event | None:
@@ -204,24 +202,6 @@ class Engine:
         self._drain()
         self._commit_when_due()
         return event
-
-    def check_input(self, event: Event) -> None:
-        """InputFault when an event does not fit its stream's schema."""
-        known = event.stream in self._commands
-        path = schemas.stream_file(event.stream)
-        data = {**event.data, "pixels": {}} if "pixels" in event.data else event.data  # a picture stays in the process, as it is
-        try:
-            reason = schemas.first_error(path, data) if known else "there is no such stream"
-            as_json(data)
-        except (TypeError, ValueError) as error:  # a value that no JSON can carry, or not the log's
-            reason = str(error)
-        if reason is None:
-            return
-        if known and self._lenient and schemas.only_incomplete(path, event.data):
-            self.incomplete.add(event.id)
-            return
-        args = {"stream": event.stream, "reason": reason, "source": event.source}
-        raise InputFault(Finding("SL-INP-02", args))
 
     def advance(self, to: datetime, *, inclusive: bool = True) -> None:
         """Let time pass: schedules and alarms before `to` fire, those at `to` as well when `inclusive`."""

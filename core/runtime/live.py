@@ -164,7 +164,7 @@ class LiveStore:
         for fact, key in answers:
             event = self.engine.as_event(fact, key)
             try:
-                self.engine.check_input(event)
+                self.engine.inputs.check(event)
                 good.append(event)
             except InputFault as fault:
                 LOG.warning("%s", fault.findings[0].text())
@@ -190,7 +190,7 @@ class LiveStore:
             if event is None:
                 continue
             try:
-                self.engine.check_input(event)
+                self.engine.inputs.check(event)
             except InputFault as fault:
                 self.intake.refuse(arrival, fault.findings[0])
                 continue

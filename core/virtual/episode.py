@@ -110,7 +110,7 @@ class Episode:
         until = self._time(self.data["until"], "until") if "until" in self.data else self.engine.now
         self.engine.advance(until)
         self.result.figures = self.engine.figures()
-        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in self.engine.incomplete]
+        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in self.engine.inputs.incomplete]
         self._compare()
         return self.result
 
@@ -248,7 +248,7 @@ class Episode:
 
     def _compare(self) -> None:
         result = self.result
-        result.differences += [f.finding.text() for f in self.engine.failures if f.event not in self.engine.incomplete]
+        result.differences += [f.finding.text() for f in self.engine.failures if f.event not in self.engine.inputs.incomplete]
         for expected in self.data.get("expect", []):
             found = [event for event in result.outputs if self._fits(expected, event)]
             times = expected.get("times")

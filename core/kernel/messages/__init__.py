@@ -2,14 +2,22 @@
 
 Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, CLI the command line
 (`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
-OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`).
+OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS members'
+receipts and what is estimated from them (`customers`).
 """
 
 from __future__ import annotations
 
-from storeloom.core.kernel.messages import composing, delivering, items, running, seeing
+from storeloom.core.kernel.messages import composing, customers, delivering, items, running, seeing
 from storeloom.core.kernel.messages.message import SEVERITIES, Message
 
 __all__ = ["MESSAGES", "SEVERITIES", "Message"]
 
-MESSAGES: dict[str, Message] = {**composing.MESSAGES, **running.MESSAGES, **delivering.MESSAGES, **seeing.MESSAGES, **items.MESSAGES}
+MESSAGES: dict[str, Message] = {
+    **composing.MESSAGES,
+    **running.MESSAGES,
+    **delivering.MESSAGES,
+    **seeing.MESSAGES,
+    **items.MESSAGES,
+    **customers.MESSAGES,
+}
