@@ -110,7 +110,8 @@ class Episode:
         until = self._time(self.data["until"], "until") if "until" in self.data else self.engine.now
         self.engine.advance(until)
         self.result.figures = self.engine.figures()
-        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in self.engine.inputs.incomplete]
+        incomplete = self.engine.inputs.incomplete
+        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in incomplete]
         self._compare()
         return self.result
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from storeloom.core.kernel.events import Fact, rfc3339
-from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, decimals, missing, moment, needs_rows, slices
+from storeloom.hardware_adapters.pos.reading import Sheet, Source, count, missing, moment, needs_rows, slices
+from storeloom.workers.pricing.money import decimals
 
 if TYPE_CHECKING:
     import polars as pl

@@ -26,10 +26,6 @@ SUFFIXES = (".csv", ".parquet")
 MONEY = r"^([+-]?)(\d+)(?:\.(\d+))?$"
 LATEST = 7_258_118_400_000_000
 """2200-01-01 in microseconds of the epoch; a time past it, or before 1970, is a damaged cell."""
-NO_DECIMALS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
-)
-THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,6 @@ class Source:
     columns: tuple[str, ...]
     text: bool
     separator: str = ","
-
-
-def decimals(currency: str) -> int:
-    """Digits of a currency's minor unit (ISO 4217); 2 where the currency is not named."""
-    return 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
 
 
 def zone_of(name: str) -> ZoneInfo:

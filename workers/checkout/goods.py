@@ -6,14 +6,15 @@ is one too: `share` of its proposals that were accepted, `samples` kept, and pho
 `anew` (None: neither).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
 from storeloom.workers.checkout.votes import best_of
-from storeloom.workers.vision.boxes import Box, area
+from storeloom.workers.vision.boxes import Box, area, centre
 from storeloom.workers.vision.things import Seen
 from storeloom.workers.vision.view import View
+from storeloom.workers.vision.zones import contains
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 NOT_GOODS = frozenset({"person", "hand", "scale", "tray", "plate", "dining table", "chair", "cell phone", "handbag", "backpack"})
@@ -23,18 +24,25 @@ Item = dict[str, Any]
 
 
 def look_at(
-    view: View, shop: str, *, kind_score: float, whole: bool, written: Callable[[str], str], ignored: Collection[str] = NOT_GOODS
+    view: View,
+    shop: str,
+    *,
+    kind_score: float,
+    whole: bool,
+    written: Callable[[str], str],
+    ignored: Collection[str] = NOT_GOODS,
+    pan: Sequence[Sequence[float]] | None = None,
 ) -> Look | None:
     """What lies before the camera, by the items of a shop; None while nothing does.
 
     In a picture, what the detector takes for one class is one heap, so that a bag of thirty apples is looked at once; one in which it knows
     no shape is taken whole where `whole` says that something lies there. Boxes recognised with `kind_score` or more make the kinds.
-    `written` spells a GTIN as the store does.
+    `written` spells a GTIN as the store does. `pan` is the part of the picture that counts (a polygon), all of it by default.
     """
-    things = [thing for thing in view.observation.objects if thing.cls not in ignored]
+    things = [thing for thing in on_pan(view.observation.objects, pan) if thing.cls not in ignored]
     boxes: list[Box] = [thing.box for thing in things] if view.pixels is None else heaps(things)
     if not boxes and whole and view.pixels is not None:
-        boxes = [WHOLE]
+        boxes = [around_points(pan) if pan else WHOLE]
     if not boxes:
         return None
     rankings = view.items(boxes, shop)
@@ -49,6 +57,16 @@ def look_at(
         "sure": any(not one.unknown for one in rankings),
         "mixed": len(kinds) > 1,
     }
+
+
+def on_pan(things: Iterable[Seen], pan: Sequence[Sequence[float]] | None) -> list[Seen]:
+    """The things whose centre lies in a polygon of the picture; all of them where there is none."""
+    return [thing for thing in things if not pan or contains(pan, centre(thing.box))]
+
+
+def around_points(points: Sequence[Sequence[float]]) -> Box:
+    """The box around the corners of a polygon, within the picture."""
+    return around([(point[0], point[1], 0.0, 0.0) for point in points])
 
 
 def heaps(things: Sequence[Seen]) -> list[Box]:

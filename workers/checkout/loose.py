@@ -1,7 +1,11 @@
-"""Loose pieces on a tray, seen in one look: whether they lie still and apart, and which of them are recognised well enough to be sold."""
+"""Loose pieces on a tray, seen in one look: whether they lie still and apart, and which of them are recognised well enough to be sold.
+
+A piece is a plain dict, so that it can be kept: its `box`, `candidates` [[gtin, score], ...] best first, and `gtin`, what it was
+recognised as (None: it was not).
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +22,7 @@ SAME_PLACE = 0.7
 WHOLE = 0.98
 EDGE = 0.002
 EPSILON = 1e-9
+Piece = dict[str, Any]
 
 
 class OnTray(NamedTuple):
@@ -73,6 +78,30 @@ def recognised(candidates: Sequence[tuple[str, float]], *, least: float, lead: f
     gtin, score = candidates[0]
     second = candidates[1][1] if len(candidates) > 1 else 0.0
     return gtin if score >= least - EPSILON and score - second >= lead - EPSILON else None
+
+
+def same_place(piece: Piece, seen: Sequence[Piece]) -> Piece:
+    """The piece of a look that lies where another one was seen."""
+    return max(seen, key=lambda other: iou(other["box"], piece["box"]))
+
+
+def exchanged(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
+    """Whether one of the pieces that lie still was recognised before, and is another one now."""
+    if len(before) != len(after):
+        return False
+    now = [(piece["gtin"], same_place(piece, after)["gtin"]) for piece in before]
+    return any(old is not None and new is not None and old != new for old, new in now)
+
+
+def alike(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
+    """Whether two looks show the same pieces: as many, at the same places, and the same likeliest item at each."""
+    if not before or not lie_still([piece["box"] for piece in before], [piece["box"] for piece in after]):
+        return False
+    return all(_likeliest(piece) == _likeliest(same_place(piece, after)) for piece in before)
+
+
+def _likeliest(piece: Piece) -> str | None:
+    return piece["candidates"][0][0] if piece["candidates"] else None
 
 
 def _touch(one: Seen, other: Seen) -> bool:

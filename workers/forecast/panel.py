@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ import polars as pl
 from storeloom.core.kernel.errors import Finding
 
 COLUMNS = ("unique_id", "ds", "y")
-FREQS = ("15m", "1h", "1d", "1w")
+STEPS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "1d": timedelta(days=1), "1w": timedelta(weeks=1)}
 MOST = 1e9
 SPIKE = 50
 OFFSET = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$"
@@ -82,8 +82,8 @@ def build(
     (default: the last of the rows); rows after it are a fault. `closed`, `hidden`: steps as `ds` and, where it differs, `unique_id`.
     `gaps`: what a step without a row counts, None for unknown. `most`: values beyond are a fault. Raises PanelFault.
     """
-    if freq not in FREQS:
-        raise ValueError(f"freq is {freq!r}; known: {', '.join(FREQS)}")
+    if freq not in STEPS:
+        raise ValueError(f"freq is {freq!r}; known: {', '.join(STEPS)}")
     missing = [Finding("SL-FCT-02", {"column": name, "known": ", ".join(rows.columns) or "-"}) for name in COLUMNS if name not in rows.columns]
     if missing or not rows.height:
         raise PanelFault([*([] if rows.height else [Finding("SL-FCT-01")]), *missing])
@@ -267,7 +267,9 @@ def _looks(full: pl.DataFrame) -> Iterator[Finding]:
 
 def ahead(last: Step, freq: str, horizon: int) -> list[Step]:
     """The `horizon` steps after a panel's last one."""
-    first = last if isinstance(last, datetime) else datetime.combine(last, time())
-    steps = pl.select(pl.lit(first).dt.offset_by(pl.format("{}" + freq[-1], pl.int_range(1, horizon + 1) * int(freq[:-1]))))
-    found: list[Step] = steps.to_series().to_list()
-    return found if isinstance(last, datetime) else [one.date() for one in found if isinstance(one, datetime)]
+    return [shifted(last, freq, step) for step in range(1, horizon + 1)]
+
+
+def shifted(step: Step, freq: str, steps: int) -> Step:
+    """A step so many steps later; earlier where negative."""
+    return step + steps * STEPS[freq]

@@ -1,4 +1,4 @@
-"""Integer money: rounding of exact fractions and apportioning without loss. Amounts are minor units."""
+"""Integer money: rounding of exact fractions, apportioning without loss, how it is written. Amounts are minor units."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -7,6 +7,21 @@ from typing import Literal
 
 Rounding = Literal["half_up", "down", "bankers"]
 Number = int | float | Decimal | Fraction
+NO_DECIMALS = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def decimals(currency: str) -> int:
+    """Digits of a currency's minor unit (ISO 4217); 2 where the currency is not named."""
+    return 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+
+
+def written(minor: int, currency: str) -> str:
+    """An amount in its major unit: 1090 is 10.90 in CNY and 1090 in JPY."""
+    digits = decimals(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
 
 
 def exact(number: Number) -> Fraction:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from storeloom.workers.pricing.money import decimals
 from storeloom.workers.vision.boxes import Box, iou
 from storeloom.workers.vision.items.shops import Shops
 
@@ -59,7 +60,8 @@ class ShippedReaders:
 
         with self._lock:
             self._codes = self._codes or CodeReader()
-        return LabelReader(self._text_reader(), self._codes, currency=currency).find(picture, texts, codes, on=on)
+        digits = decimals(currency)
+        return LabelReader(self._text_reader(), self._codes, currency=currency, minor_digits=digits).find(picture, texts, codes, on=on)
 
     def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]:
         return self.shops.looks(picture, boxes)
@@ -96,7 +98,7 @@ class ScriptedReaders:
     def labels(self, scene: Mapping[str, Any], on: date, currency: str) -> Sequence[PriceLabel]:
         from storeloom.workers.vision.reading import scenes
 
-        return scenes.labels(scene, on=on, currency=currency)
+        return scenes.labels(scene, on=on, currency=currency, minor_digits=decimals(currency))
 
     def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
         """By the `gtins` of the object that lies in each box."""

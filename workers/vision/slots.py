@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 HIDING = ("person", "trolley", "cart", "shopping_cart", "stroller", "backpack", "handbag", "suitcase")
-NO_GOODS = (*HIDING, "price_label", "label", "barcode", "qr_code", "marker", "bin", "face", "poster")
+NO_GOODS = (*HIDING, "price_label", "price_tag", "label", "barcode", "qr_code", "marker", "bin", "face", "poster")
 EDGE = 1e-9
 DIGITS = 9
 

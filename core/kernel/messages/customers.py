@@ -69,7 +69,7 @@ MESSAGES: dict[str, Message] = {
     "SL-CUS-10": Message(
         "error",
         "The data do not fix the {model}: {reason}.",
-        "数据不足以确定{model}：{reason}。",
+        "数据不足以确定 {model}：{reason}。",
         "Use a longer period with more repeat purchases, or report plain frequencies instead.",
         "请使用重复购买更多的更长时段，或改用简单频次。",
     ),

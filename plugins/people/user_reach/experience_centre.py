@@ -13,6 +13,7 @@ is counted. Only counts, stays and heat cells are kept: no picture, no face.
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,9 +21,10 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
 from storeloom.core.kernel.hooks import hookimpl
+from storeloom.workers.insight import uptime
+from storeloom.workers.vision import hosting, showroom
 
 HOUR, FIRST_DAY = timedelta(hours=1), timedelta(days=1)
-SIGHT_S, ROUNDING_S = 60, 1e-6
 SHOWS = {"attract": {"attract_loop": 30}, "engage": {"story": 60}, "present": {"presentation": 60}}  # seconds of each item
 WORKING = ("online", "degraded")
 SESSION_OVER = ("end", "timeout")
@@ -62,20 +64,13 @@ class ExperienceCentre(Solution):
         lines: list[CountingLine] = setting(lambda: [], "Counting lines", "计数线", effect="reload", widget="lines",
             help_en="Outer lines count passers, door lines entrants; inward is to the right hand of from -> to.",
             help_zh="outer 统计路过，door 统计进店；沿起点到终点方向的右侧为进。")  # fmt: skip
-        engage_after_s: int = setting(3, "Stay that starts the story", "触发讲解的停留", unit="s", ge=1, le=60,
-            help_en="A guest who has stood this long starts the zone's product story.",
-            help_zh="顾客停留达到此时长后播放该区的产品故事。")  # fmt: skip
-        idle_s: int = setting(60, "Empty time before the loop", "恢复循环的空置时长", unit="s", ge=5, le=600,
-            help_en="After which an empty zone falls back to its attract loop.", help_zh="区域空置达到此时长后恢复吸引循环。")  # fmt: skip
-        help_after_s: int = setting(120, "Stay without staff", "无人接待时长", unit="s", ge=30, le=1800,
-            help_en="After which a colleague is asked to greet the guest.", help_zh="达到此时长后提醒同事前去接待。")  # fmt: skip
-        patrol_times: list[ClockTime] = setting(lambda: ["09:30", "14:00", "19:00"], "Patrol times", "巡检时间",
-            widget="time", help_en="Store times of the check of screens, lights and exhibits.",
-            help_zh="检查屏幕、灯光与展品的店铺时间。")  # fmt: skip
-        stale_s: int = setting(300, "Silence that fails the patrol", "判定失联的静默时长", unit="s", ge=30, le=3600,
-            help_en="A device silent for longer fails.", help_zh="设备静默超过此时长即为失联。")  # fmt: skip
-        attract_level: int = setting(30, "Light without guests", "无人时亮度", unit="%", ge=0, le=100,
-            help_en="Light level of a zone without guests.", help_zh="没有顾客时展区的亮度。")  # fmt: skip
+        engage_after_s: int = setting(3, "Stay of a guest that starts the story", "触发讲解的停留", unit="s", ge=1, le=60)
+        idle_s: int = setting(60, "Empty time until the attract loop", "恢复循环的空置时长", unit="s", ge=5, le=600)
+        help_after_s: int = setting(120, "Stay without staff that asks for a greeting", "无人接待提醒时长", unit="s", ge=30, le=1800)
+        patrol_times: list[ClockTime] = setting(lambda: ["09:30", "14:00", "19:00"], "Times of the equipment patrol", "设备巡检时间",
+            widget="time")  # fmt: skip
+        stale_s: int = setting(300, "Silence that fails the patrol", "判定失联的静默时长", unit="s", ge=30, le=3600)
+        attract_level: int = setting(30, "Light of a zone without guests", "无人时展区亮度", unit="%", ge=0, le=100)
         uniform_colour: str = setting("black", "Colour of the uniform", "工服颜色", min_length=1,
             help_en="Clothing that marks staff, left out of all counts: a colour's name or #rrggbb.",
             help_zh="标识员工的服装颜色，不计入任何统计；填颜色名或 #rrggbb。")  # fmt: skip
@@ -103,7 +98,7 @@ class ExperienceCentre(Solution):
         places = self.tables.zones.derived(f"places of {name} in {zone}", lambda rows: places_of(name, rows, zone))
         if any(line.camera == name for line in self.config.lines) and not self._named(name, zone):
             places = tuple(replace(place, alone=False) for place in places)
-        shown = tuple(place for place in places if place.zone in self._exhibits())
+        shown = tuple(place for place in places if place.zone in self._fittings().shows)
         yield from self._heat(camera, view, shown)
         for place in shown:
             colleagues = sum(place.holds(person) for track, person in people.items() if track in staff)
@@ -111,8 +106,9 @@ class ExperienceCentre(Solution):
 
     @on("kiosk.event?")
     def used(self, event):
-        zone_id = self._zone_of_kiosk(event["kiosk"])
-        if zone_id is None:
+        stands = next((one.zone for one in self.devices.get("kiosk", ()) if one.id == event["kiosk"]), None)
+        zone_id = self._fittings().zone_of.get(event["kiosk"], stands)
+        if zone_id not in self._fittings().shows:
             return
         zone, key = self._zone(zone_id), f"{event['kiosk']}|{event['session']}"
         if event["kind"] in SESSION_OVER:
@@ -123,22 +119,17 @@ class ExperienceCentre(Solution):
                     yield from self._turn_to(zone_id, "engage")
         elif key not in zone["sessions"] and self.store.hours.is_open(event.time):
             zone["sessions"].append(key)
-            params = {"zone": zone_id, "exhibit": self._exhibits()[zone_id]}
+            params = {"zone": zone_id, "exhibit": self._fittings().shows[zone_id].exhibit}
             yield out("kiosk.show", kiosk=event["kiosk"], screen="presentation", session=event["session"], params=params)
             yield from self._turn_to(zone_id, "present")
 
     @on("device.status?")
     def reported(self, event):
-        for asset in self._assets("screen", "light", "exhibit"):
-            if event["device"] not in (asset.get("device"), asset["asset"]):
-                continue
-            known = self.state.setdefault(
-                f"report:{asset['asset']}", {"at": plain(event.time), "works": None, "counted": plain(event.time)}
-            )
+        for asset in self._fittings().named.get(event["device"], ()):
+            known = self.state.setdefault(f"report:{asset['asset']}", uptime.begin(event.time))
             if event.time < parse_time(known["at"]):
                 continue
-            if asset["kind"] == "screen":
-                self._count_uptime(known, event.time)
+            self._count_uptime(asset, known, event.time)
             known |= {"at": plain(event.time), "works": event["state"] in WORKING}
             if known.pop("alert", False):
                 yield self._alert(asset, 0, "cleared")
@@ -151,36 +142,35 @@ class ExperienceCentre(Solution):
     def empty(self, due):
         """A zone has stood empty, or has not been seen, for `idle_s`."""
         zone = self._zone(due.key)
-        for name in {key.partition("|")[0] for key in zone["guests"]}:
-            yield from self._end_unseen(due.key, name, due.time.timestamp())
+        for stay in hosting.unseen(zone, due.time.timestamp(), self.config.idle_s):
+            yield self._stay_over(due.key, stay, 0)
         if not zone["sessions"] and zone["mode"] != "closed":
             yield from self._turn_to(due.key, "attract")
 
     @every("1m")
     def patrol(self, due):
-        if f"{self.store.hours.local(due.time):%H:%M}" not in self.config.patrol_times:
+        local = self.store.hours.local(due.time)
+        if f"{local:%H:%M}" not in self.config.patrol_times:
             return
-        if not self.store.hours.is_open(due.time) and self.store.hours.day(self.store.hours.local(due.time).date()) is None:
+        if self.store.hours.day(local.date()) is None and not self.store.hours.is_open(due.time):
             return
-        for asset in self._assets("screen", "light", "exhibit"):
-            known = self.state.get(f"report:{asset['asset']}")
-            newcomer = not asset.get("device") or due.time - parse_time(self.state["started"]) <= FIRST_DAY
-            if known is None and newcomer:
+        started = parse_time(self.state["started"])
+        for asset in self._fittings().reporting:
+            key = f"report:{asset['asset']}"
+            if key not in self.state and (not asset.get("device") or due.time - started <= FIRST_DAY):
                 continue
-            if known is None:
-                known = {"at": self.state["started"], "works": None, "counted": plain(due.time)}
-                self.state[f"report:{asset['asset']}"] = known
-            silent_s = (due.time - parse_time(known["at"])).total_seconds()
+            known = self.state.setdefault(key, uptime.begin(started, due.time))
+            silent_s = uptime.silent_s(known, due.time)
             if silent_s > self.config.stale_s:
                 known["alert"] = True
                 yield self._alert(asset, silent_s, "open")
 
     @every("1h")
     def hour(self, due):
-        for asset in self._assets("screen"):
+        for asset in self._fittings().reporting:
             known = self.state.get(f"report:{asset['asset']}")
             if known is not None:
-                self._count_uptime(known, due.time)
+                self._count_uptime(asset, known, due.time)
         start = due.time - HOUR
         counted = self.state.pop(f"hour:{plain(start)}", {"lines": {}, "stays": [], "greetings": 0})
         if not counted["lines"] and not self.store.hours.open_seconds(start, due.time):
@@ -193,59 +183,43 @@ class ExperienceCentre(Solution):
             window = {"class": "person", "from": start, "to": due.time, **count}
             passers = passing if line.kind == "outer" else None
             yield out("vision.count", window, line=name, camera=line.camera, passers=passers, staff_excluded=True)
-        passers, entrants, stays = totals["outer"], totals["door"], sorted(counted["stays"])
+        passers, entrants = totals["outer"], totals["door"]
         figures = {"passers": (passers, "count"), "entrants": (entrants, "count"), "greetings": (counted["greetings"], "count")}
         if passers:
             figures["capture_rate"] = (100 * entrants / passers, "%")
-        if stays:
-            middle = len(stays) // 2
-            figures["dwell_median"] = (stays[middle] if len(stays) % 2 else (stays[middle - 1] + stays[middle]) / 2, "s")
+        if counted["stays"]:
+            figures["dwell_median"] = (median(counted["stays"]), "s")
         figures = {name: {"value": value, "unit": unit} for name, (value, unit) in figures.items()}
         kind = "experience_centre"
         yield out("insight.report", {"from": start, "to": due.time}, report=f"{kind}-{plain(start)}", kind=kind, version=1, figures=figures)
 
     @every("1d", at="open")
     def opening(self, due):
-        for zone_id in self._exhibits():
+        for zone_id in self._fittings().shows:
             yield from self._turn_to(zone_id, "attract")
 
     @every("1d", at="close")
     def closing(self, due):
-        for zone_id in self._exhibits():
+        for zone_id in self._fittings().shows:
             zone = self._zone(zone_id)
-            for key, stay in zone["guests"].items():
-                yield self._stay_over(zone_id, key, stay[0], stay[1], 0)
-            zone["guests"], zone["sessions"], zone["helped"] = {}, [], {}
+            for stay in hosting.end_all(zone):
+                yield self._stay_over(zone_id, stay, 0)
+            zone["sessions"] = []
             for alarm in ("idle", "judge"):
                 self.timers.cancel(alarm, zone_id)
             yield from self._turn_to(zone_id, "closed")
 
-    def _exhibits(self):
-        """The directed zones, with their first exhibit."""
-        exhibits = {}
-        for asset in self._assets("exhibit"):
-            exhibits.setdefault(asset["zone"], asset["asset"])
-        return exhibits
-
-    def _assets(self, *kinds):
-        return [asset for kind in kinds for asset in self.tables.assets.rows(kind=kind) if asset.get("zone")]
+    def _fittings(self):
+        return self.tables.assets.derived("fittings", showroom.fittings)
 
     def _zone(self, zone_id):
-        fresh = {"mode": "attract", "guests": {}, "helped": {}, "staff_s": {}, "sessions": []}
-        return self.state.setdefault(f"zone:{zone_id}", fresh)
+        return self.state.setdefault(f"zone:{zone_id}", {"mode": "attract", "sessions": [], **hosting.begin()})
 
     def _named(self, camera, device_zone):
         """Whether the tables say which zone a camera sees; one over a counting line that they do not name need not see any."""
         return device_zone is not None or any(
             entry.get("camera") == camera for zone in self.tables.zones.rows() for entry in zone.get("cameras") or ()
         )
-
-    def _zone_of_kiosk(self, kiosk):
-        found = [
-            asset["zone"] for asset in self.tables.assets.rows() if asset.get("zone") and kiosk in (asset.get("device"), asset["asset"])
-        ]
-        found += [device.zone for device in self.devices.get("kiosk", ()) if device.id == kiosk]
-        return next((zone for zone in found if zone in self._exhibits()), None)
 
     def _lines(self):
         counts = {}
@@ -284,69 +258,43 @@ class ExperienceCentre(Solution):
 
     def _stand(self, camera, place, guests, colleagues, t_s):
         """Advance who stands in a zone by one frame of one camera."""
-        from storeloom.workers.vision.places import stays
-
-        zone, prefix = self._zone(place.zone), f"{camera}|"
-        before = {key: stay for key, stay in zone["guests"].items() if key.startswith(prefix)}
-        occupied = any(stay[1] == stay[2] for stay in before.values())
-        after, now = stays({key: stay[:2] for key, stay in before.items()}, place, {prefix + t: p for t, p in guests.items()}, t_s)
-        zone["guests"] = {key: stay for key, stay in zone["guests"].items() if key not in before}
-        zone["guests"] |= {key: [first_s, last_s, t_s] for key, (first_s, last_s) in after.items()}
-        if colleagues:
-            zone["staff_s"][camera] = t_s
-            for key, task_s in zone["helped"].items():
-                if task_s is not None and key in after:
-                    self.kpi.sample("greeting_delay", t_s - task_s, "median")
-                    zone["helped"][key] = None
-        for stay in now.left:
-            yield self._stay_over(place.zone, stay.track, stay.from_s, stay.to_s, now.occupancy)
-        inside = any(stay[1] == t_s for key, stay in zone["guests"].items() if key in after)
-        if zone["mode"] != "attract" and (inside or occupied):
-            self.timers.set("idle", place.zone, datetime.fromtimestamp(t_s, UTC) + timedelta(seconds=self.config.idle_s))
+        zone = self._zone(place.zone)
+        sight = hosting.advance(zone, camera, place, guests, colleagues, t_s)
+        for waited_s in sight.greeted_s:
+            self.kpi.sample("greeting_delay", waited_s, "median")
+        for stay in sight.left:
+            yield self._stay_over(place.zone, stay, sight.occupancy)
+        if zone["mode"] != "attract" and sight.alive:
+            self._wait("idle", place.zone, t_s + self.config.idle_s)
         yield from self._judge(place.zone, t_s)
 
-    def _end_unseen(self, zone_id, camera, t_s):
-        """End the stays of guests whom a camera has not shown for long."""
-        zone = self._zone(zone_id)
-        for key, stay in list(zone["guests"].items()):
-            if key.startswith(f"{camera}|") and t_s - stay[1] >= self.config.idle_s - ROUNDING_S:
-                del zone["guests"][key]
-                yield self._stay_over(zone_id, key, stay[0], stay[1], 0)
-
-    def _stay_over(self, zone_id, key, from_s, to_s, occupancy):
-        self._zone(zone_id)["helped"].pop(key, None)
-        dwell_s = round(to_s - from_s, 3)
+    def _stay_over(self, zone_id, stay, occupancy):
+        dwell_s = round(stay.dwell_s, 3)
         self.kpi.sample("dwell_median", dwell_s, "median")
         self._hour()["stays"].append(dwell_s)
-        window = {"from": datetime.fromtimestamp(from_s, UTC), "to": datetime.fromtimestamp(to_s, UTC)}
-        return out("vision.zone", window, zone=zone_id, camera=key.partition("|")[0], occupancy=occupancy, dwell_s=dwell_s)
+        window = {"from": datetime.fromtimestamp(stay.from_s, UTC), "to": datetime.fromtimestamp(stay.to_s, UTC)}
+        return out("vision.zone", window, zone=zone_id, camera=stay.track.partition("|")[0], occupancy=occupancy, dwell_s=dwell_s)
 
     def _judge(self, zone_id, now_s):
         """Start the story and ask for a colleague where a guest has stood for long enough; wait for the next who will have."""
-        zone, config, waits = self._zone(zone_id), self.config, []
-        present = {key: stay for key, stay in zone["guests"].items() if stay[1] == stay[2] and now_s - stay[1] <= SIGHT_S}
         if not self.store.hours.is_open(self.now):
             return
-        for key, (first_s, last_s, _) in present.items():
-            engaged_s, staffed_s = first_s + config.engage_after_s, max(zone["staff_s"].values(), default=first_s)
-            alone_s = max(first_s, staffed_s) + config.help_after_s
-            if zone["mode"] == "attract":
-                if now_s >= engaged_s - ROUNDING_S:
-                    self.timers.set("idle", zone_id, datetime.fromtimestamp(last_s, UTC) + timedelta(seconds=config.idle_s))
-                    yield from self._turn_to(zone_id, "engage")
-                else:
-                    waits.append(engaged_s)
-            if key not in zone["helped"]:
-                if now_s >= alone_s - ROUNDING_S:
-                    zone["helped"][key] = now_s
-                    self._hour()["greetings"] += 1
-                    yield self._greeting(zone_id, key, first_s, now_s)
-                else:
-                    waits.append(alone_s)
-        if waits:
-            self.timers.set("judge", zone_id, datetime.fromtimestamp(min(waits), UTC))
-        else:
+        zone, config = self._zone(zone_id), self.config
+        engage_after_s = config.engage_after_s if zone["mode"] == "attract" else None
+        due = hosting.due(zone, now_s, engage_after_s=engage_after_s, help_after_s=config.help_after_s)
+        if due.story_s is not None:
+            self._wait("idle", zone_id, due.story_s + config.idle_s)
+            yield from self._turn_to(zone_id, "engage")
+        for key, first_s in due.greet:
+            self._hour()["greetings"] += 1
+            yield self._greeting(zone_id, key, first_s, now_s)
+        if due.next_s is None:
             self.timers.cancel("judge", zone_id)
+        else:
+            self._wait("judge", zone_id, due.next_s)
+
+    def _wait(self, alarm, zone_id, until_s):
+        self.timers.set(alarm, zone_id, datetime.fromtimestamp(until_s, UTC))
 
     def _greeting(self, zone_id, key, first_s, now_s):
         name = (self.tables.zones.get(zone_id) or {}).get("name") or zone_id
@@ -364,32 +312,23 @@ class ExperienceCentre(Solution):
         if zone["mode"] == mode and mode in ("engage", "present"):
             return
         zone["mode"] = mode
-        exhibit = self._exhibits().get(zone_id)
-        if exhibit is None:  # taken away since
+        show = self._fittings().shows.get(zone_id)
+        if show is None:  # taken away since
             return
         items = [
-            {"asset": asset, "duration_s": seconds, "campaign": exhibit, "params": {"zone": zone_id}}
+            {"asset": asset, "duration_s": seconds, "campaign": show.exhibit, "params": {"zone": zone_id}}
             for asset, seconds in SHOWS.get(mode, {}).items()
         ]
-        for screen in self._assets("screen"):
-            if screen["zone"] == zone_id:
-                yield out("sign.play", screen=screen.get("device") or screen["asset"], items=items)
-        for light in self._assets("light") if mode != "closed" else ():
-            if light["zone"] == zone_id:
-                level = self.config.attract_level if mode == "attract" else 100
-                yield out("light.set", group=light.get("device") or light["asset"], level_pct=level, priority="comfort")
+        for screen in show.screens:
+            yield out("sign.play", screen=screen, items=items)
+        level = self.config.attract_level if mode == "attract" else 100
+        for light in show.lights if mode != "closed" else ():
+            yield out("light.set", group=light, level_pct=level, priority="comfort")
 
-    def _count_uptime(self, known, now):
-        """Count a screen's opening hours since the last accounting: working until `stale_s` after its last report, if that said so."""
-        start = parse_time(known["counted"])
-        if now <= start:
-            return
-        known["counted"] = plain(now)
-        if known["works"] is None:
-            return
-        trusted = min(now, parse_time(known["at"]) + timedelta(seconds=self.config.stale_s)) if known["works"] else start
-        up_s = self.store.hours.open_seconds(start, trusted) if trusted > start else 0
-        self.kpi.share("screen_uptime", up_s, self.store.hours.open_seconds(start, now))
+    def _count_uptime(self, asset, known, now):
+        up_s, whole_s = uptime.count(known, now, self.config.stale_s, self.store.hours.open_seconds)
+        if asset["kind"] == "screen":
+            self.kpi.share("screen_uptime", up_s, whole_s)
 
     def _alert(self, asset, silent_s, state):
         name = asset.get("name") or asset["asset"]

@@ -21,14 +21,9 @@ from storeloom.core.kernel.events import parse_time, plain
 from storeloom.core.kernel.hooks import hookimpl
 
 SHOP = "dishes"
-FOODS = ("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake")
-WARE = ("plate", "bowl", "cup", "dish")
-ALL = "all"
 METHODS = ("cash", "card", "qr", "wallet", "stored_value", "points", "coupon", "credit")
 STEADY, AWAY = timedelta(seconds=1), timedelta(seconds=1)
-LOST, LOST_FROZEN = timedelta(seconds=5), timedelta(seconds=30)
-PAID_KEPT = timedelta(minutes=30)
-HIDDEN_SHARE = 0.5
+LOST, LOST_WAITING = timedelta(seconds=5), timedelta(seconds=30)
 CANDIDATES = 3
 SCREENS = {
     "reading": ("Hold on, reading your tray.", "正在识别餐盘，请稍候。"),
@@ -62,24 +57,20 @@ class TrayDishCheckout(Solution):
     }
 
     class Config(SolutionConfig):
-        frames: int = setting(5, "Frames that vote", "投票帧数", ge=1, le=30,
-            help_en="Last frames of a plate.", help_zh="每个餐盘最近的帧数。")  # fmt: skip
+        frames: int = setting(5, "Frames that vote", "投票帧数", ge=1, le=30)
         agree: int = setting(3, "Votes that decide", "决定所需票数", ge=1, le=30,
             help_en="Not above the frames.", help_zh="不得大于投票帧数。")  # fmt: skip
-        dish_score: float = setting(0.8, "Score of a vote", "投票所需得分", ge=0.5, le=0.99,
-            help_en="A weaker frame does not vote.", help_zh="低于此得分的帧不投票。")  # fmt: skip
+        dish_score: float = setting(0.8, "Score of a vote", "投票所需得分", ge=0.5, le=0.99)
         price_mode: Literal["dish", "plate"] = setting("dish", "What sets the price", "计价方式",
             help_en="dish: the dish, plate colour as fall-back; plate: the plate's colour alone.",
             help_zh="dish：按菜品，盘色兜底；plate：仅按盘色。")  # fmt: skip
         plate_prices: dict[str, Price] = setting(dict, "Price by plate colour", "盘色价格", unit="minor",
             help_en="Colour (name or #rrggbb) to price.", help_zh="颜色（名称或 #rrggbb）对应的价格。")  # fmt: skip
-        overlap_iou: float = setting(0.3, "Overlap to be spread", "需分开的重叠度", ge=0.05, le=0.9,
-            help_en="Plates that overlap by more must be spread.", help_zh="餐盘重叠超过此值时请顾客分开。")  # fmt: skip
+        overlap_iou: float = setting(0.3, "Overlap above which plates must be spread", "餐盘需分开的重叠度", ge=0.05, le=0.9)
         meal_periods: dict[str, Period] = setting(
             lambda: {"breakfast": "06:30-09:30", "lunch": "10:30-14:00", "dinner": "16:30-20:00"}, "Meal periods", "餐段",
             help_en="Store time; the end is no longer part of it.", help_zh="门店时间，不含结束时刻。")  # fmt: skip
-        subsidy: int = setting(0, "Allowance per meal", "每餐补贴", unit="minor", ge=0, le=100000,
-            help_en="Per member and meal period.", help_zh="每位会员每个餐段一次。")  # fmt: skip
+        subsidy: int = setting(0, "Allowance per member and meal", "每位会员每餐补贴", unit="minor", ge=0, le=100000)
 
     # --- what the camera sees ---
 
@@ -89,54 +80,61 @@ class TrayDishCheckout(Solution):
         if name is None:
             return
         desk = self._desk(name)
-        view = self.workers.vision.view(event.data, event.time)
-        things = [thing for thing in view.observation.objects if self._in_zone(event["camera"], thing)]
-        plates = _dishes(things)
+        view, tools = self.workers.vision.view(event.data, event.time), self.workers.checkout.plates
+        zone = next((row for row in self.tables.zones.rows() if "pay" in (row["zone"], row.get("name"))), None)
+        things = tools.in_zone(view.observation.objects, event["camera"], zone)
+        plates = tools.dishes(things)
         trays = {thing.track: thing.box for thing in things if thing.cls == "tray" and thing.track}
-        yield from self._follow(name, desk, trays if trays or not plates else {ALL: None})
+        if plates and not trays:
+            trays = {self.workers.checkout.counter.WHOLE: None}
+        here = yield from self._follow(name, desk, trays)
         tray = desk["tray"]
-        if tray is None or (tray["track"] not in trays and (trays or not plates)):
+        if here is None or tray["asked"] or tray["paid"]:
             return
-        self.timers.cancel("gone", name)
-        if not tray["asked"] and not tray["paid"]:
-            self.timers.set("lost", name, event.time + (LOST_FROZEN if tray["frozen"] else LOST))
-            own = trays.get(tray["track"])
-            yield from self._read(name, desk, view, plates if len(trays) < 2 else _on(own, plates), things)
+        yield from self._read(name, desk, view, plates if len(trays) < 2 else tools.on_tray(trays[here], plates), things)
+        waits = tray["frozen"] or (tray["screen"] and tray["screen"][0] == "pick")
+        self.timers.set("lost", name, event.time + (LOST_WAITING if waits else LOST))
 
     def _follow(self, name, desk, trays):
-        """A tray that is new opens a session, one that has gone ends it."""
-        tray = desk["tray"]
-        if tray and tray["track"] not in trays:
+        """A tray that has gone ends its session, a new one opens one; under which track the tray is seen now, if it is."""
+        counter, tray, last = self.workers.checkout.counter, desk["tray"], self.state.get(f"seen:{name}")
+        here = counter.still_there(tray["track"], trays, last, self.now) if tray else None
+        if tray and here is None:
             if not trays:
                 if self.timers.get("gone", name) is None:
                     self.timers.set("gone", name, self.now + AWAY)
-                return
+                return None
             yield from self._ended(name, desk)
-        if desk["tray"] is not None:
-            return
-        desk["paid"] = {track: at for track, at in desk["paid"].items() if self.now - parse_time(at) <= PAID_KEPT}
-        new = next((track for track in trays if track == ALL or track not in desk["paid"]), None)
-        if new is not None:
-            desk["tray"] = {"track": new, "since": plain(self.now), "session": None, "member": None, "plates": {}, "now": [],
+        if here is None:
+            last, here = None, counter.arriving(desk, trays, self.now)
+            if here is None:
+                return None
+            desk["tray"] = {"track": here, "since": plain(self.now), "session": None, "member": None, "plates": {}, "now": [],
                             "lines": None, "total": None, "kcal": 0, "frozen": False, "asked": None, "attempt": 0, "paid": False,
                             "screen": None}  # fmt: skip
-            self._tie(desk)
+            counter.tie(desk)
+        elif here not in (tray["track"], counter.WHOLE):
+            counter.renamed(desk, here, self.now)
+        self.timers.cancel("gone", name)
+        self.state[f"seen:{name}"] = {"at": plain(self.now), "box": trays[here] or (last["box"] if last else None)}
+        return here
 
     def _read(self, name, desk, view, plates, things):
         """Let a frame vote on every plate, then see what the tray costs."""
         tray, tools = desk["tray"], self.workers.checkout.tray
         boxes = {thing.track or f"{number}": thing.box for number, thing in enumerate(plates)}
-        if tray["frozen"]:
-            if len(boxes) == len(tray["now"]) or self._hidden(things, plates):
-                return
-            tray["frozen"] = False
-        if self._hidden(things, plates):
+        hidden = self.workers.checkout.plates.obstructed(things, plates, self.config.overlap_iou)
+        if tray["frozen"] and (hidden or len(boxes) == len(tray["now"])):
+            return
+        tray["frozen"] = False
+        if hidden:
             self.timers.cancel("freeze", name)
             tray["total"] = None
             yield from self._screen(desk, "spread")
             return
         names = tools.rejoined({track: plate["box"] for track, plate in tray["plates"].items()}, boxes)
-        menu, rankings = self._menu(), view.items(list(boxes.values()), SHOP)
+        rankings = view.items(list(boxes.values()), SHOP)
+        menu = self._menu(gtin for ranking in rankings for gtin, _ in ranking.candidates)
         colours = [self._colour(view, thing) for thing in plates]
         for (track, box), ranking, colour in zip(boxes.items(), rankings, colours, strict=True):
             plate = tray["plates"].setdefault(names[track], tools.new_thing())
@@ -147,17 +145,6 @@ class TrayDishCheckout(Solution):
         tray["now"] = list(names.values())
         yield from self._add_up(name, desk)
 
-    def _hidden(self, things, plates):
-        """Whether plates overlap, or hands are in the way."""
-        from storeloom.workers.vision.boxes import share_inside
-
-        if any(thing.cls == "hand" for thing in things):
-            return True
-        people = [thing.box for thing in things if thing.cls == "person"]
-        if any(share_inside(plate.box, person) >= HIDDEN_SHARE for plate in plates for person in people):
-            return True
-        return self.workers.checkout.tray.entangled([plate.box for plate in plates], self.config.overlap_iou)
-
     def _colour(self, view, plate):
         """The enrolled colour of a plate; a picture's is read from its rim."""
         colour, known = plate.attrs.get("colour"), self.config.plate_prices
@@ -165,53 +152,39 @@ class TrayDishCheckout(Solution):
             colour = self.workers.checkout.dishware.rim_colour(view.pixels, plate.box)
         return self.workers.checkout.dishware.colour_of(colour, known) if known else None
 
-    def _in_zone(self, camera, thing):
-        """Whether a thing lies in the zone `pay`, as the camera or the floor tells; everywhere where there is none."""
-        from storeloom.workers.vision.zones import contains
-
-        row = next((row for row in self.tables.zones.rows() if "pay" in (row["zone"], row.get("name"))), None)
-        views = [view for view in (row.get("cameras") or () if row else ()) if view.get("camera") == camera and view.get("polygon")]
-        if views:
-            return contains(views[0]["polygon"], (thing.box[0] + thing.box[2] / 2, thing.box[1] + thing.box[3] / 2))
-        return not (row and row.get("polygon") and thing.floor) or contains(row["polygon"], thing.floor)
-
-    def _menu(self):
-        """Price by GTIN of the dishes of the meal period, of all outside of the periods."""
-        period, zone, found = self._period(), self.store.hours.zone, {}
-        for product in self.tables.products.rows():
-            if period is None or not product.get("meal_periods") or period in product["meal_periods"]:
-                price = self.workers.checkout.basket.price_now(
-                    product, self.tables.prices.rows(gtin=product["gtin"]), self.now, None, zone)  # fmt: skip
-                if price:
+    def _menu(self, gtins):
+        """Price by GTIN of those of these items that are dishes of the meal period; outside of the periods all are."""
+        periods, zone, found = self._periods(), self.store.hours.zone, {}
+        for product in filter(None, map(self.tables.products.get, gtins)):
+            if self.workers.checkout.meals.is_served(product, periods):
+                rows = self.tables.prices.rows(gtin=product["gtin"])
+                if price := self.workers.checkout.basket.price_now(product, rows, self.now, None, zone):
                     found[product["gtin"]] = price.price
         return found
 
-    def _period(self):
-        clock = f"{self.store.hours.local(self.now):%H:%M}"
-        for period, hours in self.config.meal_periods.items():
-            start, end = hours.split("-")
-            if start <= clock < end if start < end else (clock >= start or clock < end):
-                return period
-        return None
+    def _periods(self):
+        return self.workers.checkout.meals.periods_at(self.config.meal_periods, self.store.hours.local(self.now).time())
 
     # --- what it costs ---
 
-    def _sold(self, plate, menu):
+    def _sold(self, plate):
+        menu = self._menu({plate["picked"], *plate["votes"]} - {None})
         prices, by_colour = self.config.plate_prices, self.config.price_mode == "plate"
         return self.workers.checkout.tray.priced(plate, menu, prices.get(plate["colour"]), agree=self.config.agree,
                                                  frames=self.config.frames, by_colour=by_colour)  # fmt: skip
 
     def _add_up(self, name, desk):
         """The total of the plates that lie there now; once it is unchanged for a second, it stands."""
-        tray, menu = desk["tray"], self._menu()
-        sold = {track: self._sold(tray["plates"][track], menu) for track in tray["now"]}
+        tray = desk["tray"]
+        sold = {track: self._sold(tray["plates"][track]) for track in tray["now"]}
         unknown = [track for track, one in sold.items() if one == "unknown"]
         if not sold or unknown or "reading" in sold.values():
             tray["total"] = None
             self.timers.cancel("freeze", name)
             if unknown:
-                plate = tray["plates"][unknown[0]]
-                items = [{"gtin": gtin, "price": menu.get(gtin), "score": score} for gtin, score in plate["candidates"][:CANDIDATES]]
+                best = tray["plates"][unknown[0]]["candidates"][:CANDIDATES]
+                menu = self._menu(gtin for gtin, _ in best)
+                items = [{"gtin": gtin, "price": menu.get(gtin), "score": score} for gtin, score in best]
                 yield from self._screen(desk, "pick", {"plate": unknown[0], "items": items}, same=unknown[0])
             elif sold:
                 yield from self._screen(desk, "reading")
@@ -225,11 +198,11 @@ class TrayDishCheckout(Solution):
     @timer("freeze")
     def unchanged(self, due):
         desk = self.state[f"desk:{due.key}"]
-        tray, menu = desk["tray"], self._menu()
+        tray = desk["tray"]
         tray["frozen"] = True
-        self.timers.set("lost", due.key, self.now + LOST_FROZEN)
+        self.timers.set("lost", due.key, self.now + LOST_WAITING)
         for track in tray["now"]:
-            plate, sold = tray["plates"][track], self._sold(tray["plates"][track], menu)
+            plate, sold = tray["plates"][track], self._sold(tray["plates"][track])
             yield out("vision.item", camera=plate["look"][0], kind="tray", session=tray["session"], track=track, box=plate["box"],
                       chosen=sold.gtin if not isinstance(sold, str) and sold.by != "colour" else None,
                       candidates=[{"gtin": gtin, "score": score} for gtin, score in plate["candidates"]])  # fmt: skip
@@ -244,38 +217,28 @@ class TrayDishCheckout(Solution):
             return
         desk, session = self._desk(name), event["session"]
         desk["kiosk"] = event["kiosk"]
-        tray, known = desk["tray"], desk["next"] or {}
-        if event["kind"] in ("end", "timeout") and known.get("session") == session:
+        counter, over = self.workers.checkout.counter, event["kind"] in ("end", "timeout")
+        if over and (desk["next"] or {}).get("session") == session:
             desk["next"] = None
-        elif session not in desk["used"]:
-            member = known.get("member") if known.get("session") == session else None
-            desk["next"] = {"session": session, "member": event.get("member") or member}
-            if tray and not tray["asked"] and not tray["paid"]:
-                tray["session"] = None  # a kiosk has one session at a time
-            self._tie(desk)
+        else:
+            counter.announce(desk, session, event.get("member"))
+        tray = desk["tray"]
         if tray is None or tray["session"] != session or tray["paid"]:
             return
         tray["member"] = event.get("member") or tray["member"]
         if event["kind"] == "choose" and event.get("gtin"):
             yield from self._picked(name, desk, self._written(event["gtin"]), (event.get("values") or {}).get("plate"))
-        elif event["kind"] in ("end", "timeout") and not tray["asked"]:
+        elif over and not tray["asked"]:
             tray |= {"session": None, "member": None}
         elif event["kind"] == "pay" and not tray["asked"]:
             yield from self._ask(name, desk, event) if tray["frozen"] else [self._show(desk, "wait")]
 
-    def _tie(self, desk):
-        """Tie the tray to the kiosk's next session."""
-        tray, following = desk["tray"], desk["next"]
-        if tray and following and tray["session"] is None:
-            tray |= {"session": following["session"], "member": following["member"]}
-            desk |= {"next": None, "used": [*desk["used"], following["session"]][-50:]}
-
     def _picked(self, name, desk, gtin, track):
         """A person says which dish a plate is; it is learnt."""
-        tray, menu = desk["tray"], self._menu()
-        waiting = [one for one in tray["now"] if self._sold(tray["plates"][one], menu) == "unknown"]
+        tray = desk["tray"]
+        waiting = [one for one in tray["now"] if self._sold(tray["plates"][one]) == "unknown"]
         track = track if track in tray["plates"] else next(iter(waiting), None)
-        if track is None or tray["asked"] or gtin not in menu:
+        if track is None or tray["asked"] or gtin not in self._menu([gtin]):
             return
         plate = tray["plates"][track]
         plate["picked"] = gtin
@@ -296,8 +259,7 @@ class TrayDishCheckout(Solution):
         self.state[f"asked:{payment}"] = {
             "desk": name, "receipt": tray["session"], "till": self._till(desk), "member": tray["member"], "lines": tray["lines"],
             "total": tray["total"], "allowance": allowance, "meal": meal if allowance else None, "since": tray["since"],
-            "by": [sold.by for sold in (self._sold(tray["plates"][one], self._menu()) for one in tray["now"])
-                   if not isinstance(sold, str)]}  # fmt: skip
+            "by": tray["by"]}  # fmt: skip
         due = tray["total"] - allowance
         if due == 0:
             yield from self._approved(payment, None)
@@ -308,10 +270,10 @@ class TrayDishCheckout(Solution):
 
     def _meal(self, member):
         """The key of a member's allowance of this meal period; None where there is none."""
-        member, period = self.state.get(f"merged:{member}", member), self._period()
-        if member is None or period is None or f"left:{member}" in self.state:
+        member, periods = self.state.get(f"merged:{member}", member), self._periods()
+        if member is None or not periods or f"left:{member}" in self.state:
             return None
-        return f"meal:{member}|{self.store.hours.store_day(self.now)}|{period}"
+        return f"meal:{member}|{self.store.hours.store_day(self.now)}|{periods[0]}"
 
     @on("payment.result")
     def settled(self, event):
@@ -326,7 +288,7 @@ class TrayDishCheckout(Solution):
             desk = self._desk(asked["desk"])
             if desk["tray"] and desk["tray"]["asked"] == event["payment"]:
                 desk["tray"]["asked"] = None
-                self.timers.set("lost", asked["desk"], self.now + LOST_FROZEN)
+                self.timers.set("lost", asked["desk"], self.now + LOST_WAITING)
                 yield self._show(desk, "declined")
 
     def _approved(self, payment, event):
@@ -349,8 +311,7 @@ class TrayDishCheckout(Solution):
             if self.config.price_mode == "dish":
                 self.kpi.share("dish_exact", int(by == "votes"), 1)
         if tray:
-            tray["paid"] = True
-            desk["paid"][tray["track"]] = plain(self.now)
+            self.workers.checkout.counter.paid(desk, self.now)
             yield from self._screen(desk, "paid")
 
     @on("member.profile?")
@@ -395,7 +356,7 @@ class TrayDishCheckout(Solution):
         return self.workers.checkout.stations.station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get(kind, ()), device)
 
     def _desk(self, name):
-        return self.state.setdefault(f"desk:{name}", {"kiosk": name or None, "next": None, "used": [], "tray": None, "paid": {}})
+        return self.state.setdefault(f"desk:{name}", self.workers.checkout.counter.new_counter(name or None))
 
     def _till(self, desk):
         kiosk = next((one for one in self.devices.get("kiosk", ()) if one.id == desk["kiosk"]), None)
@@ -416,22 +377,6 @@ class TrayDishCheckout(Solution):
     def _written(self, gtin):
         """A GTIN as the products table writes it."""
         return (self.tables.products.get(gtin) or {"gtin": gtin})["gtin"]
-
-
-def _dishes(things):
-    """Plates and the like, and foods that lie on none."""
-    from storeloom.workers.vision.boxes import share_inside
-
-    ware = [thing for thing in things if thing.cls in WARE]
-    loose = [thing for thing in things if thing.cls in FOODS]
-    return ware + [food for food in loose if all(share_inside(food.box, one.box) < HIDDEN_SHARE for one in ware)]
-
-
-def _on(tray, plates):
-    """The plates that lie on a tray."""
-    from storeloom.workers.vision.boxes import share_inside
-
-    return [plate for plate in plates if share_inside(plate.box, tray) >= HIDDEN_SHARE]
 
 
 @hookimpl

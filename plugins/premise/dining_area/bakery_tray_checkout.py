@@ -1,10 +1,11 @@
 """Bakery and fast-food tray recognition checkout: every loose piece on a tray is named in one look, so that the guest pays in seconds.
 
 Pieces are recognised among the items of the shop `bakery` (enrolled by `storeloom models train-items`, or here); what the detector does not
-see, the scale misses. A tray is still when pieces and hands have not moved for `still_ms`; until it is paid any change reads it anew. A
-picture in which no tray is seen is one tray. A kiosk works with the camera and scale of its zone, or those whose settings name it under
-`kiosk`; the scale gives the net weight, so the tray is its tare. Readings from before the last movement count only when the guest
-confirms. After a stop a weight that fits, another tray, or `confirm` with `staff` in its values goes on.
+see, the scale misses. A tray is still when pieces and hands have not moved for `still_ms`; until payment is asked for any change reads it
+anew, a piece exchanged at its place too (looked for each second). A picture in which no tray is seen is one tray. A kiosk works with the
+camera and scale of its zone, or those whose settings name it under `kiosk`; the scale gives the net weight, so the tray is its tare.
+Readings from before the last movement count only when the guest confirms. After a stop a weight that fits, another tray, or `confirm` with
+`staff` in its values goes on.
 
 At the kiosk: `choose` (GTIN; `piece` in its values, else the first one asked about; also to correct one), `confirm` or `pay`, and staff's
 `enrol` (each takes a picture of the one piece that lies there; turn it in between). Without pictures for 5 s the guest chooses from the
@@ -22,7 +23,7 @@ from storeloom.core.kernel.events import parse_time, plain
 
 SHOP = "bakery"
 OFFERED = 3
-CAMERA_SILENT = timedelta(seconds=5)
+CAMERA_SILENT, LOOK_AGAIN = timedelta(seconds=5), timedelta(seconds=1)
 METHODS = ("cash", "card", "qr", "wallet", "stored_value", "points", "coupon", "credit")
 SCREENS = {
     "welcome": ("Put your tray down.", "请放置托盘。"),
@@ -92,13 +93,21 @@ class BakeryTrayCheckout(Solution):
         pieces = [on_tray.pieces[number] for number in kept]
         boxes, hands = [piece.box for piece in pieces], [hand.box for hand in on_tray.hands]
         moved = desk["boxes"] is None or not loose.lie_still(desk["boxes"], boxes)
-        if moved or (not desk["still"] and not loose.lie_still(desk["hands"], hands)):
-            desk |= {"boxes": [list(box) for box in boxes], "hands": [list(box) for box in hands], "still": False, "moved": desk["seen"]}
-            self.timers.set("still", name, event.time + timedelta(milliseconds=self.config.still_ms))
-        if not desk["still"] and not self._closed(desk):
-            rankings = view.items(boxes, SHOP)
-            desk["look"] = {"camera": view.camera, "seq": view.seq, "spread": loose.must_be_spread(boxes, on_tray.tray), "pieces": [
-                self._piece(piece, ranking) for piece, ranking in zip(pieces, rankings, strict=True)]}  # fmt: skip
+        if moved or not (desk["still"] or loose.lie_still(desk["hands"], hands)):
+            desk |= {"boxes": [list(box) for box in boxes], "hands": [list(box) for box in hands]}
+            self._moves(name, desk)
+        before = desk["look"] if desk["still"] else None
+        if self._closed(desk) or (before and event.time - parse_time(before["at"]) < LOOK_AGAIN):
+            return
+        seen = [self._piece(piece, ranking) for piece, ranking in zip(pieces, view.items(boxes, SHOP), strict=True)]
+        desk["look"] = {"camera": view.camera, "seq": view.seq, "at": desk["seen"], "pieces": seen,
+                        "spread": loose.must_be_spread(boxes, on_tray.tray)}  # fmt: skip
+        if before and loose.exchanged(before["pieces"], seen):
+            self._moves(name, desk)
+
+    def _moves(self, name, desk):
+        desk |= {"still": False, "moved": desk["seen"]}
+        self.timers.set("still", name, parse_time(desk["seen"]) + timedelta(milliseconds=self.config.still_ms))
 
     def _piece(self, piece, ranking):
         candidates = [(self._written(gtin), score) for gtin, score in ranking.candidates]
@@ -128,7 +137,7 @@ class BakeryTrayCheckout(Solution):
             desk["tray"] = self._new_tray(desk, [])
             self.timers.cancel("offer", name)
             yield self._show(desk, "spread")
-        elif tray and _alike(tray, look, self.workers.checkout.loose.lie_still):
+        elif tray and self.workers.checkout.loose.alike(tray["pieces"], look["pieces"]):
             yield from self._weigh(name, desk)
         else:
             yield from self._read(name, desk)
@@ -242,8 +251,8 @@ class BakeryTrayCheckout(Solution):
         if desk is None:
             return
         kind, changed = event["kind"], event.get("member") not in (None, desk["member"])
-        desk |= {"kiosk": event["kiosk"], "member": event.get("member") or (desk["member"] if desk["session"] == event["session"] else None),
-                 "session": event["session"]}  # fmt: skip
+        member = desk["member"] if desk["session"] == event["session"] else None
+        desk |= {"kiosk": event["kiosk"], "session": event["session"], "member": event.get("member") or member}
         if kind == "enrol":
             yield from self._enrol(desk, event)
             return
@@ -316,7 +325,8 @@ class BakeryTrayCheckout(Solution):
         self.timers.cancel("offer", name)
         for piece in tray["pieces"]:
             if piece["picked"] and piece["picked"] != piece["gtin"]:
-                self.workers.vision.teach(desk["look"]["camera"], desk["look"]["seq"], piece["box"], SHOP, piece["picked"])
+                seen = self.workers.checkout.loose.same_place(piece, desk["look"]["pieces"])
+                self.workers.vision.teach(desk["look"]["camera"], desk["look"]["seq"], seen["box"], SHOP, piece["picked"])
         tray["receipt"] = receipt = tray["receipt"] or self._receipt(desk)
         tray["attempt"] += 1
         tray["asked"] = payment = f"{receipt}-{tray['attempt']}"
@@ -382,16 +392,15 @@ class BakeryTrayCheckout(Solution):
             return
         gtin, goods, vision = product["gtin"], self.workers.checkout.goods, self.workers.vision
         known = gtin in map(self._written, vision.items.gtins(SHOP))
-        item = self.state.setdefault(f"item:{gtin}", goods.new_item(known=known) | {"seq": None})
-        fresh = look and len(look["pieces"]) == 1 and desk["still"] and look["seq"] != item["seq"]
+        item = self.state.setdefault(f"item:{gtin}", goods.new_item(known=known) | {"taken": None})
+        fresh = look and len(look["pieces"]) == 1 and desk["still"] and desk["moved"] != item["taken"]
         if not fresh or vision.enrol(look["camera"], look["seq"], look["pieces"][0]["box"], SHOP, gtin) is None:
             yield self._show(desk, "one_piece")
             return
-        item["seq"] = look["seq"]
+        item["taken"] = desk["moved"]
         learnt = goods.add_sample(item, "photo", most=self.config.enrol_shots, photos=self.config.enrol_shots)
-        yield self._show(
-            desk, "learnt" if learnt else "picture_taken", {"gtin": gtin, "left": item["new"] and self.config.enrol_shots - item["new"]}
-        )
+        left = 0 if item["new"] is None else self.config.enrol_shots - item["new"]
+        yield self._show(desk, "learnt" if learnt else "picture_taken", {"gtin": gtin, "left": left})
 
     def _half_learnt(self, gtin):
         return self.state.get(f"item:{gtin}", {}).get("new") is not None
@@ -460,9 +469,8 @@ class BakeryTrayCheckout(Solution):
                    candidates=[{"gtin": gtin, "score": score} for gtin, score in piece["candidates"]])  # fmt: skip
 
     def _show(self, desk, screen, params=None):
-        return out(
-            "kiosk.show", kiosk=desk["kiosk"], screen=screen, session=desk["session"], text=self.say(*SCREENS[screen]), params=params
-        )
+        text = self.say(*SCREENS[screen])
+        return out("kiosk.show", kiosk=desk["kiosk"], screen=screen, session=desk["session"], text=text, params=params)
 
     def _device(self, desk):
         return next((one for one in self.devices.get("kiosk", ()) if one.id == desk["kiosk"]), None)
@@ -479,16 +487,6 @@ class BakeryTrayCheckout(Solution):
 def _asked_about(tray):
     """The first piece that nobody has named yet."""
     return next((number for number, piece in enumerate(tray["pieces"]) if not (piece["picked"] or piece["gtin"])), None)
-
-
-def _alike(tray, look, lie_still):
-    """Whether a new look shows the tray as it was: the same places, and the same likeliest item at each."""
-    same = lie_still([piece["box"] for piece in tray["pieces"]], [piece["box"] for piece in look["pieces"]])
-    return same and _likeliest(tray) == _likeliest(look)
-
-
-def _likeliest(seen):
-    return sorted(piece["candidates"][0][0] if piece["candidates"] else "" for piece in seen["pieces"])
 
 
 def _member(desk):

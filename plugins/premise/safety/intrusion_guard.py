@@ -7,14 +7,15 @@ alone alerts. Detectors are cameras, door contacts that open, presence sensors, 
 sensor only confirms, because admitted people set it off too. A lost camera is known by `device.status` (offline or fault). After a granted
 entry signals are held back for `entry_delay_s`: staff who clock in meanwhile disarm, and the last of them to clock out arms it again.
 
-A gate belongs to its device's zone and to zones with it under `doors`; its cameras are those of these zones. The door line is the border of
-the zone, and in the picture the camera's setting `line` (crossing to its right is in), else its middle lines in either direction. Gates
-that count (`passed`) and cameras are not added up. `task.done` that names an incident or alert closes both.
+A gate belongs to the zones with it under `doors`, else to its device's; its cameras are those of these zones, or those whose setting
+`gate` names it. The door line is the border of the zone, and in the picture the camera's setting `line` (crossing to its right is in), else
+its middle lines, either way. Gates that count (`passed`) and cameras are not added up. `task.done` that names an incident or its alert
+closes both.
 
-Privacy: tracks for a minute, no face, no frame. An incident's `clip` names the camera and time that a recorder may keep, faces blurred.
+Privacy: tracks for a minute, no face, no frame. An incident's `clip` names the camera and time that a recorder may keep, people blurred.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -24,14 +25,14 @@ from storeloom.core.kernel.events import parse_time, plain
 from storeloom.core.kernel.hooks import hookimpl
 
 BEFORE_OPENING = timedelta(minutes=60)
-QUIET = timedelta(minutes=10)
+QUIET_S = 600.0
 CLIP = timedelta(seconds=10)
 GRANTS_KEPT_S = 180.0
 OUTDOORS = ("parking", "grid")
+DOOR_KINDS = ("kitchen", "backroom", "restricted", "entrance", "exit")
 STORE = "store"
-MIDDLES = {"across": ((0.0, 0.5), (1.0, 0.5)), "down": ((0.5, 0.0), (0.5, 1.0))}
 OPENED = ("opened", "passed", "held")
-CLOSED_TASK = ("done", "approved", "rejected", "cancelled")
+SETTLED = ("done", "approved", "rejected", "cancelled")
 Frames = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -53,8 +54,8 @@ class IntrusionGuard(Solution):
     load = "vision"
 
     class Config(SolutionConfig):
-        restricted: list[str] = setting([], "Zones armed day and night", "全天布防区域", widget="table",
-            help_en="Such as the cash room or pharmacy. Empty: armed only after closing.", help_zh="如金库、药房；留空则仅打烊后布防。")  # fmt: skip
+        restricted: list[str] = setting([], "Zones armed day and night", "全天布防区域",
+            help_en="Such as the cash room. Empty: only after closing.", help_zh="如金库、药房；留空则仅打烊后布防。")  # fmt: skip
         arm_delay_min: int = setting(30, "Armed after closing", "打烊后布防延时", unit="min", ge=0, le=240,
             help_en="If the store is empty by then.", help_zh="届时店内无人才布防。")  # fmt: skip
         empty_min: int = setting(10, "Nobody seen before arming", "布防前无人时长", unit="min", ge=1, le=60,
@@ -71,33 +72,34 @@ class IntrusionGuard(Solution):
             help_en="Time to clock in after a granted entry.", help_zh="授权进门后打卡撤防的时间。")  # fmt: skip
 
     def start(self):
-        """A guard that first runs at night takes the store as empty."""
+        """A guard that first runs after the time to arm takes the store as empty."""
         night = self._night(self.now)
-        if night and self.now >= night.arm:
-            self.state["armed"] = {"closed": plain(night.closed)}
-        if night:
-            self._set_night(night)
+        if night and self.now > night.arm:
+            self.state["armed"] = plain(self.now)
+            self._disarm_at(night)
+        elif night:
+            self._await_arming(night)
 
     @every("1d", at="close")
     def closing(self, due):
         night = self._night(due.time)
         if night:
-            self.state["judge"] = plain(night.arm)
-            self._set_night(night)
-            self.timers.set("late", "", night.tell)
+            self._await_arming(night)
 
     @timer("arm")
     def arm(self, due):
-        night, seen = self._night(due.time), self._seen()
+        night, seen = self._night(due.time), self.state.get("seen")
         if not night or "armed" in self.state or self.state.get("inside"):
             return
-        at = self.workers.security.arming.arms_at(night.arm, seen, timedelta(minutes=self.config.empty_min))
+        empty = timedelta(minutes=self.config.empty_min)
+        at = self.workers.security.arming.arms_at(night.arm, seen and parse_time(seen), empty)
         if self.state.get("judge") == plain(due.time):
             self.kpi.share("armed_on_time", int(at <= due.time), 1)
+            del self.state["judge"]
         if at > due.time:
             self.timers.set("arm", "", at)
             return
-        self.state["armed"] = {"closed": plain(night.closed)}
+        self.state["armed"] = plain(due.time)
         self.timers.cancel("late", "")
         yield from self._told_late("cleared")
 
@@ -108,8 +110,9 @@ class IntrusionGuard(Solution):
 
     @timer("disarm")
     def disarm(self, due):
-        for key in ("armed", "entry", "inside"):
+        for key in ("armed", "inside"):
             self.state.pop(key, None)
+        self._entry_over()
         self.timers.cancel("arm", "")
         yield from self._told_late("cleared")
 
@@ -124,16 +127,17 @@ class IntrusionGuard(Solution):
         seen = self.workers.vision.view(event.data, event.time).observation
         high = event.get("height") or (seen.shape[0] if seen.shape else None)
         people = [one for one in seen.of("person") if high is None or one.box[3] * high >= self.config.min_height_px - 1e-6]
-        places = places_of(camera, self.tables.zones.rows(), self._device_zone("camera", camera))
-        spots = []
+        home = self._home("camera", camera)
+        places, spots = places_of(camera, self.tables.zones.rows(), home), []
         for person in people:
             place = place_at(places, person)
-            zone = place.zone if place else self._device_zone("camera", camera)
-            if (place and place.kind not in OUTDOORS) or (not place and not any(one.certain for one in places)):
-                spots.append((zone, person))
+            if place and place.kind not in OUTDOORS:
+                spots.append((place.zone, person))
+            elif not place and not any(one.certain for one in places):
+                spots.append((home, person))
         if spots:
             self._people_seen(event.time)
-        yield from self._watch_door(event, places, people)
+        yield from self._watch_doors(event, places, people)
         yield from self._watch_areas(event, places, spots)
 
     @on("sensor.reading?")
@@ -144,32 +148,29 @@ class IntrusionGuard(Solution):
         before, self.state[key] = self.state.get(key), event["value"]
         if not event["value"] or (event["kind"] == "door" and before):
             return
-        zone = event.get("zone") or next(iter(self._zones_of("sensor", event["sensor"])), None)
+        zone = event.get("zone") or self._zone("sensor", event["sensor"])
         if event["kind"] == "presence" and not self._outdoors(zone):
             self._people_seen(event.time)
         yield from self._sensor_signal(f"sensor:{event['sensor']}", zone, event.time)
 
     @on("device.status?")
     def camera_lost(self, event):
-        if event["kind"] != "camera" or event["state"] not in ("offline", "fault"):
-            return
-        zone = next(iter(self._zones_of("camera", event["device"])), None)
-        yield from self._sensor_signal(f"camera:{event['device']}", zone, event.time, camera=event["device"])
+        if event["kind"] == "camera" and event["state"] in ("offline", "fault"):
+            camera = event["device"]
+            yield from self._sensor_signal(f"camera:{camera}", self._zone("camera", camera), event.time, camera=camera)
 
     @on("gate.state")
     def gate(self, event):
-        kind, gate = event["kind"], event["gate"]
-        zones = self._zones_of("gate", gate)
-        door = self._door(gate, event.time)
-        if kind == "granted" and event.get("direction") != "out":
-            door["grants"].append(event.time.timestamp())
+        kind, gate, t_s = event["kind"], event["gate"], event.time.timestamp()
+        inward, zone, door = event.get("direction") != "out", self._zone("gate", event["gate"]), self._door(event["gate"], event.time)
+        if kind == "granted" and inward:
+            door["grants"].append(t_s)
             self._entered(event)
-        if kind == "passed" and event.get("direction") != "out":
-            door["crossings"].setdefault("gate", []).extend([event.time.timestamp()] * (event.get("count") or 1))
-        yield from self._followers(gate, door, next(iter(zones), None), None)
-        leaving = event.get("direction") == "out" and kind != "forced"
-        if kind == "forced" or (kind in OPENED and not leaving and not self._granted(door, event.time)):
-            yield from self._sensor_signal(f"gate:{gate}", next(iter(zones), None), event.time, forced=kind == "forced")
+        if kind == "passed" and inward:
+            door["crossings"].setdefault("gate", {}).update({f"{t_s}#{number}": t_s for number in range(event.get("count") or 1)})
+        yield from self._followers(gate, door, zone)
+        if kind == "forced" or (kind in OPENED and inward and not self._granted(door, t_s)):
+            yield from self._sensor_signal(f"gate:{gate}", zone, event.time, forced=kind == "forced")
 
     @on("staff.clock?")
     def clocked(self, event):
@@ -180,8 +181,9 @@ class IntrusionGuard(Solution):
             self._entry_over()
         elif event["kind"] == "out" and staff in inside:
             inside.remove(staff)
-            if not inside:
-                self.timers.set("arm", "", self._earliest(event.time))
+            night = self._night(self.now)
+            if night and not inside:
+                self.timers.set("arm", "", max(self.now, night.arm))
 
     @timer("entry")
     def entry_delay_over(self, due):
@@ -192,64 +194,260 @@ class IntrusionGuard(Solution):
     @on("task.done?")
     def reviewed(self, event):
         about = {event["task"], (event.get("ref") or {}).get("id"), (event.get("values") or {}).get("incident")}
-        if event["state"] not in CLOSED_TASK:
+        if event["state"] not in SETTLED:
             return
         for key in [key for key in self.state if key.startswith("incident|") and self.state[key]["id"] in about]:
-            yield from self._close(key.partition("|")[2], event.time)
+            yield from self._close(key.partition("|")[2])
         for key in [key for key in self.state if key.startswith("alert|") and key.partition("|")[2] in about]:
             yield self._alert(key.partition("|")[2], self.state.pop(key), "cleared")
 
     @timer("quiet")
     def quiet(self, due):
-        yield from self._close(due.key, due.time)
+        yield from self._close(due.key)
 
     def _watch_areas(self, event, places, spots):
-        """The last frames of each area that this camera sees, and the person who makes enough of them."""
-        kept, camera = self.state.get(f"frames|{event['camera']}", {}), event["camera"]
+        """The last frames of each area that this camera sees, and whoever makes enough of them."""
+        camera, kept = event["camera"], self.state.get(f"frames|{event['camera']}", {})
         if self._armed(event.time):
-            strangers = {STORE: spots}
+            found = {STORE: spots}
         else:
             zones = {one.zone for one in places if one.certain} | {zone for zone, _ in spots}
-            strangers = {zone: self._strangers(camera, zone, spots, event.time) for zone in self.config.restricted if zone in zones}
-        frames = {area: [*kept.get(area, []), int(bool(found))][-self.config.hits[1] :] for area, found in strangers.items()}
+            found = {zone: self._strangers(camera, zone, spots, event.time) for zone in self.config.restricted if zone in zones}
+        needed, last = self.config.hits
+        frames = {area: [*kept.get(area, []), int(bool(people))][-last:] for area, people in found.items()}
         if frames or kept:
             self.state[f"frames|{camera}"] = frames
-        for area, found in strangers.items():
-            if found and sum(frames[area]) >= self.config.hits[0]:
-                zone, person = found[0]
-                entry = self.state.get("entry") if area == STORE else None
-                if entry and event.time <= parse_time(entry["until"]):
-                    held = {"detector": f"camera:{camera}", "zone": zone, "at": plain(event.time), "camera": camera, "track": person.track}
-                    entry["held"].append(held)
-                else:
-                    yield from self._signal(f"camera:{camera}", area, zone, event.time, camera, person.track)
+        for area, people in found.items():
+            if not people or sum(frames[area]) < needed:
+                continue
+            zone, person = people[0]
+            if area == STORE:
+                yield from self._night_signal(f"camera:{camera}", zone, event.time, camera, person.track)
+            else:
+                yield from self._signal(f"camera:{camera}", area, zone, event.time, camera, person.track)
 
     def _strangers(self, camera, zone, spots, at):
-        """Who stands in a zone by day without a grant of a gate that leads into it."""
-        inside = {person.track or f"?{number}": (zone, person) for number, (where, person) in enumerate(spots) if where == zone}
-        grants = [g for gate in self._gates_of(zone) for g in self.state[f"door|{gate}"]["grants"]]
-        key = f"admitted|{camera}|{zone}"
-        self.state[key], strangers = self.workers.security.grants.admit(
-            self.state.get(key, {}), grants, {name: person.foot for name, (_, person) in inside.items()}, at.timestamp(), self.config.grant_s)  # fmt: skip
-        return [spot for name, spot in inside.items() if name in strangers]
+        """Who stands in a zone by day without a grant of a gate into it (of any gate that belongs nowhere)."""
+        inside = {person.track or f"?{number}": (where, person) for number, (where, person) in enumerate(spots) if where == zone}
+        gates = {key[5:]: self.state[key]["grants"] for key in self.state if key.startswith("door|")}
+        leads = {gate: self._zones_of("gate", gate) for gate in gates}
+        grants = [grant for gate, given in gates.items() if zone in leads[gate] or not leads[gate] for grant in given]
+        key, feet = f"admitted|{camera}|{zone}", {track: person.foot for track, (_, person) in inside.items()}
+        before, window_s = self.state.get(key, {}), self.config.grant_s
+        self.state[key], strangers = self.workers.security.grants.admit(before, grants, feet, at.timestamp(), window_s)
+        return [spot for track, spot in inside.items() if track in strangers]
 
-    def _watch_door(self, event, places, people):
-        """Crossings of a gate's door line, in each direction by itself: who leaves follows nobody who comes."""
-        camera, zones = event["camera"], {one.zone for one in places if one.certain}
-        gates = [gate for gate in self._known_gates() if self._watches(camera, zones, self._zones_of("gate", gate))]
-        feet = {one.track: one.foot for one in people if one.track is not None}
+    def _watch_doors(self, event, places, people):
+        """Crossings of the door lines of the gates that this camera sees."""
+        from storeloom.workers.vision.lines import Line
+
+        camera, t_s = event["camera"], event.time.timestamp()
         drawn = self._settings("camera", camera).get("line")
-        lines, state = self.workers.vision_lines if False else None, self.state.get(f"line|{camera}", {})
-        del lines
-        if not gates and not state:
+        line = Line(*map(tuple, drawn)) if drawn else None
+        feet = {one.track: one.foot for one in people if one.track is not None}
+        for gate in [key[5:] for key in self.state if key.startswith("door|")]:
+            behind = self._zones_of("gate", gate)
+            if not self._watches(camera, places, gate, behind):
+                continue
+            inside = {one.track for one in people if any(place.holds(one) for place in places if place.zone in behind)}
+            key = f"way|{gate}|{camera}"
+            self.state[key], ways = self.workers.security.doors.crossings(self.state.get(key, {}), line, feet, inside, t_s)
+            door = self._door(gate, event.time) if ways else None
+            for way, tracks in ways.items():
+                for track in tracks:
+                    door["crossings"].setdefault(f"{camera} {way}", {}).setdefault(track, t_s)
+                yield from self._followers(gate, door, self._zone("gate", gate), camera, tracks[-1])
+
+    def _watches(self, camera, places, gate, behind):
+        """Whether a camera sees a gate: it names it or shares a zone with it; where one of them belongs nowhere, it may."""
+        named, own = self._settings("camera", camera).get("gate"), [one for one in places if one.certain]
+        if named:
+            return named == gate
+        if own and not behind:
+            return any(one.kind in DOOR_KINDS or one.zone in self.config.restricted for one in own)
+        return not own or any(one.zone in behind for one in own)
+
+    def _followers(self, gate, door, zone, camera=None, track=None):
+        """One incident for each grant that was followed; the counts of gate and cameras are not added up."""
+        followed = {}
+        for crossings in door["crossings"].values():
+            found = self.workers.security.grants.followers(door["grants"], list(crossings.values()), self.config.grant_s)
+            for grant in {one.grant_s for one in found}:
+                followed[grant] = max(followed.get(grant, []), [one.t_s for one in found if one.grant_s == grant], key=len)
+        for grant, times in sorted(followed.items()):
+            name, told = f"tailgate-{gate}-{plain(_at(grant))}", door["told"].get(str(grant), 0)
+            if len(times) > told:
+                door["told"][str(grant)] = len(times)
+                self.kpi.add("tailgating", int(not told))
+                yield self._incident(name, "tailgate", "update" if told else "open", _at(times[0]), zone, camera, severity="warn",
+                    track=track, count=len(times))  # fmt: skip
+
+    def _entered(self, event):
+        """A granted entry while armed: time to clock in."""
+        if not self._armed(event.time):
             return
-        yield from self._crossed(event, places, people, gates, feet, drawn, state)
+        badge, rows = event.get("credential"), self.tables.staff.rows()
+        owner = next((row["staff"] for row in rows if badge and row.get("badge") == badge), None)
+        until = event.time + timedelta(seconds=self.config.entry_delay_s)
+        held = self.state.get("entry", {}).get("held", [])
+        self.state["entry"] = {"at": plain(event.time), "until": plain(until), "staff": event.get("staff") or owner, "held": held}
+        self.timers.set("entry", "", max(self.now, until))
+
+    def _may_disarm(self, staff, entry, at):
+        left = (self.tables.staff.get(staff) or {}).get("left")
+        gone = left is not None and self.store.hours.store_day(at).isoformat() >= left[:10]
+        return not gone and entry["staff"] in (None, staff) and parse_time(entry["at"]) <= at <= parse_time(entry["until"])
+
+    def _entry_over(self):
+        self.timers.cancel("entry", "")
+        return self.state.pop("entry", {"held": []})["held"]
+
+    def _sensor_signal(self, detector, zone, at, *, camera=None, forced=False):
+        """A signal of what tells nobody apart: all count at night; by day, in a restricted zone, they confirm, or were forced."""
+        if self._outdoors(zone):
+            return
+        if self._armed(at):
+            yield from self._night_signal(detector, zone, at, camera)
+        elif zone in self.config.restricted and (forced or f"incident|{zone}" in self.state):
+            yield from self._signal(detector, zone, zone, at, camera)
+
+    def _night_signal(self, detector, zone, at, camera=None, track=None):
+        """A signal in the armed store, held back while someone who was let in may still clock in."""
+        entry = self.state.get("entry")
+        if entry and parse_time(entry["at"]) <= at <= parse_time(entry["until"]):
+            entry["held"].append({"detector": detector, "zone": zone, "at": plain(at), "camera": camera, "track": track})
+        else:
+            yield from self._signal(detector, STORE, zone, at, camera, track)
+
+    def _signal(self, detector, area, zone, at, camera=None, track=None):
+        engine, key = self.workers.security.confirmation, f"incident|{area}"
+        limits = {"confirm_s": 60 * self.config.confirm_min, "quiet_s": QUIET_S}
+        after, step = engine.signal(self.state.get(key), detector, at.timestamp(), **limits)
+        if step == "opened":
+            yield from self._close(area)
+            after["id"], after["zone"] = f"intrusion-{zone or area}-{plain(at)}", zone
+        self.state[key] = after
+        self.timers.set("quiet", area, max(self.now, _at(engine.ends_s(after, **limits))))
+        name, where = after["id"], zone or after["zone"]
+        if step != "repeated":
+            state, severity = "open" if step == "opened" else "update", "high" if after["confirmed"] else "warn"
+            yield self._incident(name, "intrusion", state, _at(after["first_s"]), where, camera, severity=severity, track=track,
+                count=len(after["detectors"]))  # fmt: skip
+        if step == "opened":
+            self.kpi.add("unconfirmed_incidents")
+            yield from self._warn(where or STORE, at + timedelta(minutes=self.config.confirm_min))
+        elif step == "confirmed":
+            self.kpi.add("unconfirmed_incidents", -1)
+            self.kpi.add("incidents_confirmed")
+            self.state[f"alert|{name}"] = where
+            yield self._alert(name, where, "open")
+
+    def _close(self, area):
+        """End the open incident of an area, at its last signal."""
+        self.timers.cancel("quiet", area)
+        incident = self.state.pop(f"incident|{area}", None)
+        if incident:
+            severity = "high" if incident["confirmed"] else "warn"
+            yield out("vision.incident", incident=incident["id"], kind="intrusion", state="closed", started=_at(incident["first_s"]),
+                ended=_at(incident["last_s"]), zone=incident["zone"], severity=severity, count=len(incident["detectors"]))  # fmt: skip
+
+    def _incident(self, name, kind, state, started, zone, camera, **more):
+        """A `vision.incident`; what its camera recorded around this moment is its evidence."""
+        from storeloom.workers.vision.evidence import clip
+
+        film = clip(camera, self.now - CLIP, self.now + CLIP) if camera else None
+        return out("vision.incident", incident=name, kind=kind, state=state, started=started, zone=zone, camera=camera, clip=film, **more)
+
+    def _warn(self, zone, until):
+        text = self.say("You are being recorded. Leave at once.", "您已被监控录像，请立即离开。")
+        yield out("audio.play", zone=zone, kind="safety", text=text)
+        yield out("light.set", group=zone, level_pct=100, priority="safety", until=until)
+
+    def _alert(self, name, zone, state):
+        where = (self.tables.zones.get(zone) or {}).get("name", zone) if zone else self.store.id
+        opened = self.say(f"Intrusion confirmed: {where}", f"确认入侵：{where}")
+        text = opened if state == "open" else self.say(f"Intrusion settled: {where}", f"入侵已处理：{where}")
+        return out("alert.raise", alert=name, kind="intrusion", severity="high", state=state, subject=zone or self.store.id, zone=zone,
+            text=text, ref={"stream": "vision.incident", "id": name})  # fmt: skip
 
     def _told_late(self, state):
         if (state == "open") == self.state.get("late", False):
             return
         self.state["late"] = state == "open"
-        text = self.say("The store is not armed: people were seen", "门店未布防：仍有人员活动") if state == "open" else self.say(
-            "The store is armed or open again", "门店已布防或已恢复营业")  # fmt: skip
+        opened = self.say("The store is not armed: people are still seen", "门店未布防：仍有人员活动")
+        text = opened if state == "open" else self.say("The store is armed, or opens soon", "门店已布防或即将营业")
         yield out("alert.raise", alert=f"not-armed-{self.store.id}", kind="not_armed", severity="warn", state=state,
             subject=self.store.id, text=text)  # fmt: skip
+
+    def _night(self, at):
+        delay = timedelta(minutes=self.config.arm_delay_min)
+        return self.workers.security.arming.night_at(self.store.hours, at, delay=delay, before_opening=BEFORE_OPENING)
+
+    def _await_arming(self, night):
+        self.state["judge"] = plain(night.arm)
+        self.timers.set("arm", "", max(self.now, night.arm))
+        self.timers.set("late", "", max(self.now, night.tell))
+        self._disarm_at(night)
+
+    def _disarm_at(self, night):
+        if night.disarm:
+            self.timers.set("disarm", "", night.disarm)
+
+    def _armed(self, at):
+        return "armed" in self.state and at >= parse_time(self.state["armed"])
+
+    def _people_seen(self, at):
+        last = self.state.get("seen")
+        self.state["seen"] = plain(max(at, parse_time(last)) if last else at)
+
+    def _door(self, gate, at):
+        """A gate's grants and crossings of the last minutes."""
+        door = self.state.setdefault(f"door|{gate}", {"grants": [], "crossings": {}, "told": {}})
+        since = at.timestamp() - GRANTS_KEPT_S
+        door["grants"] = [grant for grant in door["grants"] if grant >= since]
+        recent = {way: {who: t_s for who, t_s in by.items() if t_s >= since} for way, by in door["crossings"].items()}
+        door["crossings"] = {way: by for way, by in recent.items() if by}
+        door["told"] = {grant: count for grant, count in door["told"].items() if float(grant) >= since}
+        return door
+
+    def _granted(self, door, t_s):
+        return any(0 <= t_s - grant <= self.config.grant_s + 1e-6 for grant in door["grants"])
+
+    def _outdoors(self, zone):
+        return zone is not None and (self.tables.zones.get(zone) or {}).get("kind") in OUTDOORS
+
+    def _settings(self, kind, name):
+        return next((one.settings for one in self.devices.get(kind, ()) if one.id == name), {})
+
+    def _home(self, kind, name):
+        return next((one.zone for one in self.devices.get(kind, ()) if one.id == name), None)
+
+    def _zones_of(self, kind, name):
+        """The zones that name a device as a door or camera of theirs, else the one where it stands."""
+        rows = self.tables.zones.rows()
+        named = [row["zone"] for row in rows if name in (row.get("doors") or ()) or name in _cameras(row)]
+        home = self._home(kind, name)
+        return named or ([home] if home else [])
+
+    def _zone(self, kind, name):
+        """The zone of a device, the restricted one where it leads from one to another."""
+        zones = self._zones_of(kind, name)
+        return next((zone for zone in zones if zone in self.config.restricted), zones[0] if zones else None)
+
+
+@hookimpl
+def storeloom_config_problems(config, store):
+    """No more frames with a person can be asked for than are looked at."""
+    needed, frames = config["hits"]
+    if needed <= frames:
+        return []
+    remedy = "Put the smaller number first.", "请把较小的数放在前面。"
+    return [Problem("hits", f"{needed} of {frames} frames cannot be", f"不可能 {frames} 帧中有 {needed} 帧", *remedy)]
+
+
+def _cameras(row):
+    return [entry.get("camera") for entry in row.get("cameras") or ()]
+
+
+def _at(t_s):
+    return datetime.fromtimestamp(t_s, UTC)

@@ -67,8 +67,10 @@ class PriceTagCheck(Solution):
         if last and event.time < parse_time(last) + LEAST_APART:
             return
         self.state[f"camera:{camera}"] = rfc3339(event.time)
-        for label in self.workers.vision.view(event.data, event.time).labels(self.store.currency):
-            place = self._place(camera, label.box)
+        labels = self.workers.vision.view(event.data, event.time).labels(self.store.currency)
+        around = self._around(camera) if labels else None
+        for label in labels:
+            place = self._place(camera, label.box, *around)
             gtin = self._item(label, place)
             yield from self._tell(camera, label, place, gtin)
             sure = label.price_minor is not None and label.confidence >= self.config.min_confidence and gtin is not None
@@ -79,7 +81,7 @@ class PriceTagCheck(Solution):
         """A handheld's reading of a tag: its code, and the price keyed in beside it."""
         price, gtin = (event.get("values") or {}).get("price"), event.get("gtin") or event["code"]
         if isinstance(price, int) and self.tables.products.get(gtin) is not None:
-            place = {"name": f"scanner {event['scanner']}", "fixture": None, "slot": None, "zone": None, "planned": None, "handheld": True}
+            place = {"name": f"scanner {event['scanner']}", "fixture": None, "slot": None, "zone": None, "planned": None, "spot": None}
             yield from self._enter(event, place, self._written(gtin), price, None, None)
 
     @every("1d", at="close")
@@ -98,7 +100,7 @@ class PriceTagCheck(Solution):
                 verdicts[key] = entry["today"] if verdicts.get(key, "right") == "right" else verdicts[key]
                 del entry["today"]
             if not entry.get("fault"):
-                del self.state[name]
+                self._forget(name)
         if not items:
             return
         found = tags.accuracy(items[: self.config.sample_size], verdicts)
@@ -124,6 +126,9 @@ class PriceTagCheck(Solution):
             return
         else:
             what, tag = self._judge(event, place, gtin, price, per, ends, till, entry)
+        if name not in self.state and gtin:
+            places = f"places:{self._key(gtin)}"
+            self.state[places] = [*self.state.get(places, []), place["name"]]
         self.state[name] = entry
         if what is None:
             return
@@ -174,7 +179,7 @@ class PriceTagCheck(Solution):
             fault["alert"] = {"alert": f"overcharge-{fault['id']}", "subject": gtin, "zone": place["zone"], "asset": place["fixture"],
                               "value": till.price - tag, "unit": self.store.currency}  # fmt: skip
             self.kpi.add("overcharges", 1)
-            asked, told = f"{till.price / 100:.2f}", f"{tag / 100:.2f}"
+            asked, told = self._money(till.price), self._money(tag)
             text = self.say(f"Till {asked}, tag {told}: honour {told} at the till", f"收银 {asked}，价签 {told}：请按 {told} 收款")
             yield out("alert.raise", fault["alert"], kind="overcharge", severity="high", state="open", text=f"{title}. {text}")
 
@@ -188,11 +193,11 @@ class PriceTagCheck(Solution):
 
     def _close(self, at, gtin, place):
         """A right reading ends the faults of its place; a handheld's those of its item anywhere."""
-        for name in [name for name in self.state if name.startswith("tag:")]:
-            item, where = name[4:].split("|", 1)
-            here = where in (place["name"], place.get("spot"))
-            if not (here or where.startswith("scanner ") or place.get("handheld") if item == self._key(gtin) else here and item == "?"):
-                continue
+        key, handheld = self._key(gtin), place["spot"] is None
+        known = self.state.get(f"places:{key}", [])
+        names = [f"tag:{key}|{one}" for one in known if handheld or one == place["name"] or one.startswith("scanner ")]
+        names += [f"tag:?|{one}" for one in (place["name"], place["spot"]) if f"tag:?|{one}" in self.state]
+        for name in names:
             entry = self.state[name]
             entry["reads"] = []
             fault = entry.pop("fault", None)
@@ -210,27 +215,32 @@ class PriceTagCheck(Solution):
         key = f"text:{place['spot']}"
         if self.state.get(key) != fields:
             self.state[key] = fields
-            money = "" if label.price_minor is None else f"{label.price_minor / 100:.2f}"
+            money = "" if label.price_minor is None else self._money(label.price_minor)
             yield out("vision.text", camera=camera, text=f"{label.name or ''} {money}".strip(), score=label.confidence, kind="price_label",
                       box=list(label.box), fields=fields, fixture=place["fixture"], slot=place["slot"])  # fmt: skip
 
-    def _place(self, camera, box):
-        """Where a tag hangs: in a slot that the camera is set up for, else somewhere in the camera's zone."""
+    def _around(self, camera):
+        """The slots that a camera is set up for, and its zone."""
         from storeloom.workers.vision import slots
+
+        zones = [row["zone"] for row in self.tables.zones.rows() if any(one.get("camera") == camera for one in row.get("cameras") or ())]
+        zones += [one.zone for one in self.devices.get("camera", ()) if one.id == camera and one.zone]
+        return slots.watched(self.tables.fixtures.rows(), camera), next(iter(zones), None)
+
+    def _place(self, camera, box, watched, zone):
+        """Where a tag hangs: in a slot that the camera is set up for, else somewhere in the camera's zone."""
         from storeloom.workers.vision.boxes import centre
         from storeloom.workers.vision.zones import contains
 
         middle = centre(box)
         spot = f"{camera}@{int(middle[0] * GRID)},{int(middle[1] * GRID)}"
-        for fixture, slot in slots.watched(self.tables.fixtures.rows(), camera):
+        for fixture, slot in watched:
             if contains(slot["polygon"], middle):
                 rows = [row for row in self.tables.planogram.rows(fixture=fixture["fixture"]) if row["slot"] == slot["slot"]]
-                planned, zone = (rows[0]["gtin"], rows[0].get("zone")) if rows else (None, None)
+                planned, aisle = (rows[0]["gtin"], rows[0].get("zone")) if rows else (None, None)
                 return {"name": f"{fixture['fixture']}/{slot['slot']}", "fixture": fixture["fixture"], "slot": slot["slot"],
-                        "zone": fixture.get("zone") or zone, "planned": planned, "spot": spot}  # fmt: skip
-        zones = [row["zone"] for row in self.tables.zones.rows() if any(one.get("camera") == camera for one in row.get("cameras") or ())]
-        zones += [one.zone for one in self.devices.get("camera", ()) if one.id == camera and one.zone]
-        return {"name": camera, "fixture": None, "slot": None, "zone": next(iter(zones), None), "planned": None, "spot": spot}
+                        "zone": fixture.get("zone") or aisle, "planned": planned, "spot": spot}  # fmt: skip
+        return {"name": camera, "fixture": None, "slot": None, "zone": zone, "planned": None, "spot": spot}
 
     def _item(self, label, place):
         if label.gtin is not None:
@@ -272,6 +282,19 @@ class PriceTagCheck(Solution):
 
         product = self.tables.products.get(gtin) or {"gtin": gtin}
         return tags.promotions_of(product, self.tables.promotions.derived("by_scope", tags.promotions_by_scope))
+
+    def _forget(self, name):
+        """Drop a tag that nothing is open about."""
+        del self.state[name]
+        item, where = name.removeprefix("tag:").split("|", 1)
+        left = [one for one in self.state.get(f"places:{item}", []) if one != where]
+        if left:
+            self.state[f"places:{item}"] = left
+        else:
+            self.state.pop(f"places:{item}", None)
+
+    def _money(self, minor):
+        return self.workers.pricing.money.written(minor, self.store.currency)
 
     def _written(self, gtin):
         """A GTIN as the products table writes it."""

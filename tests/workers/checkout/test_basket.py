@@ -59,6 +59,7 @@ def test_weighed_and_counted_lines_are_priced_together() -> None:
         {"line": 1, "gtin": MILK["gtin"], "qty": 2, "price": 1000, "amount": 1800, "entry": "scan", "discount": 200, "promo": "p"},
         {"line": 2, "gtin": APPLE["gtin"], "qty": 1, "price": 400, "amount": 500, "weight_g": 1250, "entry": "weigh"},
     ]
+    assert [row["entry"] for row in basket.receipt_lines(lines, entry="vision")] == ["vision", "weigh"]
 
 
 def test_loose_goods_cost_nothing_until_they_are_weighed() -> None:

@@ -65,6 +65,23 @@ def test_a_picture_of_no_known_shape_is_taken_whole_where_a_weight_waits():
     assert worker.enrol("cam", 1, look["box"], "produce", "apple") == "enrolled"
 
 
+def test_only_what_lies_on_the_drawn_pan_counts():
+    pan = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]
+    both = goods([0.1, 0.1, 0.2, 0.2], ("fuji", 0.9)), goods([0.4, 0.1, 0.4, 0.4], ("pear", 0.9))
+    look = seen(*both, pan=pan)
+    assert look["candidates"] == [["FUJI", 0.9]] and not look["mixed"] and seen(both[1], pan=pan) is None
+
+
+def test_a_picture_of_no_known_shape_is_taken_where_the_pan_is_drawn():
+    pixels = np.full((32, 32, 3), (0, 200, 0), np.uint8)
+    pixels[:, 16:] = (0, 0, 200)
+    shops = Shops(embedding=Colours)
+    shops.enrol("produce", "apple", [Colours().embed(pixels[:, 16:])])
+    view = VisionWorker(Nothing, items=shops).view({"camera": "cam", "seq": 1, "width": 32, "height": 32, "pixels": pixels}, AT)
+    pan = [[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]]
+    assert look_at(view, "produce", kind_score=0.85, whole=True, written=str, pan=pan)["box"] == [0.5, 0.0, 0.5, 1.0]
+
+
 def test_a_heap_of_one_class_is_looked_at_once():
     def thing(cls, score, *box):
         return Seen(None, cls, score, box)

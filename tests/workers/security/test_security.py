@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storeloom.core.kernel.hours import StoreHours
-from storeloom.workers.security import arming, confirmation, grants
+from storeloom.workers.security import arming, confirmation, doors, grants
+from storeloom.workers.vision.lines import Line
 
 HOURS = StoreHours("UTC", {"open": "08:00", "close": "22:00", "sun": False})
 MINUTE = timedelta(minutes=1)
@@ -84,3 +85,29 @@ def test_a_broken_track_stays_admitted_close_by_and_soon() -> None:
     assert grants.admit(state, [100], {"p9": (0.55, 0.5)}, 107, 10)[1] == set()
     assert grants.admit(state, [100], {"p9": (0.8, 0.5)}, 107, 10)[1] == {"p9"}
     assert grants.admit(state, [100], {"p9": (0.55, 0.5)}, 109, 10)[1] == {"p9"}
+
+
+def through(*frames: dict[str, tuple[float, float]], line: Line | None = None, behind: float = 2.0) -> list[dict[str, list[str]]]:
+    """Crossings frame by frame; the zone behind the door begins at `behind` from the left."""
+    state, found = {}, []
+    for t_s, feet in enumerate(frames):
+        inside = {track for track, foot in feet.items() if foot[0] >= behind}
+        state, ways = doors.crossings(state, line, feet, inside, float(t_s))
+        found.append(ways)
+    return found
+
+
+def test_without_a_line_each_way_across_the_middle_counts_by_itself() -> None:
+    assert through({"a": (0.2, 0.2), "b": (0.2, 0.8)}, {"a": (0.2, 0.8), "b": (0.2, 0.2)}) == [
+        {},
+        {"across in": ["a"], "across out": ["b"]},
+    ]
+
+
+def test_a_drawn_line_counts_the_way_in_alone() -> None:
+    line = Line((0.0, 0.4), (1.0, 0.4))
+    assert through({"a": (0.2, 0.2), "b": (0.2, 0.8)}, {"a": (0.2, 0.8), "b": (0.2, 0.2)}, line=line) == [{}, {"line in": ["a"]}]
+
+
+def test_entering_the_zone_behind_counts_where_it_was_seen_outside() -> None:
+    assert through({"a": (0.7, 0.2)}, {"a": (0.9, 0.2), "b": (0.9, 0.3)}, behind=0.8) == [{}, {"zone": ["a"]}]

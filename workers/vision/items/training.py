@@ -178,6 +178,7 @@ def report(
     """What cross-validation over what the catalogue keeps, and `looks.other_looks`, say of it."""
     found = calibration.calibrate(trials, catalogue.false_accept)
     rows, own = trials.likenesses[trials.present], trials.own[trials.present]
+    other_top1, other_top3 = others or (None, None)
     order = np.argsort(-rows, axis=1, kind="stable")
     right = order[:, 0] == own
     accepted = calibration.openness(rows) >= found.threshold
@@ -191,7 +192,8 @@ def report(
         float(accepted.mean()),
         float(right[accepted].mean()) if accepted.any() else 0.0,
         float((calibration.left_out(trials) >= found.threshold).mean()),
-        *(others or (None, None)),
+        other_top1,
+        other_top3,
         matrix,
         found,
         left_out,

@@ -14,7 +14,7 @@ from storeloom.workers.vision.reading.results import Text
 
 HEADER_ROWS = 6
 NAME_DISTANCE = 2
-COLON = r"\s*[:.#=]?\s*"
+COLON = r"[\s:：.#=]*"
 TAX = re.compile(
     r"(?:纳税人识别号|统一社会信用代码|信用代码|纳税号|税\s*号|\b(?:vat|gst|tax)\s*(?:reg(?:istration)?)?\s*(?:id|no|number)?\b\.?)"
     rf"{COLON}(?P<value>[0-9A-Z][0-9A-Z -]{{6,22}}[0-9A-Z])",
@@ -27,7 +27,7 @@ NUMBER = re.compile(
     re.I,
 )
 CLOCK = r"(?P<hour>[01]?\d|2[0-3])\s*[::时]\s*(?P<minute>[0-5]\d)(?:\s*[::分]\s*(?P<second>[0-5]\d))?\s*(?P<half>[ap]\.?m\b)?"
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 NAMED = rf"(?P<named>{'|'.join(MONTHS)})[a-z]*\.?"
 DAYS = tuple(
     re.compile(form, re.I)
@@ -44,7 +44,9 @@ TOTALS = (
     re.compile(r"合\s*计|总\s*计|总\s*额|总\s*金\s*额|(?<!sub)(?<!sub )(?<!sub-)\btotal\b|\bamount\b", re.I),
     re.compile(r"实\s*收|付\s*款|支\s*付", re.I),
 )
-NO_TOTAL = re.compile(r"sub[ -]?total|小\s*计|数量|件数|税额|tax|vat|gst|sav(?:ed|ings?)|discount|优惠|折扣|找零|change|points|积分|items?\b", re.I)
+NO_TOTAL = re.compile(
+    r"sub[ -]?total|小\s*计|数量|件数|税额|tax|vat|gst|sav(?:ed|ings?)|discount|优惠|折扣|找零|change|points|积分|items?\b", re.I
+)
 CARD = re.compile(r"(?<![\dA-Za-z])(?=(?:[\d*xX#•][ -]?){12,19})[\d*xX#•](?:[ -]?[\d*xX#•]){11,18}(?![\dA-Za-z])")
 CARD_WORD = re.compile(
     rf"((?:银行)?卡\s*号|账\s*号|帐\s*号|\b(?:card|account|acct|pan)\b\s*(?:no|number)?\b\.?)({COLON})([\d*xX#•][\d*xX#• -]{{2,}})", re.I
@@ -52,7 +54,8 @@ CARD_WORD = re.compile(
 PHONE = re.compile(r"(?<!\d)1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 NAMES = re.compile(
     r"(姓\s*名|会员(?:姓名|名称)?|顾客|客户|收\s*银\s*员?|营业员|店员|服务员|导购|持卡人"
-    r"|\b(?:cardholder|customer|member|cashier|clerk|operator|served by|server|your host|guest)\b(?:\s*name)?)(\s*[:=]\s*|\s+)([^\d\s:][^\d:]*)",
+    r"|\b(?:cardholder|customer|member|cashier|clerk|operator|served by|server|your host|guest)\b(?:\s*name)?)"
+    r"(\s*[:：=]\s*|\s+)([^\d\s:：][^\d:：]*)",
     re.I,
 )
 
@@ -99,8 +102,8 @@ class Row:
         return Field(value.upper(), self.least(*match.span("value")))
 
 
-def rows_of(texts: Sequence[Text]) -> list[Row]:
-    """The printed lines from top to bottom; parts side by side are one line."""
+def rows_of_parts(texts: Sequence[Text]) -> list[list[Text]]:
+    """The printed lines from top to bottom; parts side by side are one line, from left to right."""
     groups: list[list[Text]] = []
     for part in sorted(texts, key=lambda one: one.box[1] + one.box[3] / 2):
         middle = part.box[1] + part.box[3] / 2
@@ -109,10 +112,11 @@ def rows_of(texts: Sequence[Text]) -> list[Row]:
             groups[-1].append(part)
         else:
             groups.append([part])
-    return [_row(sorted(group, key=lambda one: one.box[0])) for group in groups]
+    return [sorted(group, key=lambda one: one.box[0]) for group in groups]
 
 
-def _row(parts: Sequence[Text]) -> Row:
+def row_of(parts: Sequence[Text]) -> Row:
+    """A printed line from its parts."""
     letters, chances = "", list[float]()
     for part in parts:
         if letters:
@@ -124,7 +128,7 @@ def _row(parts: Sequence[Text]) -> Row:
 
 def understand(texts: Sequence[Text], on: date, *, minor_digits: int = 2, hash64: str | None = None) -> Receipt:
     """A receipt from its lines. `on` is the day it is read on: a date that may be read two ways is the latest of them up to that day."""
-    rows = rows_of(texts)
+    rows = [row_of(parts) for parts in rows_of_parts(texts)]
     moment, time_score = _time(rows, on)
     total, total_score = _total(rows, minor_digits)
     header = tuple(Field(row.text, _mean(row.chances)) for row in rows[:HEADER_ROWS])
@@ -153,9 +157,10 @@ def _time(rows: Iterable[Row], on: date) -> tuple[datetime | date | None, float]
                     continue
                 score = row.least(*match.span())
                 for later, start in ((row, match.end()), *((line, 0) for line in lines[number + 1 : number + 2])):
-                    clock = CLOCKS.search(later.text, start)
+                    clock = CLOCKS.search(later.text[start:])
                     if clock is not None:
-                        return datetime.combine(day, _clock(clock)), min(score, later.least(*clock.span()))
+                        span = start + clock.start(), start + clock.end()
+                        return datetime.combine(day, _clock(clock)), min(score, later.least(*span))
                 return day, score
     return None, 0.0
 
@@ -194,7 +199,9 @@ def _total(rows: Sequence[Row], minor_digits: int) -> tuple[int | None, float]:
                 continue
             for line, start in ((row, named.end()), *((line, 0) for line in rows[number + 1 : number + 2])):
                 tail = " " * start + line.text[start:]
-                found = [one for one in amounts(tail, minor_digits) if one.unit is None and (one.decimals or not minor_digits or one.currency)]
+                found = [
+                    one for one in amounts(tail, minor_digits) if one.unit is None and (one.decimals or not minor_digits or one.currency)
+                ]
                 if found and (line is row or found[-1].alone):
                     return found[-1].minor, line.least(*found[-1].span)
     return None, 0.0
@@ -211,6 +218,11 @@ def blanked(text: str) -> str:
     return NAMES.sub(lambda found: found[1] + found[2] + re.sub(r"\w", "*", found[3]), text)
 
 
+def is_private(text: str) -> bool:
+    """Whether a line holds something that must be blanked."""
+    return blanked(text) != text
+
+
 def _stars(figures: str) -> str:
     return re.sub(r"[^\s-]", "*", figures)
 
@@ -218,7 +230,7 @@ def _stars(figures: str) -> str:
 def _is_card(run: str) -> bool:
     figures = re.sub(r"[ -]", "", run)
     if not figures.isdigit():
-        return sum(c.isdigit() for c in figures) >= 4 and len(figures) >= 12
+        return sum(c.isdigit() for c in figures) >= 4 and sum(not c.isdigit() for c in figures) >= 3
     doubled = (int(c) * (1 + n % 2) for n, c in enumerate(reversed(figures)))
     return len(figures) >= 13 and sum(value - 9 * (value > 9) for value in doubled) % 10 == 0
 

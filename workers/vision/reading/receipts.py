@@ -9,18 +9,21 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import cv2
 import numpy as np
 
 from storeloom.workers.vision.errors import FrameError
+from storeloom.workers.vision.privacy import blur
 from storeloom.workers.vision.reading.networks import Image, check_picture
-from storeloom.workers.vision.reading.receipt_rules import Receipt, understand
+from storeloom.workers.vision.reading.receipt_rules import Receipt, is_private, row_of, rows_of_parts, understand
 from storeloom.workers.vision.reading.results import Text
 
 Texts = Callable[[Image], Sequence[Text]]
 LONGEST = 2400
+JPEG_QUALITY = 85
 BAND = 1.2
 OVERLAP = 0.2
 MARGIN = 0.03
@@ -44,19 +47,40 @@ def decode(data: bytes | str) -> Image:
     return np.asarray(picture, np.uint8)
 
 
-def read_receipt(picture: Image, texts: Texts, on: date, *, minor_digits: int = 2) -> Receipt:
-    """What the receipt in a photo says; all fields None where nothing is legible. `texts` finds and reads the lines of a picture
-    (`TextReader.read`, or a `View`'s), `on` is the store day of the upload. FrameError where the array is no picture.
+@dataclass(frozen=True)
+class Page:
+    """A photographed receipt laid flat: the part of the photo that holds its print, upright (all of it where nothing is legible); its lines
+    and the photo's perceptual hash."""
+
+    picture: Image
+    lines: tuple[Text, ...]
+    hash: str
+
+    def receipt(self, on: date, *, minor_digits: int = 2) -> Receipt:
+        """What it says; all fields None where nothing is legible. `on` is the store day of the upload."""
+        return understand(self.lines, on, minor_digits=minor_digits, hash64=self.hash)
+
+    def blanked(self) -> bytes:
+        """Its picture as a JPEG file for a person to judge, lines that name a card or a person made illegible."""
+        hidden = [part.box for parts in rows_of_parts(self.lines) if is_private(row_of(parts).text) for part in parts]
+        done, data = cv2.imencode(".jpg", blur(self.picture, hidden), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        assert done
+        return data.tobytes()
+
+
+def lay_flat(picture: Image, texts: Texts) -> Page:
+    """Find the print in a photo and read its lines. `texts` finds and reads the lines of a picture (`TextReader.read`, or a `View`'s).
+
+    FrameError where the array is no picture.
     """
     check_picture(picture)
+    hash64 = perceptual_hash(picture)
     longest = max(picture.shape[:2])
     if longest > LONGEST:
         share = LONGEST / longest
         picture = np.asarray(cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.uint8)
     print_ = upright(picture, texts(picture))
-    if print_ is None:
-        return understand((), on, minor_digits=minor_digits)
-    return understand(_by_bands(print_, texts), on, minor_digits=minor_digits, hash64=perceptual_hash(print_))
+    return Page(picture, (), hash64) if print_ is None else Page(print_, tuple(_by_bands(print_, texts)), hash64)
 
 
 def upright(picture: Image, lines: Sequence[Text]) -> Image | None:
@@ -125,6 +149,8 @@ def perceptual_hash(picture: Image) -> str:
     """64 bits of a picture as 16 hex digits, alike for pictures that look alike: which of its 64 lowest frequencies lie above their median.
 
     Discrete cosine transform of the picture at 32 x 32 (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010).
+    The photo is hashed as it was taken: its frame, table and light tell it from that of another receipt of the same shop, while the same
+    photo stays alike when it is scaled, compressed again, or has a few figures painted over.
     """
     small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small.astype(np.float32))[1 : HASH_LOW + 1, 1 : HASH_LOW + 1].ravel()

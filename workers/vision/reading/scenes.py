@@ -1,6 +1,7 @@
 """What is written in a scene (see `workers.vision.scene`), in the same types as what is read in pixels.
 
 An object's `text` is what is written on it, line by line; `gtins` [[gtin, score], ...] on a label or code names its item, best first.
+Codes and other texts whose boxes lie in a label's are on the label, as they are where label and code are found apart.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from storeloom.workers.vision.reading.plate_text import COLOURS, is_valid
 from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text, corners
 from storeloom.workers.vision.things import Detection
 
-CODE_CLASSES = frozenset({"price_label", "barcode", "qr_code"})
+LABEL_CLASSES = frozenset({"price_label", "price_tag"})
+CODE_CLASSES = frozenset({"barcode", "qr_code"})
 
 
 def texts(scene: Mapping[str, Any], region: Box | None = None) -> tuple[Text, ...]:
@@ -35,12 +37,8 @@ def codes(scene: Mapping[str, Any], region: Box | None = None, *, on: date, mino
     """
     found = []
     for thing in _inside(scene, region):
-        if thing.cls not in CODE_CLASSES:
-            continue
-        gtin, score = _best_gtin(thing)
-        text = gtin if gtin is not None else str(thing.attrs.get("text") or "") if thing.cls != "price_label" else ""
-        if text:
-            found.append(_code(thing, text, "QR Code" if thing.cls == "qr_code" else "EAN-13", score, on, minor_digits))
+        if thing.cls in CODE_CLASSES or thing.cls in LABEL_CLASSES:
+            found += _codes(thing, on, minor_digits)
     return tuple(found)
 
 
@@ -59,11 +57,12 @@ def labels(
     """The scene's price labels, their text understood by the same rules as that of a picture; an object's score is its reading's."""
     rules = LabelRules(currency, minor_digits, whole_prices=True)
     found = []
-    for thing in _inside(scene, region):
-        if thing.cls == "price_label":
-            gtin, score = _best_gtin(thing)
-            named = [_code(thing, gtin, "EAN-13", score, on, minor_digits)] if gtin is not None else []
-            lines = _lines(thing)
+    things = _inside(scene, region)
+    for thing in things:
+        if thing.cls in LABEL_CLASSES:
+            parts = [one for one in things if one.cls not in LABEL_CLASSES and share_inside(one.box, thing.box) > 0.5]
+            named = [code for one in (thing, *parts) if one is thing or one.cls in CODE_CLASSES for code in _codes(one, on, minor_digits)]
+            lines = [line for one in (thing, *parts) if one.cls not in CODE_CLASSES for line in _lines(one)]
             label = understand(lines, named, rules, thing.box)
             if label.refusal == "no_price":  # name and price in one line
                 label = understand([word for line in lines for word in _words(line)], named, rules, thing.box)
@@ -108,6 +107,13 @@ def _best_gtin(thing: Detection) -> tuple[str | None, float]:
             raise SceneError(f"Gtins are {given!r}.", f"scene.objects.{thing.track or thing.cls}.gtins", "Give [[gtin, score], ...].")
     best = max(pairs, key=lambda pair: float(pair[1]))
     return best[0], float(best[1])
+
+
+def _codes(thing: Detection, on: date, minor_digits: int) -> list[Code]:
+    """The code that a label's item or an object's text makes, none for a label without an item."""
+    gtin, score = _best_gtin(thing)
+    text = gtin if gtin is not None else "" if thing.cls in LABEL_CLASSES else str(thing.attrs.get("text") or "")
+    return [_code(thing, text, "QR Code" if thing.cls == "qr_code" else "EAN-13", score, on, minor_digits)] if text else []
 
 
 def _code(thing: Detection, text: str, name: str, score: float, on: date, minor_digits: int) -> Code:

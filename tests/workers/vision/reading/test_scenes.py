@@ -72,3 +72,23 @@ def test_scenes_load_no_heavy_library() -> None:
     heavy = "{'cv2', 'onnxruntime', 'zxingcpp'}"
     program = f"import sys, storeloom.workers.vision.reading.scenes; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_code_and_figures_that_lie_on_a_label_are_the_label_s() -> None:
+    made = {
+        "objects": [
+            {"class": "price_tag", "box": [0.1, 0.5, 0.1, 0.08]},
+            {"class": "text", "box": [0.11, 0.51, 0.02, 0.06], "text": "9"},
+            {"class": "text", "box": [0.135, 0.51, 0.015, 0.02], "text": "90"},
+            {"class": "barcode", "box": [0.16, 0.55, 0.03, 0.02], "text": "96385074"},
+            {"class": "barcode", "box": [0.4, 0.55, 0.03, 0.02], "text": "6901234567892"},
+        ]
+    }
+    (label,) = scenes.labels(made, on=ON)
+    assert (label.price_minor, label.gtin) == (990, "00000096385074")
+
+
+def test_a_currency_without_decimals() -> None:
+    made = scene({"class": "price_label", "text": "¥990"})
+    (label,) = scenes.labels(made, on=ON, currency="JPY", minor_digits=0)
+    assert (label.price_minor, label.currency) == (990, "JPY")
