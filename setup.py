@@ -34,7 +34,15 @@ def packages():
 EXTRAS = {
     "data": ["polars>=1.20,<2"],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
-    "forecast": ["numpy>=1.26,<3"],
+    "forecast": [
+        "lightgbm>=4.5,<5",
+        "mlforecast>=1.0.2,<2",
+        "numpy>=1.26,<3",
+        "pandas>=2.2,<3",
+        "polars>=1.20,<2",
+        "scipy>=1.11,<2",
+        "statsforecast>=2.0.1,<3",
+    ],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.51,<2"],

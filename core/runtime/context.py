@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.core.kernel.hours import StoreHours
@@ -78,7 +79,8 @@ class Workers:
 
     def pictures(self, instance: str) -> Pictures:
         """The pictures that an instance keeps."""
-        return Pictures(self._data / "pictures" / instance if self._data is not None else None)
+        folder = quote(instance, safe="").replace(".", "%2E")
+        return Pictures(self._data / "pictures" / folder if self._data is not None else None)
 
     def troubles(self) -> tuple[Finding, ...]:
         """What is wrong with what the engines keep."""

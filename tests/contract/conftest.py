@@ -38,7 +38,7 @@ class Cut(Episode):
         before, took = self.engine, self.result.outputs.append
         tables = {name: before.tables.all(name) for name in schemas.tables()}
         self.engine = Engine(self.plan, self.registry, before.log, tables, before.now, on_output=took, lenient=True)
-        self.engine.failures, self.engine.incomplete = before.failures, before.incomplete
+        self.engine.failures, self.engine.inputs.incomplete = before.failures, before.incomplete
         super().play(timeline[middle:])
 
 
@@ -59,7 +59,7 @@ class Outcome:
 
 def outcome(episode: Episode, result: EpisodeResult) -> Outcome:
     outs = [(plain(event.time), event.stream, event.source, dict(event.data)) for event in result.outputs]
-    raised = tuple(f.finding.text() for f in episode.engine.failures if f.event not in episode.engine.incomplete)
+    raised = tuple(f.finding.text() for f in episode.engine.failures if f.event not in episode.engine.inputs.incomplete)
     figures = json.dumps(result.figures, sort_keys=True)
     return Outcome(json.dumps(outs, sort_keys=True, default=str), figures, tuple(result.refused), raised, plain(episode.engine.now))
 

@@ -89,3 +89,9 @@ def test_each_instance_has_its_own(tmp_path: Path) -> None:
     assert workers.pictures("two").read("a.jpg") is None
     assert (tmp_path / "pictures" / "one" / "a.jpg").read_bytes() == b"x"
     assert Workers().pictures("one").read("a.jpg") is None
+
+
+def test_no_instances_name_leads_out_of_its_folder(tmp_path: Path) -> None:
+    for instance in ("..", "../../x", "a/b"):
+        Workers(tmp_path).pictures(instance).keep("a.jpg", b"x", purpose="audit", delete_by=NOW + DAY)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["%2E%2E", "%2E%2E%2F%2E%2E%2Fx", "a%2Fb"]

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from storeloom.workers.vision.colour import likeness
 from storeloom.workers.vision.errors import ColourError, FrameError
+from storeloom.workers.vision.things import Seen
+from storeloom.workers.vision.view import View
 
 RIM = (0.72, 0.96)
 LEAST_LIKENESS = 0.6
@@ -29,6 +31,15 @@ def rim_colour(picture: NDArray[np.uint8], box: Sequence[float]) -> str:
     cells = (ring >> 5).astype(np.int64) @ np.array([64, 8, 1])
     blue, green, red = ring[cells == np.bincount(cells, minlength=512).argmax()].mean(axis=0)
     return f"#{round(red):02x}{round(green):02x}{round(blue):02x}"
+
+
+def plate_colour(view: View, plate: Seen, enrolled: Iterable[str]) -> str | None:
+    """The enrolled colour of a plate: that of its attribute `colour`, else of its rim in the picture; None where it is none of them."""
+    known = list(enrolled)
+    colour = plate.attrs.get("colour")
+    if colour is None and view.pixels is not None and known:
+        colour = rim_colour(view.pixels, plate.box)
+    return colour_of(colour, known)
 
 
 def colour_of(colour: str | None, enrolled: Iterable[str]) -> str | None:

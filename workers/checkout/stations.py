@@ -1,6 +1,6 @@
 """Which devices work together where several of a kind are bound: a scale with its camera, a kiosk with its camera and payment terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -42,3 +42,9 @@ def station_of(anchors: Sequence[Device], kind: str, others: Sequence[Device], d
 def at_station(anchors: Sequence[Device], kind: str, others: Sequence[Device], station: str) -> str | None:
     """The first of some devices that belongs to a station; None where none does."""
     return next((other.id for other in others if station_of(anchors, kind, others, other.id) == station), None)
+
+
+def till_of(devices: Iterable[Device], device: str | None) -> str:
+    """The till that a kiosk or camera stands for: the one that its settings name, else its own id; `kiosk` where none is known."""
+    settings = next((one.settings for one in devices if one.id == device), {})
+    return str(settings.get("till") or device or "kiosk")

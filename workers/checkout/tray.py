@@ -56,6 +56,24 @@ def see(thing: Thing, box: Box, candidates: Sequence[tuple[str, float]], *, sure
     thing |= {"box": list(box), "frames": thing["frames"] + 1, "candidates": [list(pair) for pair in candidates]}
 
 
+def look_at(
+    things: dict[str, Thing],
+    boxes: Mapping[str, Box],
+    looks: Iterable[tuple[Sequence[tuple[str, float]], bool, str | None]],
+    **seen: Any,
+) -> list[str]:
+    """Take in a frame of several things: of each, its box by track, and its candidates, whether they are sure, and its colour.
+
+    `things` are those known by name, and take in the new ones; the names of those that this frame shows. `seen` is `see`'s.
+    """
+    names = rejoined({name: thing["box"] for name, thing in things.items()}, boxes)
+    for (track, box), (candidates, sure, colour) in zip(boxes.items(), looks, strict=True):
+        thing = things.setdefault(names[track], new_thing())
+        see(thing, box, candidates, sure=sure, **seen)
+        thing["colour"] = colour
+    return list(names.values())
+
+
 def priced(
     thing: Thing, prices: Mapping[str, int], colour_price: int | None, *, agree: int, frames: int, by_colour: bool = False
 ) -> Priced | Literal["reading", "unknown"]:

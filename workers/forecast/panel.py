@@ -3,7 +3,8 @@
 A panel has the forecaster's columns `unique_id` (the series), `ds` (Date, or Datetime in the store's local time without zone) and `y`
 (units; null: demand could not show). Each series is whole from its first row to the panel's last step. The rules:
 
-- a step without a row sold nothing (0), or is unknown (null) where the panel is built so, the calendar says closed, or the clock skipped it;
+- a step without a row sold nothing (0), or is unknown (null) where the panel is built so, where the calendar says closed, and where the
+  clock skipped it;
 - a step in `hidden` (sold out, not counted) is null, whatever was sold: what could be sold is estimated by `censored`;
 - returns count against the sales of their step; what exceeds these is taken off the latest sales before, then dropped;
 - receipt lines (`lines=True`) are put into their steps and summed; otherwise a repeated step is a fault, for it would count double;
@@ -84,7 +85,9 @@ def build(
     """
     if freq not in STEPS:
         raise ValueError(f"freq is {freq!r}; known: {', '.join(STEPS)}")
-    missing = [Finding("SL-FCT-02", {"column": name, "known": ", ".join(rows.columns) or "-"}) for name in COLUMNS if name not in rows.columns]
+    missing = [
+        Finding("SL-FCT-02", {"column": name, "known": ", ".join(rows.columns) or "-"}) for name in COLUMNS if name not in rows.columns
+    ]
     if missing or not rows.height:
         raise PanelFault([*([] if rows.height else [Finding("SL-FCT-01")]), *missing])
     rows = rows.select(pl.col("unique_id").cast(pl.String), "ds", "y")
@@ -100,7 +103,7 @@ def build(
     summed = placed.group_by("unique_id", "ds").agg(pl.col("y").sum()).sort("unique_id", "ds")
     netted, returned = _net(summed)
     full, filled = _complete(netted, freq, zone, until, closed, hidden, gaps)
-    return Panel(full, freq, tuple([*returned, *filled, *_looks(full)]))
+    return Panel(full, freq, (*returned, *filled, *_looks(full)))
 
 
 def _values(rows: pl.DataFrame, most: float) -> tuple[pl.DataFrame, list[Finding]]:
@@ -109,7 +112,7 @@ def _values(rows: pl.DataFrame, most: float) -> tuple[pl.DataFrame, list[Finding
     y = rows["y"].cast(pl.Float64, strict=False)
     unread = int((y.is_null() & rows["y"].is_not_null()).sum())
     allowed = {"en": f"finite numbers of at most {most:g}", "zh": f"不超过 {most:g} 的有限数值"}
-    huge = int((y.is_not_null() & ~(y.abs() <= most).fill_null(False)).sum() + y.is_nan().sum() * 0)
+    huge = y.drop_nulls().filter(~(y.drop_nulls().abs() <= most)).len()
     for count, got in ((unread, {"en": "text", "zh": "文字"}), (huge, {"en": "huge or infinite values", "zh": "过大或非有限数值"})):
         if count:
             found.append(Finding("SL-FCT-03", {"column": "y", "got": got, "count": count, "allowed": allowed}))

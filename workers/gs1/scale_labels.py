@@ -1,6 +1,6 @@
 """Labels of goods that a store weighs itself: an in-store EAN-13 of prefix, price look-up number and price."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .embedded import DEFAULT_LAYOUT, EmbeddedLayout
@@ -19,6 +19,11 @@ def plu_of(product: Mapping[str, Any]) -> str | None:
         return DEFAULT_LAYOUT.read(gtin).item
     except CodeError:
         return None
+
+
+def by_plu(products: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """GTIN by price look-up number, without its leading zeros."""
+    return {plu.lstrip("0"): str(product["gtin"]) for product in products if (plu := plu_of(product)) is not None}
 
 
 def price_code(prefix: str, plu: str, amount: int) -> str | None:

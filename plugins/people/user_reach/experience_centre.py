@@ -24,12 +24,11 @@ from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.insight import uptime
 from storeloom.workers.vision import hosting, showroom
 
-HOUR, FIRST_DAY = timedelta(hours=1), timedelta(days=1)
-SHOWS = {"attract": {"attract_loop": 30}, "engage": {"story": 60}, "present": {"presentation": 60}}  # seconds of each item
+HOUR, FIRST_DAY, GREET_WITHIN = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
+SHOWS = {"attract": ("attract_loop", 30), "engage": ("story", 60), "present": ("presentation", 60)}  # an item, and its seconds
 WORKING = ("online", "degraded")
 SESSION_OVER = ("end", "timeout")
 HOSTS = ("guide", "host", "sales")
-Share = tuple[float, float]
 ClockTime = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
@@ -37,8 +36,8 @@ class CountingLine(SolutionConfig):
     """A counting line in picture shares, y down; the right-hand side, seen along from -> to, is inward."""
 
     camera: str = Field(title="Camera", json_schema_extra={"x-zh": "摄像头", "x-widget": "device"})
-    start: Share = Field(alias="from", title="From", json_schema_extra={"x-zh": "起点"})
-    end: Share = Field(alias="to", title="To", json_schema_extra={"x-zh": "终点"})
+    start: tuple[float, float] = Field(alias="from", title="From", json_schema_extra={"x-zh": "起点"})
+    end: tuple[float, float] = Field(alias="to", title="To", json_schema_extra={"x-zh": "终点"})
     kind: Literal["door", "outer"] = Field("door", title="Kind", json_schema_extra={"x-zh": "类型"})
 
 
@@ -67,13 +66,10 @@ class ExperienceCentre(Solution):
         engage_after_s: int = setting(3, "Stay of a guest that starts the story", "触发讲解的停留", unit="s", ge=1, le=60)
         idle_s: int = setting(60, "Empty time until the attract loop", "恢复循环的空置时长", unit="s", ge=5, le=600)
         help_after_s: int = setting(120, "Stay without staff that asks for a greeting", "无人接待提醒时长", unit="s", ge=30, le=1800)
-        patrol_times: list[ClockTime] = setting(lambda: ["09:30", "14:00", "19:00"], "Times of the equipment patrol", "设备巡检时间",
-            widget="time")  # fmt: skip
+        patrol_times: list[ClockTime] = setting(lambda: ["09:30", "14:00", "19:00"], "Equipment patrols", "设备巡检时间", widget="time")
         stale_s: int = setting(300, "Silence that fails the patrol", "判定失联的静默时长", unit="s", ge=30, le=3600)
         attract_level: int = setting(30, "Light of a zone without guests", "无人时展区亮度", unit="%", ge=0, le=100)
-        uniform_colour: str = setting("black", "Colour of the uniform", "工服颜色", min_length=1,
-            help_en="Clothing that marks staff, left out of all counts: a colour's name or #rrggbb.",
-            help_zh="标识员工的服装颜色，不计入任何统计；填颜色名或 #rrggbb。")  # fmt: skip
+        uniform_colour: str = setting("black", "Colour of the uniform (name or #rrggbb)", "工服颜色（颜色名或 #rrggbb）", min_length=1)
 
     def start(self):
         self.state["started"] = plain(self.now)
@@ -93,8 +89,7 @@ class ExperienceCentre(Solution):
         staff = camera["staff"] = staff_of(view, people, (self.config.uniform_colour,), camera["staff"])
         guests = {track: person for track, person in people.items() if track not in staff}
         self._count(name, guests, view)
-        device = next((one for one in self.devices.get("camera", ()) if one.id == name), None)
-        zone = device.zone if device else None
+        zone = next((one.zone for one in self.devices.get("camera", ()) if one.id == name), None)
         places = self.tables.zones.derived(f"places of {name} in {zone}", lambda rows: places_of(name, rows, zone))
         if any(line.camera == name for line in self.config.lines) and not self._named(name, zone):
             places = tuple(replace(place, alone=False) for place in places)
@@ -178,10 +173,9 @@ class ExperienceCentre(Solution):
         totals = {"door": 0, "outer": 0}
         for name, line in self._lines():
             count = counted["lines"].get(name, {"in": 0, "out": 0})
-            passing = count["in"] + count["out"]
-            totals[line.kind] += passing if line.kind == "outer" else count["in"]
+            passers = count["in"] + count["out"] if line.kind == "outer" else None
+            totals[line.kind] += count["in"] if passers is None else passers
             window = {"class": "person", "from": start, "to": due.time, **count}
-            passers = passing if line.kind == "outer" else None
             yield out("vision.count", window, line=name, camera=line.camera, passers=passers, staff_excluded=True)
         passers, entrants = totals["outer"], totals["door"]
         figures = {"passers": (passers, "count"), "entrants": (entrants, "count"), "greetings": (counted["greetings"], "count")}
@@ -190,8 +184,8 @@ class ExperienceCentre(Solution):
         if counted["stays"]:
             figures["dwell_median"] = (median(counted["stays"]), "s")
         figures = {name: {"value": value, "unit": unit} for name, (value, unit) in figures.items()}
-        kind = "experience_centre"
-        yield out("insight.report", {"from": start, "to": due.time}, report=f"{kind}-{plain(start)}", kind=kind, version=1, figures=figures)
+        yield out("insight.report", {"from": start, "to": due.time}, report=f"experience_centre-{plain(start)}", kind="experience_centre",
+                  version=1, figures=figures)  # fmt: skip
 
     @every("1d", at="open")
     def opening(self, due):
@@ -270,8 +264,9 @@ class ExperienceCentre(Solution):
 
     def _stay_over(self, zone_id, stay, occupancy):
         dwell_s = round(stay.dwell_s, 3)
-        self.kpi.sample("dwell_median", dwell_s, "median")
-        self._hour()["stays"].append(dwell_s)
+        if dwell_s > 0:  # who was in one picture alone has not been measured
+            self.kpi.sample("dwell_median", dwell_s, "median")
+            self._hour()["stays"].append(dwell_s)
         window = {"from": datetime.fromtimestamp(stay.from_s, UTC), "to": datetime.fromtimestamp(stay.to_s, UTC)}
         return out("vision.zone", window, zone=zone_id, camera=stay.track.partition("|")[0], occupancy=occupancy, dwell_s=dwell_s)
 
@@ -302,7 +297,7 @@ class ExperienceCentre(Solution):
         role = next((role for role in HOSTS if role in known), HOSTS[-1])
         waited_s = round(now_s - first_s)
         title = self.say(f"{name}: greet a guest who has been there for {waited_s} s", f"{name}：顾客已停留 {waited_s} 秒，请前去接待")
-        due = datetime.fromtimestamp(now_s, UTC) + timedelta(minutes=1)
+        due = datetime.fromtimestamp(now_s, UTC) + GREET_WITHIN
         return out("task.create", task=f"greet-{zone_id}-{key}-{int(first_s)}", kind="greet_guest", title=title, priority=2, zone=zone_id,
                    role=role, due=due, values={"dwell_s": waited_s})  # fmt: skip
 
@@ -315,10 +310,8 @@ class ExperienceCentre(Solution):
         show = self._fittings().shows.get(zone_id)
         if show is None:  # taken away since
             return
-        items = [
-            {"asset": asset, "duration_s": seconds, "campaign": show.exhibit, "params": {"zone": zone_id}}
-            for asset, seconds in SHOWS.get(mode, {}).items()
-        ]
+        item, seconds = SHOWS.get(mode, (None, 0))
+        items = [{"asset": item, "duration_s": seconds, "campaign": show.exhibit, "params": {"zone": zone_id}}] if item else []
         for screen in show.screens:
             yield out("sign.play", screen=screen, items=items)
         level = self.config.attract_level if mode == "attract" else 100

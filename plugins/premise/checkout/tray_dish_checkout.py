@@ -58,8 +58,7 @@ class TrayDishCheckout(Solution):
 
     class Config(SolutionConfig):
         frames: int = setting(5, "Frames that vote", "投票帧数", ge=1, le=30)
-        agree: int = setting(3, "Votes that decide", "决定所需票数", ge=1, le=30,
-            help_en="Not above the frames.", help_zh="不得大于投票帧数。")  # fmt: skip
+        agree: int = setting(3, "Votes that decide", "决定所需票数", ge=1, le=30)
         dish_score: float = setting(0.8, "Score of a vote", "投票所需得分", ge=0.5, le=0.99)
         price_mode: Literal["dish", "plate"] = setting("dish", "What sets the price", "计价方式",
             help_en="dish: the dish, plate colour as fall-back; plate: the plate's colour alone.",
@@ -72,21 +71,16 @@ class TrayDishCheckout(Solution):
             help_en="Store time; the end is no longer part of it.", help_zh="门店时间，不含结束时刻。")  # fmt: skip
         subsidy: int = setting(0, "Allowance per member and meal", "每位会员每餐补贴", unit="minor", ge=0, le=100000)
 
-    # --- what the camera sees ---
-
     @on("camera.frame")
     def look(self, event):
-        name = self._station("camera", event["camera"])
-        if name is None:
+        name, desk = self._desk_of("camera", event["camera"])
+        if desk is None:
             return
-        desk = self._desk(name)
         view, tools = self.workers.vision.view(event.data, event.time), self.workers.checkout.plates
         zone = next((row for row in self.tables.zones.rows() if "pay" in (row["zone"], row.get("name"))), None)
         things = tools.in_zone(view.observation.objects, event["camera"], zone)
         plates = tools.dishes(things)
-        trays = {thing.track: thing.box for thing in things if thing.cls == "tray" and thing.track}
-        if plates and not trays:
-            trays = {self.workers.checkout.counter.WHOLE: None}
+        trays = self.workers.checkout.counter.trays_in(things, goods=bool(plates))
         here = yield from self._follow(name, desk, trays)
         tray = desk["tray"]
         if here is None or tray["asked"] or tray["paid"]:
@@ -97,24 +91,19 @@ class TrayDishCheckout(Solution):
 
     def _follow(self, name, desk, trays):
         """A tray that has gone ends its session, a new one opens one; under which track the tray is seen now, if it is."""
-        counter, tray, last = self.workers.checkout.counter, desk["tray"], self.state.get(f"seen:{name}")
-        here = counter.still_there(tray["track"], trays, last, self.now) if tray else None
-        if tray and here is None:
+        counter, last = self.workers.checkout.counter, self.state.get(f"seen:{name}")
+        here = counter.find(desk, trays, last, self.now)
+        if desk["tray"] and here is None:
             if not trays:
                 if self.timers.get("gone", name) is None:
                     self.timers.set("gone", name, self.now + AWAY)
                 return None
             yield from self._ended(name, desk)
         if here is None:
-            last, here = None, counter.arriving(desk, trays, self.now)
+            last, here = None, counter.arrive(desk, trays, self.now)
             if here is None:
                 return None
-            desk["tray"] = {"track": here, "since": plain(self.now), "session": None, "member": None, "plates": {}, "now": [],
-                            "lines": None, "total": None, "kcal": 0, "frozen": False, "asked": None, "attempt": 0, "paid": False,
-                            "screen": None}  # fmt: skip
-            counter.tie(desk)
-        elif here not in (tray["track"], counter.WHOLE):
-            counter.renamed(desk, here, self.now)
+            desk["tray"] |= {"plates": {}, "now": [], "lines": None, "total": None, "kcal": 0, "frozen": False, "screen": None}
         self.timers.cancel("gone", name)
         self.state[f"seen:{name}"] = {"at": plain(self.now), "box": trays[here] or (last["box"] if last else None)}
         return here
@@ -132,25 +121,15 @@ class TrayDishCheckout(Solution):
             tray["total"] = None
             yield from self._screen(desk, "spread")
             return
-        names = tools.rejoined({track: plate["box"] for track, plate in tray["plates"].items()}, boxes)
         rankings = view.items(list(boxes.values()), SHOP)
-        menu = self._menu(gtin for ranking in rankings for gtin, _ in ranking.candidates)
-        colours = [self._colour(view, thing) for thing in plates]
-        for (track, box), ranking, colour in zip(boxes.items(), rankings, colours, strict=True):
-            plate = tray["plates"].setdefault(names[track], tools.new_thing())
-            candidates = [(self._written(gtin), score) for gtin, score in ranking.candidates]
-            candidates = [(gtin, score) for gtin, score in candidates if gtin in menu]
-            tools.see(plate, box, candidates, sure=not ranking.unknown, least=self.config.dish_score, frames=self.config.frames)
-            plate |= {"colour": colour, "look": [view.camera, view.seq]}
-        tray["now"] = list(names.values())
+        menu, looks = self._menu(gtin for ranking in rankings for gtin, _ in ranking.candidates), []
+        for thing, ranking in zip(plates, rankings, strict=True):
+            named = ((self._written(gtin), score) for gtin, score in ranking.candidates)
+            colour = self.workers.checkout.dishware.plate_colour(view, thing, self.config.plate_prices)
+            looks.append(([(gtin, score) for gtin, score in named if gtin in menu], not ranking.unknown, colour))
+        tray["now"] = tools.look_at(tray["plates"], boxes, looks, least=self.config.dish_score, frames=self.config.frames)
+        tray["look"] = [view.camera, view.seq]
         yield from self._add_up(name, desk)
-
-    def _colour(self, view, plate):
-        """The enrolled colour of a plate; a picture's is read from its rim."""
-        colour, known = plate.attrs.get("colour"), self.config.plate_prices
-        if colour is None and view.pixels is not None and known:
-            colour = self.workers.checkout.dishware.rim_colour(view.pixels, plate.box)
-        return self.workers.checkout.dishware.colour_of(colour, known) if known else None
 
     def _menu(self, gtins):
         """Price by GTIN of those of these items that are dishes of the meal period; outside of the periods all are."""
@@ -164,8 +143,6 @@ class TrayDishCheckout(Solution):
 
     def _periods(self):
         return self.workers.checkout.meals.periods_at(self.config.meal_periods, self.store.hours.local(self.now).time())
-
-    # --- what it costs ---
 
     def _sold(self, plate):
         menu = self._menu({plate["picked"], *plate["votes"]} - {None})
@@ -182,14 +159,14 @@ class TrayDishCheckout(Solution):
             tray["total"] = None
             self.timers.cancel("freeze", name)
             if unknown:
-                best = tray["plates"][unknown[0]]["candidates"][:CANDIDATES]
-                menu = self._menu(gtin for gtin, _ in best)
-                items = [{"gtin": gtin, "price": menu.get(gtin), "score": score} for gtin, score in best]
+                best = dict(tray["plates"][unknown[0]]["candidates"][:CANDIDATES])
+                items = [{"gtin": gtin, "price": price, "score": best[gtin]} for gtin, price in self._menu(best).items()]
                 yield from self._screen(desk, "pick", {"plate": unknown[0], "items": items}, same=unknown[0])
             elif sold:
                 yield from self._screen(desk, "reading")
             return
         lines = self.workers.checkout.tray.receipt_lines([(one.gtin, one.price) for one in sold.values()])
+        tray["sold"] = {track: [one.gtin, one.by] for track, one in sold.items()}
         if tray["total"] is None or lines != tray["lines"]:
             kcal = sum((self.tables.products.get(one.gtin) or {}).get("kcal") or 0 for one in sold.values())
             tray |= {"lines": lines, "total": sum(line["amount"] for line in lines), "kcal": kcal}
@@ -201,22 +178,19 @@ class TrayDishCheckout(Solution):
         tray = desk["tray"]
         tray["frozen"] = True
         self.timers.set("lost", due.key, self.now + LOST_WAITING)
-        for track in tray["now"]:
-            plate, sold = tray["plates"][track], self._sold(tray["plates"][track])
-            yield out("vision.item", camera=plate["look"][0], kind="tray", session=tray["session"], track=track, box=plate["box"],
-                      chosen=sold.gtin if not isinstance(sold, str) and sold.by != "colour" else None,
+        for track, (gtin, by) in tray["sold"].items():
+            plate = tray["plates"][track]
+            yield out("vision.item", camera=tray["look"][0], kind="tray", session=tray["session"], track=track, box=plate["box"],
+                      chosen=None if by == "colour" else gtin,
                       candidates=[{"gtin": gtin, "score": score} for gtin, score in plate["candidates"]])  # fmt: skip
         yield from self._screen(desk, "total", {"lines": tray["lines"], "total": tray["total"], "kcal": tray["kcal"]})
 
-    # --- who pays ---
-
     @on("kiosk.event")
     def pressed(self, event):
-        name = self._station("kiosk", event["kiosk"])
-        if name is None:
+        name, desk = self._desk_of("kiosk", event["kiosk"])
+        if desk is None:
             return
-        desk, session = self._desk(name), event["session"]
-        desk["kiosk"] = event["kiosk"]
+        desk["kiosk"], session = event["kiosk"], event["session"]
         counter, over = self.workers.checkout.counter, event["kind"] in ("end", "timeout")
         if over and (desk["next"] or {}).get("session") == session:
             desk["next"] = None
@@ -237,18 +211,18 @@ class TrayDishCheckout(Solution):
         """A person says which dish a plate is; it is learnt."""
         tray = desk["tray"]
         waiting = [one for one in tray["now"] if self._sold(tray["plates"][one]) == "unknown"]
-        track = track if track in tray["plates"] else next(iter(waiting), None)
+        track = track if track in tray["now"] else next(iter(waiting), None)
         if track is None or tray["asked"] or gtin not in self._menu([gtin]):
             return
         plate = tray["plates"][track]
         plate["picked"] = gtin
-        self.workers.vision.enrol(*plate["look"], plate["box"], SHOP, gtin)
+        self.workers.vision.enrol(*tray["look"], plate["box"], SHOP, gtin)
         tray |= {"frozen": False, "total": None}
         yield from self._add_up(name, desk)
 
     def _ask(self, name, desk, event):
         """One payment for the total, less the allowance."""
-        tray = desk["tray"]
+        tray, till = desk["tray"], self.workers.checkout.stations.till_of(self.devices.get("kiosk", ()), desk["kiosk"])
         tray["attempt"] += 1
         payment, meal = f"{tray['session']}-{tray['attempt']}", self._meal(tray["member"])
         allowance = min(self.config.subsidy, tray["total"]) if meal and meal not in self.state else 0
@@ -256,17 +230,15 @@ class TrayDishCheckout(Solution):
             self.state[meal] = {"day": plain(self.store.hours.store_day(self.now)), "payment": payment}
         tray["asked"] = payment
         self.timers.cancel("lost", name)
-        self.state[f"asked:{payment}"] = {
-            "desk": name, "receipt": tray["session"], "till": self._till(desk), "member": tray["member"], "lines": tray["lines"],
-            "total": tray["total"], "allowance": allowance, "meal": meal if allowance else None, "since": tray["since"],
-            "by": tray["by"]}  # fmt: skip
+        kept = {key: tray[key] for key in ("session", "member", "since", "lines", "total", "sold")}
+        self.state[f"asked:{payment}"] = kept | {"desk": name, "till": till, "allowance": allowance, "meal": meal if allowance else None}
         due = tray["total"] - allowance
         if due == 0:
             yield from self._approved(payment, None)
         else:
             method = event.get("value") if event.get("value") in METHODS else None
             yield out("payment.request", payment=payment, amount=due, method=method, receipt=tray["session"], session=tray["session"],
-                      till=self._till(desk))  # fmt: skip
+                      till=till)  # fmt: skip
 
     def _meal(self, member):
         """The key of a member's allowance of this meal period; None where there is none."""
@@ -278,11 +250,9 @@ class TrayDishCheckout(Solution):
     @on("payment.result")
     def settled(self, event):
         asked = self.state.get(f"asked:{event['payment']}")
-        if asked is None:
-            return
-        if event["status"] == "approved":
+        if asked and event["status"] == "approved":
             yield from self._approved(event["payment"], event)
-        elif event["status"] in ("declined", "reversed", "refunded"):
+        elif asked and event["status"] in ("declined", "reversed", "refunded"):
             del self.state[f"asked:{event['payment']}"]
             self.state.pop(asked["meal"] or "", None)
             desk = self._desk(asked["desk"])
@@ -296,17 +266,13 @@ class TrayDishCheckout(Solution):
         asked = self.state.pop(f"asked:{payment}")
         desk, allowance = self._desk(asked["desk"]), asked["allowance"]
         tray = desk["tray"] if desk["tray"] and desk["tray"]["asked"] == payment else None
-        payments = []
-        if event is not None:
-            payments.append({"payment": payment, "method": event["method"], "amount": asked["total"] - allowance})
-        if allowance:
-            payments.append({"method": "stored_value", "amount": allowance, "provider": "meal_allowance"})
-        yield out("pos.sale", receipt=asked["receipt"], kind="sale", till=asked["till"], channel="canteen", lines=asked["lines"],
-                  payments=payments, total=asked["total"], member=asked["member"], started=asked["since"],
+        yield out("pos.sale", receipt=asked["session"], kind="sale", till=asked["till"], channel="canteen", lines=asked["lines"],
+                  payments=self.workers.checkout.meals.tenders(asked["total"], allowance, payment, event and event["method"]),
+                  total=asked["total"], member=asked["member"], started=asked["since"],
                   business_day=self.store.hours.store_day(self.now))  # fmt: skip
         self.kpi.add("subsidy_used", allowance)
         self.kpi.share("trays_per_minute", 1, (self.now - parse_time(asked["since"])).total_seconds() / 60)
-        for by in asked["by"]:
+        for _, by in asked["sold"].values():
             self.kpi.share("fallback_rate", int(by != "votes"), 1)
             if self.config.price_mode == "dish":
                 self.kpi.share("dish_exact", int(by == "votes"), 1)
@@ -322,8 +288,6 @@ class TrayDishCheckout(Solution):
             self.state[f"left:{event['member']}"] = True
         else:
             self.state.pop(f"left:{event['member']}", None)
-
-    # --- ends ---
 
     @timer("gone")
     def tray_gone(self, due):
@@ -352,15 +316,12 @@ class TrayDishCheckout(Solution):
         if tray and not again:
             yield self._show(desk, "welcome")
 
-    def _station(self, kind, device):
-        return self.workers.checkout.stations.station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get(kind, ()), device)
+    def _desk_of(self, kind, device):
+        name = self.workers.checkout.stations.station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get(kind, ()), device)
+        return name, None if name is None else self._desk(name)
 
     def _desk(self, name):
         return self.state.setdefault(f"desk:{name}", self.workers.checkout.counter.new_counter(name or None))
-
-    def _till(self, desk):
-        kiosk = next((one for one in self.devices.get("kiosk", ()) if one.id == desk["kiosk"]), None)
-        return (kiosk.settings.get("till") if kiosk else None) or desk["kiosk"] or "kiosk"
 
     def _screen(self, desk, screen, params=None, same=None):
         """A screen of the tray, once while it and its `same` (its parameters by default) stay."""

@@ -110,11 +110,11 @@ class BakeryTrayCheckout(Solution):
         self.timers.set("still", name, parse_time(desk["seen"]) + timedelta(milliseconds=self.config.still_ms))
 
     def _piece(self, piece, ranking):
-        candidates = [(self._written(gtin), score) for gtin, score in ranking.candidates]
-        candidates = [(gtin, score) for gtin, score in candidates if self._price(gtin) and not self._half_learnt(gtin)]
-        best = self.workers.checkout.loose.recognised(candidates, least=self.config.accept, lead=self.config.gap)
-        return {"track": piece.track, "box": list(piece.box), "candidates": candidates, "gtin": None if ranking.unknown else best,
-                "picked": None}  # fmt: skip
+        ranked = [(self._written(gtin), score) for gtin, score in ranking.candidates]
+        candidates = [(gtin, score) for gtin, score in ranked if self._price(gtin) and not self._half_learnt(gtin)]
+        best = self.workers.checkout.loose.recognised(ranked, least=self.config.accept, lead=self.config.gap)
+        taken = best in (gtin for gtin, _ in candidates) and not ranking.unknown
+        return {"track": piece.track, "box": list(piece.box), "candidates": candidates, "gtin": best if taken else None, "picked": None}
 
     @timer("still")
     def lies_still(self, due):
@@ -123,10 +123,10 @@ class BakeryTrayCheckout(Solution):
         tray, look = desk["tray"], desk["look"]
         desk["still"] = True
         if not desk["boxes"]:
-            if tray and (tray["paid"] or tray["asked"] or not tray["menu"]):
+            yield from self._settle_alert(desk)
+            if tray and (self._closed(desk) or not tray["menu"]):
                 desk["tray"] = None
                 self.timers.cancel("offer", name)
-                yield from self._settle_alert(desk)
                 yield self._show(desk, "welcome")
         elif self._closed(desk):
             if tray["paid"]:
@@ -144,7 +144,7 @@ class BakeryTrayCheckout(Solution):
 
     def _read(self, name, desk):
         """A tray that is new, or has changed."""
-        tray = desk["tray"] = self._new_tray(desk, desk["look"]["pieces"])
+        tray = desk["tray"] = self._new_tray(desk, [dict(piece) for piece in desk["look"]["pieces"]])
         asked = sum(piece["gtin"] is None for piece in tray["pieces"])
         self.kpi.share("items_recognised", len(tray["pieces"]) - asked, len(tray["pieces"]))
         self.kpi.share("asks_per_tray", asked, 1)
@@ -273,7 +273,7 @@ class BakeryTrayCheckout(Solution):
                 yield self._show(desk, "menu", self._menu()) if self._blind(desk) else self._show(desk, "spread" if tray else "welcome")
         elif not desk["still"] and not tray["menu"]:
             yield self._show(desk, "wait")
-        elif tray["cleared"] or changed:
+        elif (tray["cleared"] or changed) and not _staff(event):
             yield from self._offer(name, desk)
         elif kind in ("confirm", "pay"):
             yield from self._confirm(name, desk, event)
@@ -286,7 +286,8 @@ class BakeryTrayCheckout(Solution):
             return
         if tray and tray["pieces"] and not tray["paid"]:
             named = (event.get("values") or {}).get("piece")
-            number = named if isinstance(named, int) and 0 <= named < len(tray["pieces"]) else _asked_about(tray)
+            told = (number for number, piece in enumerate(tray["pieces"]) if named is not None and named in (number, piece["track"]))
+            number = next(told, _asked_about(tray))
             if number is None or not desk["still"]:
                 return
             tray["pieces"][number]["picked"] = product["gtin"]
@@ -302,11 +303,11 @@ class BakeryTrayCheckout(Solution):
         yield from self._offer(name, desk)
 
     def _confirm(self, name, desk, event):
-        tray, by_staff = desk["tray"], (event.get("values") or {}).get("staff")
+        tray = desk["tray"]
         if _asked_about(tray) is not None or not tray["lines"]:
             yield from self._offer(name, desk)
             return
-        if by_staff:
+        if _staff(event):
             tray["stopped"] = False
             yield from self._settle_alert(desk)
         elif tray["stopped"]:
@@ -472,21 +473,20 @@ class BakeryTrayCheckout(Solution):
         text = self.say(*SCREENS[screen])
         return out("kiosk.show", kiosk=desk["kiosk"], screen=screen, session=desk["session"], text=text, params=params)
 
-    def _device(self, desk):
-        return next((one for one in self.devices.get("kiosk", ()) if one.id == desk["kiosk"]), None)
-
     def _till(self, desk):
-        device = self._device(desk)
-        return (device.settings.get("till") if device else None) or desk["kiosk"]
+        return self.workers.checkout.stations.till_of(self.devices.get("kiosk", ()), desk["kiosk"])
 
     def _zone(self, desk):
-        device = self._device(desk)
-        return device.zone if device else None
+        return next((kiosk.zone for kiosk in self.devices.get("kiosk", ()) if kiosk.id == desk["kiosk"]), None)
 
 
 def _asked_about(tray):
     """The first piece that nobody has named yet."""
     return next((number for number, piece in enumerate(tray["pieces"]) if not (piece["picked"] or piece["gtin"])), None)
+
+
+def _staff(event):
+    return (event.get("values") or {}).get("staff")
 
 
 def _member(desk):

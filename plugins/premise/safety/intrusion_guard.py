@@ -238,34 +238,36 @@ class IntrusionGuard(Solution):
         return [spot for track, spot in inside.items() if track in strangers]
 
     def _watch_doors(self, event, places, people):
-        """Crossings of the door lines of the gates that this camera sees."""
+        """Crossings of door lines in this camera's picture, for the gates that it sees."""
         from storeloom.workers.vision.lines import Line
+        from storeloom.workers.vision.places import place_at
 
-        camera, t_s = event["camera"], event.time.timestamp()
-        drawn = self._settings("camera", camera).get("line")
-        line = Line(*map(tuple, drawn)) if drawn else None
+        camera, own, key = event["camera"], [one for one in places if one.certain], f"way|{event['camera']}"
+        settings = self._settings("camera", camera)
+        if own and not (settings.get("gate") or settings.get("line") or any(self._has_door(one) for one in own)):
+            return
         feet = {one.track: one.foot for one in people if one.track is not None}
-        for gate in [key[5:] for key in self.state if key.startswith("door|")]:
-            behind = self._zones_of("gate", gate)
-            if not self._watches(camera, places, gate, behind):
-                continue
-            inside = {one.track for one in people if any(place.holds(one) for place in places if place.zone in behind)}
-            key = f"way|{gate}|{camera}"
-            self.state[key], ways = self.workers.security.doors.crossings(self.state.get(key, {}), line, feet, inside, t_s)
-            door = self._door(gate, event.time) if ways else None
-            for way, tracks in ways.items():
-                for track in tracks:
-                    door["crossings"].setdefault(f"{camera} {way}", {}).setdefault(track, t_s)
-                yield from self._followers(gate, door, self._zone("gate", gate), camera, tracks[-1])
+        if not feet and key not in self.state:
+            return
+        zones = {one.track: place.zone for one in people if (place := place_at(places, one))}
+        line = Line(*map(tuple, settings["line"])) if settings.get("line") else None
+        self.state[key], ways = self.workers.security.doors.crossings(self.state.get(key, {}), line, feet, zones, event.time.timestamp())
+        for gate in [name[5:] for name in self.state if ways and name.startswith("door|")]:
+            behind, named = self._zones_of("gate", gate), settings.get("gate")
+            if named == gate if named else not (own and behind) or any(one.zone in behind for one in own):
+                yield from self._crossed(gate, behind, ways, event)
 
-    def _watches(self, camera, places, gate, behind):
-        """Whether a camera sees a gate: it names it or shares a zone with it; where one of them belongs nowhere, it may."""
-        named, own = self._settings("camera", camera).get("gate"), [one for one in places if one.certain]
-        if named:
-            return named == gate
-        if own and not behind:
-            return any(one.kind in DOOR_KINDS or one.zone in self.config.restricted for one in own)
-        return not own or any(one.zone in behind for one in own)
+    def _crossed(self, gate, behind, ways, event):
+        door, camera = self._door(gate, event.time), event["camera"]
+        for way, tracks in ways.items():
+            if way.startswith("into ") and way[5:] not in behind:
+                continue
+            for track in tracks:
+                door["crossings"].setdefault(f"{camera} {way}", {}).setdefault(track, event.time.timestamp())
+            yield from self._followers(gate, door, self._zone("gate", gate), camera, tracks[-1])
+
+    def _has_door(self, place):
+        return bool(place.doors) or place.kind in DOOR_KINDS or place.zone in self.config.restricted
 
     def _followers(self, gate, door, zone, camera=None, track=None):
         """One incident for each grant that was followed; the counts of gate and cameras are not added up."""

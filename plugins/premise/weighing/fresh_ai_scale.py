@@ -20,6 +20,7 @@ from storeloom.workers.gs1 import CodeError
 SHOP = "produce"
 INTERVAL_G = 2
 SHARE_WEIGHT = 0.05
+KIND_SCORE = 0.6
 CAMERA_SILENT = timedelta(seconds=5)
 PICTURE_WAIT = timedelta(seconds=2)
 DISPUTE_OVER = timedelta(minutes=2)
@@ -55,28 +56,20 @@ class FreshAiScale(Solution):
     kinds = {"cheap_key": ("Cheap key on the scale", "秤上误选低价商品"), "enrol_item": ("Enrol an item anew", "重新登记商品")}
 
     class Config(SolutionConfig):
-        auto_score: float = setting(0.9, "Score that prints by itself", "自动打印得分", ge=0.5, le=0.999,
-            help_en="In staff mode the label prints without a choice from it on.", help_zh="店员模式下达到此得分直接打印。")  # fmt: skip
-        show: int = setting(4, "Candidates offered", "候选数量", ge=1, le=12,
-            help_en="Goods offered with picture and price.", help_zh="带图片与价格展示的候选商品数。")  # fmt: skip
-        cheat_ratio: float = setting(1.5, "Suspicious price ratio", "可疑价差倍数", ge=1.05, le=10,
-            help_en="Price recognised over price chosen that is suspicious.", help_zh="识别价与所选价之比达到此值视为可疑。")  # fmt: skip
-        cheat_score: float = setting(0.85, "Score that disputes a choice", "质疑所需得分", ge=0.5, le=0.99,
-            help_en="Least score of the recognised goods in a dispute.", help_zh="质疑选择时识别结果的最低得分。")  # fmt: skip
-        enrol_photos: int = setting(5, "Photos of a new item", "新品所需照片", ge=1, le=30,
-            help_en="Photos that make a new item live.", help_zh="达到此数量后新品参与识别。")  # fmt: skip
-        samples_per_item: int = setting(50, "Samples kept per item", "单品样本上限", ge=5, le=500,
-            help_en="Vectors kept of an item.", help_zh="每种商品保留的特征数。")  # fmt: skip
+        auto_score: float = setting(0.9, "Score that prints by itself in staff mode", "店员模式自动打印得分", ge=0.5, le=0.999)
+        show: int = setting(4, "Candidates offered", "候选数量", ge=1, le=12)
+        cheat_ratio: float = setting(1.5, "Suspicious ratio of recognised to chosen price", "识别价与所选价的可疑倍数", ge=1.05, le=10)
+        cheat_score: float = setting(0.85, "Recognition score that disputes a choice", "质疑所选商品所需的识别得分", ge=0.5, le=0.99)
+        enrol_photos: int = setting(5, "Photos that make a new item live", "新品启用所需照片数", ge=1, le=30)
+        samples_per_item: int = setting(50, "Samples kept per item", "单品样本上限", ge=5, le=500)
         accept_floor: float = setting(0.7, "Accepted share for re-enrolment", "重新登记的接受率下限", ge=0.1, le=0.99,
             help_en="An item proposed first but chosen less often than this is enrolled anew.",
             help_zh="首选被接受的比例低于此值时重新登记该商品。")  # fmt: skip
-        label_prefix: str = setting("22", "Prefix of the label's code", "标签条码前缀", pattern="^2[0-9]$",
-            help_en="In-store prefix with embedded price, 20 to 29.", help_zh="店内码前缀（含金额），20 至 29。")  # fmt: skip
+        label_prefix: str = setting("22", "In-store prefix of the label's code, 20 to 29", "标签店内码前缀（20 至 29）", pattern="^2[0-9]$")
         mode: Literal["self", "staff"] = setting("self", "Who works the scale", "操作人",
             help_en="self: customers choose; staff: sure items print by themselves.",
             help_zh="self：顾客自选；staff：把握足够时自动打印。")  # fmt: skip
-        reprint_s: int = setting(60, "No second label within", "重复打印间隔", unit="s", ge=0, le=600,
-            help_en="No second label for the same goods and weight within it.", help_zh="此时间内同品同重不再出签。")  # fmt: skip
+        reprint_s: int = setting(60, "No second label of the same goods within", "同品同重不再出签的时长", unit="s", ge=0, le=600)
 
     @on("scale.reading")
     def weighed(self, event):
@@ -95,10 +88,9 @@ class FreshAiScale(Solution):
                               "key": None}  # fmt: skip
             if self._blind(name):
                 place["look"] = None
-            if place["look"]:
-                yield from self._decide(name, place)
-            elif self._blind(name):
                 yield self._show(place, "keys")
+            elif place["look"]:
+                yield from self._decide(name, place)
             else:
                 self.timers.set("unseen", name, event.time + PICTURE_WAIT)
         if place["goods"] and step != "waiting":
@@ -117,7 +109,7 @@ class FreshAiScale(Solution):
         if goods and (goods["label"] or place["look"]):
             return
         view = self.workers.vision.view(event.data, event.time)
-        kinds = {"kind_score": self.config.cheat_score, "whole": goods is not None, "written": self._written}
+        kinds = {"kind_score": KIND_SCORE, "whole": goods is not None, "written": self._written}
         seen = place["look"] = self.workers.checkout.goods.look_at(view, SHOP, **kinds)
         if goods and seen:
             self.timers.cancel("unseen", name)
@@ -126,9 +118,8 @@ class FreshAiScale(Solution):
     @timer("unseen")
     def no_picture(self, due):
         place = self.state[f"scale:{due.key}"]
-        if place["goods"] and not place["look"]:
-            wish = place["goods"]["wish"]
-            yield from self._accept(due.key, place, wish) if wish else [self._show(place, "keys")]
+        if (goods := place["goods"]) and not place["look"]:
+            yield from self._accept(due.key, place, goods["wish"]) if goods["wish"] else [self._show(place, "keys")]
 
     @on("kiosk.event")
     def pressed(self, event):
@@ -255,10 +246,9 @@ class FreshAiScale(Solution):
     def _label(self, place, product):
         """The fields of a label, or the screen that says why there is none."""
         goods, price, labels = place["goods"], self._price(product), self.workers.gs1.scale_labels
-        window = timedelta(seconds=self.config.reprint_s)
-        place["labels"] = [one for one in place["labels"] if self.now - parse_time(one["at"]) <= window and window]
-        alike = [one for one in place["labels"] if abs(one["net_g"] - goods["net_g"]) <= self._interval(place)]
-        if any(one["gtin"] == product["gtin"] for one in alike):
+        printed = self.workers.checkout.labels
+        place["labels"] = printed.recent(place["labels"], self.now, self.config.reprint_s)
+        if printed.has_label(place["labels"], product["gtin"], goods["net_g"], self._interval(place)):
             return None, "printed_already"
         plu = labels.plu_of(product)
         if price is None or plu is None or (product.get("unit") == "each" and price.per == "each"):
@@ -351,15 +341,9 @@ class FreshAiScale(Solution):
         return self.workers.checkout.basket.price_now(product, rows, self.now, None, self.store.hours.zone)
 
     def _product(self, key):
-        plus = self.tables.products.derived(
-            "plu", lambda rows: {str(row["plu"]).lstrip("0"): row["gtin"] for row in rows if row.get("plu")}
-        )
+        plus = self.tables.products.derived("plu", self.workers.gs1.scale_labels.by_plu)
         return self.tables.products.get(key) or self.tables.products.get(plus.get(str(key).lstrip("0"), ""))
 
     def _written(self, gtin):
         """A GTIN as the products table writes it."""
         return (self.tables.products.get(gtin) or {"gtin": gtin})["gtin"]
-
-
-def _by_plu(rows):
-    return {str(row["plu"]).lstrip("0"): row["gtin"] for row in rows if row.get("plu")}

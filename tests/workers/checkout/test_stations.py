@@ -1,7 +1,7 @@
 """Devices that work together."""
 
 from storeloom.core.kernel.plan import BoundDevice
-from storeloom.workers.checkout.stations import at_station, station_of
+from storeloom.workers.checkout.stations import at_station, station_of, till_of
 
 SCALES = [BoundDevice("s1", "scale", "z1"), BoundDevice("s2", "scale", "z2")]
 
@@ -29,3 +29,8 @@ def test_settings_go_before_the_zone_and_the_zone_before_the_place():
 def test_a_station_finds_its_devices():
     both = cameras(("z2", {}), ("z1", {}))
     assert at_station(SCALES, "scale", both, "s1") == "c2" and at_station(SCALES, "scale", [], "s1") is None
+
+
+def test_a_till_is_named_in_the_settings_or_is_the_device():
+    kiosks = [BoundDevice("k1", "kiosk", None, {"till": "T9"}), BoundDevice("k2", "kiosk")]
+    assert [till_of(kiosks, one) for one in ("k1", "k2", "k3", None)] == ["T9", "k2", "k3", "kiosk"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storeloom.workers.checkout.tray import Priced, entangled, new_thing, priced, receipt_lines, rejoined, see
+from storeloom.workers.checkout.tray import Priced, entangled, look_at, new_thing, priced, receipt_lines, rejoined, see
 
 
 def test_things_that_overlap_too_much_must_be_spread():
@@ -59,3 +59,11 @@ def test_without_votes_and_without_a_colour_a_person_must_pick():
 def test_by_colour_alone_no_frames_are_waited_for():
     assert priced(plate(("pork", 0.9), colour="red"), PRICES, 600, agree=3, frames=5, by_colour=True) == Priced("plate-red", 600, "colour")
     assert priced(plate(("pork", 0.9)), PRICES, None, agree=1, frames=5, by_colour=True) == "unknown"
+
+
+def test_a_frame_is_taken_in_under_the_names_that_are_known():
+    things = {"a": plate(("pork", 0.9))}
+    looks = [([("pork", 0.9)], True, "red"), ([], False, None)]
+    assert look_at(things, {"b": BOX, "c": (0.6, 0.6, 0.2, 0.2)}, looks, least=0.8, frames=5) == ["a", "c"]
+    assert (things["a"]["votes"], things["a"]["frames"], things["a"]["colour"]) == (["pork", "pork"], 2, "red")
+    assert things["c"]["votes"] == [None] and things["c"]["colour"] is None

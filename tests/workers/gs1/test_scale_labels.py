@@ -3,7 +3,7 @@
 import pytest
 
 from storeloom.workers.gs1 import CodeError, has_valid_check_digit
-from storeloom.workers.gs1.scale_labels import plu_of, price_code
+from storeloom.workers.gs1.scale_labels import by_plu, plu_of, price_code
 
 
 def test_the_code_holds_prefix_plu_and_price():
@@ -26,3 +26,8 @@ def test_the_plu_is_the_product_s_or_stands_in_its_in_store_number():
     assert plu_of({"gtin": "x", "plu": "451"}) == "451"
     assert plu_of({"gtin": "2200451000002"}) == "00451" and plu_of({"gtin": "02200451000002"}) == "00451"
     assert plu_of({"gtin": "6901234567892"}) is None and plu_of({}) is None
+
+
+def test_products_by_their_number():
+    apple, tea = {"gtin": "2200451000002", "plu": 451}, {"gtin": "6901234567892"}
+    assert by_plu([apple, tea, {"gtin": "2200007000005"}]) == {"451": "2200451000002", "7": "2200007000005"}

