@@ -43,6 +43,14 @@ EXTRAS = {
         "scipy>=1.11,<2",
         "statsforecast>=2.0.1,<3",
     ],
+    "insight": [
+        "implicit>=0.7.2,<0.8",
+        "numpy>=1.26,<3",
+        "polars>=1.20,<2",
+        "scikit-learn>=1.4,<2",
+        "scipy>=1.11,<2",
+        "threadpoolctl>=3.5,<4",
+    ],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.51,<2"],
@@ -54,6 +62,7 @@ EXTRAS["dev"] = sorted(
     set(EXTRAS["demo"])
     | set(EXTRAS["server"])
     | set(EXTRAS["ray"])
+    | set(EXTRAS["insight"])
     | {
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",

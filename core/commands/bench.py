@@ -9,7 +9,22 @@ from pathlib import Path
 from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
-AREAS = ("catalogue", "compose", "items", "log", "runtime", "soak", "swap", "tracking", "vision", "vision_models", "vision_rules")
+AREAS = (
+    "catalogue",
+    "compose",
+    "insight",
+    "items",
+    "log",
+    "runtime",
+    "soak",
+    "swap",
+    "tracking",
+    "vision",
+    "vision_models",
+    "vision_rules",
+)
+
+TAKES = {"insight": ("data",), "items": ("data", "split")}
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -22,8 +37,11 @@ def bench(arguments: argparse.Namespace) -> int:
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     given = {"data": arguments.data and Path(arguments.data), "split": arguments.split}
     options = {key: value for key, value in given.items() if value}
-    if options and arguments.area != "items":
-        reason = {"en": "--data and --split belong to the area 'items'", "zh": "--data 与 --split 只用于测试项“items”"}
+    if set(options) - set(TAKES.get(arguments.area, ())):
+        reason = {
+            "en": "--data belongs to the areas 'insight' and 'items', --split to 'items'",
+            "zh": "--data 只用于“insight”与“items”，--split 只用于“items”",
+        }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)
     results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure(**options)]

@@ -38,7 +38,7 @@ class Cut(Episode):
         before, took = self.engine, self.result.outputs.append
         tables = {name: before.tables.all(name) for name in schemas.tables()}
         self.engine = Engine(self.plan, self.registry, before.log, tables, before.now, on_output=took, lenient=True)
-        self.engine.failures, self.engine.inputs.incomplete = before.failures, before.incomplete
+        self.engine.failures, self.engine.inputs.incomplete = before.failures, before.inputs.incomplete
         super().play(timeline[middle:])
 
 

@@ -71,10 +71,10 @@ def test_every_stream_counts(solution, lab_of):
 def test_every_kind_and_figure_occurs(solution, lab_of):
     lab = lab_of(solution)
     outputs = [event for case in lab.cases for event in case.result.outputs]
-    kinds = {event.data["kind"] for event in outputs if event.stream in ("alert.raise", "task.create")}
+    kinds = {event.data["kind"] for event in outputs if event.stream in ("alert.raise", "task.create", "insight.report")}
     moved = {name for case in lab.cases for figures in case.result.figures.values() for name, value in figures.items() if value}
     wrong = {
-        "kinds in no episode's alerts and tasks": [kind for kind in lab.entry["kinds"] if kind not in kinds],
+        "kinds in no episode's alerts, tasks and reports": [kind for kind in lab.entry["kinds"] if kind not in kinds],
         "figures that no episode moves from nothing": [name for name in lab.entry["kpis"] if name not in moved],
     }
     assert not any(wrong.values()), "\n".join(f"{solution}: {words}: {', '.join(found)}" for words, found in wrong.items() if found)

@@ -1,8 +1,8 @@
 """Which method forecasts which series: those that did best where the answer is known, by class of demand and, held back, by series.
 
 Classes are those of Syntetos, Boylan and Croston (2005). Smooth and erratic series are judged by the squared error of each step, by their
-own squared changes; intermittent and lumpy ones by the squared error of the sum over the horizon, by what chance brings: day by day a
-forecast of nothing wins on a series that mostly sells nothing, and orders nothing. A series departs from its class as far as its own
+own squared changes; intermittent and lumpy ones by the error of the sum over the horizon, by what chance brings: day by day a forecast of
+nothing wins on a series that mostly sells nothing, and orders nothing. A series departs from its class as far as its own
 back-tests outweigh those of its class. Means of the two or three best compete with them (Bates and Granger, 1969).
 """
 
@@ -77,9 +77,9 @@ def losses(told: Array, actual: Array, sparse: NDArray[np.bool_], step_scale: Ar
     """Loss of each series at one origin, NaN where it cannot be told."""
     dense = by_series((actual - told) ** 2) / step_scale
     known = ~np.isnan(actual) & ~np.isnan(told)
-    short = np.where(known, actual - told, 0.0).sum(axis=1) ** 2
+    short = np.abs(np.where(known, actual - told, 0.0).sum(axis=1))
     count = known.sum(axis=1)
-    total = np.where(count > 0, short / np.maximum(count * sum_scale, 1e-9), np.nan)
+    total = np.where(count > 0, short / np.sqrt(np.maximum(count * sum_scale, 1e-9)), np.nan)
     found: Array = np.minimum(np.where(sparse, total, dense), MOST)
     return found
 

@@ -146,8 +146,8 @@ def _scale(past: Sequence[tuple[Array, Array]], mean: Array, history: History, p
 def _ratio(past: Sequence[tuple[Array, Array]], mean: Array, history: History, prior: float) -> Array:
     """Variance by mean of each series' counts, beside that of its class; at least 1, which is Poisson."""
     number, squares, told = _errors(past, len(mean))
-    size = np.maximum(mean.mean(axis=1), TINY)
-    like = np.maximum(history.variance / size, 1.0)
+    size = _centre(mean, history).mean(axis=1)
+    like = np.maximum(history.variance / np.maximum(history.mean, TINY), 1.0)
     for one in np.unique(history.classes).tolist():
         rows = history.classes == one
         if told[rows].sum() > TINY and number[rows].sum() >= LEAST:

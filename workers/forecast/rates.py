@@ -22,6 +22,7 @@ OMEGAS = (0.8, 0.9, 0.95, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998)
 SEASONS = (4, 12, 52)
 PROFILE_PRIOR = 60.0
 LOOKS = 12
+TURNS = 3
 TINY = 1e-9
 
 
@@ -139,14 +140,21 @@ def _discount(counts: Array, exposure: Array, omegas: tuple[float, ...], looks: 
 
 
 def _shrunk(seen: Array, shown: Array, squares: Array, dispersion: Array) -> Array:
-    """Rates drawn to the panel's mean by the share of their spread that chance explains."""
+    """Rates drawn to the panel's mean by the share of their spread that chance explains.
+
+    Chance follows from the drawn rate, not from the one that chance made, and from the dispersion that is usual in the panel.
+    """
     known = shown > TINY
-    rate = np.where(known, seen / np.maximum(shown, TINY), 0.0)
-    if known.sum() < 3:
-        return rate
-    chance = np.where(known, rate * np.maximum(dispersion, TINY) * squares / np.maximum(shown, TINY) ** 2, 0.0)
-    mean = float(rate[known].mean())
-    spread = max(float(rate[known].var() - chance[known].mean()), TINY)
-    weight = spread / (spread + chance)
-    found: Array = np.where(known, weight * rate + (1 - weight) * mean, 0.0)
+    plain = np.where(known, seen / np.maximum(shown, TINY), 0.0)
+    selling = known & (plain > 0)
+    if selling.sum() < 3:
+        return plain
+    mean, usual = float(plain[known].mean()), float(np.median(dispersion[selling]))
+    rate = plain
+    for _ in range(TURNS):
+        chance = rate * usual * squares / np.maximum(shown, TINY) ** 2
+        spread = max(float(plain[known].var() - chance[known].mean()), TINY)
+        weight = spread / (spread + chance)
+        rate = np.where(known, weight * plain + (1 - weight) * mean, 0.0)
+    found: Array = rate
     return found

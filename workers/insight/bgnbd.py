@@ -2,8 +2,8 @@
 
 Source: Fader, Hardie and Lee, "Counting Your Customers the Easy Way", Marketing Science 24 (2005). While alive a member buys as a Poisson
 process with rate lambda ~ Gamma(r, alpha); after each purchase it stops for good with chance p ~ Beta(a, b). A member is known by
-`x` (repeat purchases), `t_x` (time of the last one) and `T` (time watched), both since the first purchase, in weeks. The packages that offer
-the model are either no longer kept (`lifetimes`) or sample it with PyMC, which a store's server need not carry.
+`x` (repeat purchases), `t_x` (time of the last one) and `T` (time watched), both since the first purchase, in weeks. The packages that
+offer the model are either no longer kept (`lifetimes`) or sample it with PyMC, which a store's server need not carry.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _grouped(summary: pl.DataFrame) -> tuple[Floats, Floats]:
     x, t_x, age = columns(summary)
     rows, inverse = np.unique(np.column_stack([x, t_x, age]), axis=0, return_inverse=True)
     counts = summary["n"].cast(pl.Float64).to_numpy() if "n" in summary.columns else np.ones(x.size)
-    return rows, np.bincount(inverse.ravel(), counts)
+    return rows, np.bincount(inverse.ravel(), counts).astype(np.float64)
 
 
 def _objective(rows: Floats) -> likelihood.Objective:

@@ -2,14 +2,15 @@
 
 Without a contract nobody gives notice; churn is therefore defined: no purchase within `horizon_days` after a day. Two answers are offered:
 the chance under BG/NBD (`bgnbd.BgNbd.p_alive`, and `no_purchase` below for the same horizon), which needs nothing but dates, and a
-regularised logistic regression on behaviour, fitted at one day and judged at a later one. Sources: Buckinx and Van den Poel, EJOR 164 (2005)
-for the predictors; Hosmer and Lemeshow for calibration; DeLong's question (is the ranking real?) is answered by the bootstrap over members.
+regularised logistic regression on behaviour, fitted at one day and judged at a later one. Sources: Buckinx and Van den Poel, EJOR 164
+(2005) for the predictors; Hosmer and Lemeshow for calibration; DeLong's question (is the ranking real?) is answered by the bootstrap over
+members.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -74,8 +75,8 @@ class ChurnModel:
 @dataclass(frozen=True)
 class Judgement:
     """How good chances of churn were: `auc`, `brier`, `skill` (1 - Brier / Brier of the base rate alone; at or below 0 it is worth
-    nothing), each as (value, low, high); `curve`: decile, members, predicted, observed, low, high; `calibration_gap`: mean distance of predicted
-    from observed, weighted by members."""
+    nothing), each as (value, low, high); `curve`: decile, members, predicted, observed, low, high; `calibration_gap`: mean distance of
+    predicted from observed, weighted by members."""
 
     members: int
     base_rate: float
@@ -115,7 +116,7 @@ def features(purchases: Purchases, at: date) -> pl.DataFrame:
 
 
 def churned(purchases: Purchases, members: pl.DataFrame, at: date, horizon_days: int) -> Floats:
-    """1 for each member without a purchase in the `horizon_days` from `at` on, 0 for the others. A fault where these days are not yet known."""
+    """1 for each member without a purchase in the `horizon_days` from `at` on, 0 for the others; a fault where these are not yet known."""
     last = at + timedelta(days=horizon_days - 1)
     require("days known after the day of prediction", "预测日之后已知的天数", (purchases.until - at).days + 1, horizon_days)
     buyers = purchases.within(at, last).days.select("member").unique().with_columns(bought=pl.lit(True))
@@ -149,18 +150,19 @@ def fit(table: pl.DataFrame, left: Any, *, draws: int = 100, seed: int = 0, leve
     return ChurnModel(weights, float(model.intercept_[0]), centre, scale, c, _drivers(weights, z, y, c, draws, seed, level))
 
 
-def no_purchase(model: bgnbd.BgNbd, summary: pl.DataFrame, horizon_days: int, *, draws: int = 400, seed: int = 0) -> Floats:
+def no_purchase(model: bgnbd.BgNbd, summary: pl.DataFrame, horizon_days: int) -> Floats:
     """Chance under BG/NBD that each member buys nothing in the next `horizon_days`.
 
-    Alive, with rate ~ Gamma(r + x, alpha + T), it stays away with ((alpha + T) / (alpha + T + t)) ** (r + x); stopped, for certain. Averaged
-    over the model's bootstrap draws.
+    Alive, with rate ~ Gamma(r + x, alpha + T), it stays away with ((alpha + T) / (alpha + T + t)) ** (r + x); stopped, for certain.
+    Averaged over the model's bootstrap draws.
     """
     weeks = horizon_days / bgnbd.DAYS_A_WEEK
-    x, t_x, age = bgnbd.columns(summary)
+    x, _, age = bgnbd.columns(summary)
     total = np.zeros(x.size)
-    params = model.draws[:draws] if len(model.draws) else model.params[None, :]
+    params = model.draws if len(model.draws) else model.params[None, :]
     for row in params:
-        one = bgnbd.BgNbd(*(float(value) for value in row), model.log_likelihood, model.members, model.identified, np.empty((0, 4)))
+        r, alpha, a, b = (float(value) for value in row)
+        one = replace(model, r=r, alpha=alpha, a=a, b=b)
         alive = one.p_alive(summary)
         total += 1 - alive + alive * ((one.alpha + age) / (one.alpha + age + weeks)) ** (one.r + x)
     return total / len(params)

@@ -62,10 +62,10 @@ class GammaGamma:
 class HoldOut:
     """The check of both models on a time they did not see.
 
-    `members`: member, first, x, expected, own_rate, last_period, actual. `total`: actual, expected, low, high. `classes` (by repeat purchases
-    seen) and `cohorts` (by month of the first purchase): members, actual, expected, low, high, covered. `errors`: mean absolute and
-    root mean square error of each member's count by `rule`, and the model's root mean square error over that rule's with its interval over
-    members: the model gives means, which squared errors judge.
+    `members`: member, first, x, expected, own_rate, last_period, actual. `total`: actual, expected, low, high. `classes` (by repeat
+    purchases seen) and `cohorts` (by month of the first purchase): members, actual, expected, low, high, covered. `errors`: mean absolute
+    and root mean square error of each member's count by `rule`, and the model's root mean square error over that rule's with its interval
+    over members: the model gives means, which squared errors judge.
     """
 
     members: pl.DataFrame

@@ -42,11 +42,12 @@ def bootstrap(objective: Objective, weights: Floats, best: Estimate, *, draws: i
     rng = np.random.default_rng(seed)
     total = round(float(weights.sum()))
     resampled = rng.multinomial(total, weights / weights.sum(), size=draws).astype(np.float64)
-    return np.exp(np.array([_climb(objective, row, best.log_params).log_params for row in resampled])).reshape(draws, -1)
+    found = np.array([_climb(objective, row, best.log_params).log_params for row in resampled], dtype=np.float64)
+    return np.asarray(np.exp(found), dtype=np.float64).reshape(draws, -1)
 
 
 def profile(objective: Objective, weights: Floats, best: Estimate, level: float) -> list[tuple[float, float]]:
-    """Interval of each parameter by the likelihood ratio (Venzon and Moolgavkar, Applied Statistics 37, 1988); 0 or inf where it is open."""
+    """Interval of each parameter by the likelihood ratio (Venzon and Moolgavkar, Applied Statistics 37, 1988); 0 or inf: it is open."""
     drop = float(chi2.ppf(level, 1)) / 2
     return [_profile_one(objective, weights, best, index, drop) for index in range(best.log_params.size)]
 

@@ -47,7 +47,8 @@ def bootstrap(
 
 
 def false_discovery(p_values: Any, tests: int | None = None) -> Floats:
-    """Adjusted p-values that control the false discovery rate under any dependence (Benjamini and Yekutieli, Annals of Statistics 29, 2001).
+    """Adjusted p-values that control the false discovery rate under any dependence (Benjamini and Yekutieli, Annals of Statistics 29,
+    2001).
 
     `tests`: how many were made or could have been made; those not listed count as failed. This keeps the control honest where only the
     promising ones were computed.

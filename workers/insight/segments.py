@@ -2,10 +2,10 @@
 
 A clustering method always returns clusters. Two checks could show that they are not real: members drawn anew must give the same segments
 (adjusted Rand index of bootstrap refits, Hubert and Arabie 1985; Hennig, CSDA 52, 2007), and between the centres of any two segments there
-must be fewer members than at the centres: a valley, tested by the critical bandwidth (Silverman, JRSS B 43, 1981, on the stretch between the
-centres as Hall and York, Statistica Sinica 11, 2001). A silhouette alone tells neither: halves of one even cloud have a good one. Where a check
-fails, `found` is False and the parts are only slices of a continuum, which may still be useful as such. Features are drawn towards normal
-shape (Yeo-Johnson) and standardised first, so that a long tail makes no segment.
+must be fewer members than at the centres: a valley, tested by the critical bandwidth (Silverman, JRSS B 43, 1981, on the stretch between
+the centres as Hall and York, Statistica Sinica 11, 2001). A silhouette alone tells neither: halves of one even cloud have a good one. Where
+a check fails, `found` is False and the parts are only slices of a continuum, which may still be useful as such. Features are drawn towards
+normal shape (Yeo-Johnson) and standardised first, so that a long tail makes no segment.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ MOST_PARTS = 8
 
 @dataclass(frozen=True)
 class Segmentation:
-    """`frame`: member, segment (0 is the largest), certainty (of a mixture; of k-means 1 - distance to the own centre over that to the next).
+    """`frame`: member, segment (0 is the largest), certainty (of a mixture; of k-means 1 - distance to the own centre over that to the
+    next).
 
-    `profile`: segment, members, share and the median of each feature. `silhouette` of the parts, and of other numbers of them in `by_parts`;
-    `p_value`: of no valley between the two segments that are worst parted (`unparted`); `stability`: (median, low, high) of the adjusted Rand
-    index over bootstrap refits. `found`: both checks hold.
+    `profile`: segment, members, share and the median of each feature. `silhouette` of the parts, and of other numbers of them in
+    `by_parts`; `p_value`: of no valley between the two segments that are worst parted (`unparted`); `stability`: (median, low, high) of the
+    adjusted Rand index over bootstrap refits. `found`: both checks hold.
     """
 
     method: str
@@ -60,7 +61,7 @@ class Segmentation:
         if self.p_value > MOST_P:
             if zh:
                 return f"没有分群：第 {one} 与第 {other} 部分之间会员并不稀少（p={self.p_value:.2f}），各部分只是连续体的切片。"
-            return f"No segments: members are no rarer between parts {one} and {other} (p={self.p_value:.2f}); the parts are slices of a continuum."
+            return f"No segments: members are no rarer between parts {one} and {other} (p={self.p_value:.2f}); the parts are slices."
         if self.stability[0] < LEAST_STABLE:
             if zh:
                 return f"没有稳定的分群：会员重抽样后仅部分重现（调整兰德指数 {rand}，至少需要 {LEAST_STABLE}）。"

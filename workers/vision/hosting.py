@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storeloom.workers.vision.places import Place, stays
-from storeloom.workers.vision.things import Seen
 from storeloom.workers.vision.zones import Stay
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.places import Place
+    from storeloom.workers.vision.things import Seen
 
 State = dict[str, Any]
 SIGHT_S = 60.0  # the longest time between two frames
@@ -49,6 +51,8 @@ def begin() -> State:
 
 def advance(state: State, camera: str, place: Place, guests: Mapping[str, Seen], colleagues: int, t_s: float) -> Sight:
     """Enter one frame of one camera into the state: its `guests` by track, and how many `colleagues` stand in the place."""
+    from storeloom.workers.vision.places import stays
+
     prefix = f"{camera}|"
     earlier = state["frames"].get(camera)
     state["frames"][camera] = [t_s, None if earlier is None else t_s - earlier[0]]

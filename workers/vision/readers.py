@@ -66,8 +66,8 @@ class ShippedReaders:
     def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]:
         return self.shops.looks(picture, boxes)
 
-    def rank(self, looks: Sequence[Vector], shop: str) -> Sequence[Ranking]:
-        return self.shops.rank(looks, shop)
+    def rank(self, looks: Sequence[Vector], shop: str, k: int) -> Sequence[Ranking]:
+        return self.shops.rank(looks, shop, k)
 
     def _text_reader(self) -> TextReader:
         from storeloom.workers.vision.reading.text import TextReader
@@ -100,7 +100,7 @@ class ScriptedReaders:
 
         return scenes.labels(scene, on=on, currency=currency, minor_digits=decimals(currency))
 
-    def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]:
+    def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str, k: int) -> Sequence[Ranking]:
         """By the `gtins` of the object that lies in each box."""
         from storeloom.workers.vision.items.results import NOTHING, given
 
@@ -108,7 +108,7 @@ class ScriptedReaders:
         for box in boxes:
             things = [thing for thing in scene["objects"] if thing.get("gtins") and iou(thing["box"], box) >= SAME_THING]
             best = max(things, key=lambda thing: iou(thing["box"], box), default=None)
-            found.append(NOTHING if best is None else given(best["gtins"]))
+            found.append(NOTHING if best is None else given(best["gtins"], k=k))
         return found
 
 

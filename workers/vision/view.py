@@ -27,7 +27,7 @@ WIDE = 16 / 9
 class Readers(Protocol):
     """What reads a picture beside the detector; each is made when it is first asked for. Regions and boxes are shares of the picture.
 
-    `looks` are the vectors of what lies in boxes, `rank` what these are among the items of a shop.
+    `looks` are the vectors of what lies in boxes, `rank` the `k` likeliest of a shop's items for each of these.
     """
 
     def texts(self, picture: Image, region: Box | None) -> Sequence[Text]: ...
@@ -35,7 +35,7 @@ class Readers(Protocol):
     def plates(self, picture: Image) -> Sequence[Plate]: ...
     def labels(self, picture: Image, texts: Sequence[Text], codes: Sequence[Code], on: date, currency: str) -> Sequence[PriceLabel]: ...
     def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]: ...
-    def rank(self, looks: Sequence[Vector], shop: str) -> Sequence[Ranking]: ...
+    def rank(self, looks: Sequence[Vector], shop: str, k: int) -> Sequence[Ranking]: ...
 
 
 class SceneReaders(Protocol):
@@ -45,7 +45,7 @@ class SceneReaders(Protocol):
     def codes(self, scene: Mapping[str, Any], on: date) -> Sequence[Code]: ...
     def plates(self, scene: Mapping[str, Any]) -> Sequence[Plate]: ...
     def labels(self, scene: Mapping[str, Any], on: date, currency: str) -> Sequence[PriceLabel]: ...
-    def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str) -> Sequence[Ranking]: ...
+    def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str, k: int) -> Sequence[Ranking]: ...
 
 
 class View:
@@ -116,11 +116,11 @@ class View:
             lambda s: self._scene_readers.labels(s, on, currency),
         )
 
-    def items(self, boxes: Sequence[Box], shop: str = "") -> tuple[Ranking, ...]:
-        """What lies in each of these boxes, by the enrolled items of `shop` (a catalogue's name)."""
+    def items(self, boxes: Sequence[Box], shop: str = "", k: int = 5) -> tuple[Ranking, ...]:
+        """What lies in each of these boxes: the `k` likeliest of the enrolled items of `shop` (a catalogue's name)."""
         key = tuple(boxes)
         return self._read(
-            ("items", key, shop), lambda p: self._readers.rank(self._looks(p, key), shop), lambda s: self._given(s, key, shop)
+            ("items", key, shop, k), lambda p: self._readers.rank(self._looks(p, key), shop, k), lambda s: self._given(s, key, shop, k)
         )
 
     def _looks(self, picture: Image, boxes: tuple[Box, ...]) -> Sequence[Vector]:
@@ -133,9 +133,9 @@ class View:
 
         return self.shared(("looks", boxes), work)
 
-    def _given(self, scene: Mapping[str, Any], boxes: tuple[Box, ...], shop: str) -> Sequence[Ranking]:
+    def _given(self, scene: Mapping[str, Any], boxes: tuple[Box, ...], shop: str, k: int) -> Sequence[Ranking]:
         self._keep(self, boxes, None)
-        return self._scene_readers.items(scene, boxes, shop)
+        return self._scene_readers.items(scene, boxes, shop, k)
 
     def shared(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives, worked out for the first who asks under this key; nothing is kept of work that raises."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storeloom.workers.vision.boxes import Point
 from storeloom.workers.vision.errors import GeometryError
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.boxes import Point
 
 State = dict[str, Any]
 EDGE = 1e-12

@@ -3,13 +3,13 @@
 Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, CLI the command line
 (`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
 OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS members'
-receipts and what is estimated from them (`customers`); FCT series that are to be forecast
+receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be forecast
 (`forecasting`).
 """
 
 from __future__ import annotations
 
-from storeloom.core.kernel.messages import composing, customers, delivering, forecasting, items, running, seeing
+from storeloom.core.kernel.messages import composing, customers, delivering, experiments, forecasting, items, running, seeing
 from storeloom.core.kernel.messages.message import SEVERITIES, Message
 
 __all__ = ["MESSAGES", "SEVERITIES", "Message"]
@@ -21,5 +21,6 @@ MESSAGES: dict[str, Message] = {
     **seeing.MESSAGES,
     **items.MESSAGES,
     **customers.MESSAGES,
+    **experiments.MESSAGES,
     **forecasting.MESSAGES,
 }

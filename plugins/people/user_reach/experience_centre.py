@@ -6,9 +6,8 @@ with the exhibit as `campaign`, and no items to be dark. What they show when the
 the next opening. A zone that no camera sees any more falls back as an empty one does. A guest whom staff stood beside in the zone waits
 anew from when they left. A device that has never reported fails the patrol from a day after the start on; before, it may not be connected.
 
-Staff are told by the scene's or detector's `staff` mark, else by the uniform's colour; guests in that colour are left out with them. Zones
-come from the zones table: floor metres or the camera's homography where known, else the camera's polygon. While the store is closed nothing
-is counted. Only counts, stays and heat cells are kept: no picture, no face.
+Staff are told by their `staff` mark, else by the uniform's colour; guests in that colour are left out with them. Zones come from the zones
+table. While the store is closed nothing is counted. Only counts, stays and heat cells are kept: no picture, no face.
 """
 
 from dataclasses import replace

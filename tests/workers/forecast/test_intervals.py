@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from storeloom.workers.forecast.intervals import History, _negative_binomial, _quantile, spread
 from storeloom.workers.forecast.intermittent import negative_binomial_quantiles
+from storeloom.workers.forecast.intervals import History, _negative_binomial, _quantile, spread
 
 RNG = np.random.default_rng(11)
 

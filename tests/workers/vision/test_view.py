@@ -44,7 +44,7 @@ class Counting:
         self.calls.append(f"looks {len(boxes)}")
         return ["look"] * len(boxes)
 
-    def rank(self, looks: Sequence[Any], shop: str) -> Sequence[Any]:
+    def rank(self, looks: Sequence[Any], shop: str, k: int) -> Sequence[Any]:
         self.calls.append(f"rank {len(looks)} {shop}")
         return ["item"] * len(looks)
 

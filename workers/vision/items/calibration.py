@@ -53,7 +53,7 @@ class Trials:
     present: NDArray[np.bool_]
 
 
-# Measured with 1 to 3 enrolled classes of 5 pictures over a background without them: 1 %, 7 % and 4 % of strangers pass.
+# With 1, 2, 3 enrolled classes of 5 pictures that neither network nor background knows, 3 %, 11 % and 10 % of strangers pass.
 DEFAULT = Calibration(temperature=0.03, threshold=0.9, likeness=0.2, false_accept=0.05, pictures=0)
 
 

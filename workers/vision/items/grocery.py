@@ -1,7 +1,8 @@
 """The measure of item recognition: the Grocery Store data set (Klasson, Zhang and Kjellström, WACV 2019), 81 classes photographed in shops.
 
 `python -m storeloom.workers.vision.items.grocery FOLDER` embeds its training and validation pictures, keeps the vectors in the file
-`--cache` if one is given, and prints a table: whole training split, 5 pictures a class, and items that are not enrolled.
+`--cache` if one is given, and prints a table: whole training split, 5 pictures a class, and items that are not enrolled. `goods_lite2` was
+taught on the training split; what it makes of classes that it does not know is measured with one that never saw them (`build/goods.py`).
 """
 
 from __future__ import annotations

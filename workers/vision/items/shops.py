@@ -86,15 +86,15 @@ class Shops:
 
         return [self._vectors().embed(cut(picture, box)) for box in boxes]
 
-    def rank(self, vectors: Sequence[Vector], shop: str) -> list[Ranking]:
-        """What these are among the items of a shop; unknown in one without items, and where no shop is named."""
+    def rank(self, vectors: Sequence[Vector], shop: str, k: int = 5) -> list[Ranking]:
+        """The `k` likeliest items of a shop for each of these; unknown in one without items, and where no shop is named."""
         import numpy as np
 
         from storeloom.workers.vision.items.results import NOTHING
 
         if not shop or not vectors:
             return [NOTHING] * len(vectors)
-        return self._catalogue(shop).recognise_vectors(np.stack(vectors))
+        return self._catalogue(shop).recognise_vectors(np.stack(vectors), k)
 
     def correct(self, shop: str, gtin: str, vector: Vector, *, samples: int | None = None) -> Taught:
         """Learn that this vector is an item's, as a person picked it: see `ItemCatalogue.correct`.
