@@ -15,7 +15,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Result:
     """One figure: `goal` is `<= x` or `>= x`, empty where it only informs; `against` names the limit or peer, `runs` how often it was
-    measured."""
+    measured. A name `task/method/figure` is a cell of a table, which its area prints as one (`table`)."""
 
     name: str
     value: float
@@ -23,6 +23,10 @@ class Result:
     goal: str
     against: str
     runs: int
+
+    @property
+    def in_table(self) -> bool:
+        return self.name.count("/") == 2
 
     @property
     def met(self) -> bool:

@@ -1,7 +1,7 @@
-"""Area `insight`: what the figures of customers are worth on a year of real receipts (Complete Journey), and what a night's recommendations cost.
+"""Area `insight`: what figures of customers are worth on a year of real receipts (Complete Journey), and what a night's offers cost.
 
-Each method stands beside the plain rule that it must beat, on purchases that it did not see: popularity, the own rate so far, the base rate.
-The defaults of `hybrid` were chosen on September and November; the splits here lie elsewhere.
+Each method stands beside the plain rule that it must beat, on purchases that it did not see: popularity, the own rate so far, the base
+rate. The defaults of `hybrid` were chosen on four weeks each from 5 September and 31 October; the splits here lie elsewhere.
 """
 
 from __future__ import annotations
@@ -115,18 +115,19 @@ def churn(purchases: Purchases) -> list[Result]:
     from storeloom.workers.insight import bgnbd
     from storeloom.workers.insight import churn as engine
 
-    chances, silent, left = [], [], []
+    chances, silent, left, who = [], [], [], []
     for cut in CHURN_CUTS:
         before = cut - timedelta(days=DAYS_AHEAD)
         learnt, table = engine.features(purchases, before), engine.features(purchases, cut)
         model = engine.fit(learnt, engine.churned(purchases, learnt, before, DAYS_AHEAD), draws=0)
         chances.append(pl.Series(model.predict(table)))
+        who.append(table["member"])
         left.append(pl.Series(engine.churned(purchases, table, cut, DAYS_AHEAD)))
         summary = bgnbd.summarise(purchases.before(cut))
         silent.append(pl.Series(engine.no_purchase(bgnbd.fit(summary, draws=20), summary, DAYS_AHEAD)))
     found = []
     for name, given in (("churn_logistic", chances), ("churn_bg_nbd", silent)):
-        judged = engine.judge(pl.concat(given).to_numpy(), pl.concat(left).to_numpy())
+        judged = engine.judge(pl.concat(given).to_numpy(), pl.concat(left).to_numpy(), members=pl.concat(who).to_list())
         auc, low, high = judged.auc
         found.append(Result(f"{name}_auc", auc, "", ">= 0.5", f"95 % {low:.3f}..{high:.3f}; chance is 0.5", len(CHURN_CUTS)))
         brier, low, high = judged.brier
@@ -188,9 +189,9 @@ def night(members: int) -> None:
         return
     rng = np.random.default_rng(0)
     weights = 1 / np.arange(1, ITEMS + 1) ** 0.7
-    keys = rng.random((members, ITEMS), dtype=np.float32) ** (1 / weights[None, :].astype(np.float32))
-    items = np.argpartition(-keys, A_MEMBER, axis=1)[:, :A_MEMBER].ravel()
-    del keys
+    items = np.concatenate(
+        [np.argpartition(rng.exponential(size=(500, ITEMS)) / weights, A_MEMBER)[:, :A_MEMBER].ravel() for _ in range(members // 500)]
+    )
     people = np.repeat(np.arange(members), A_MEMBER)
     lines = pl.DataFrame(
         {

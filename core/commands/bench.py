@@ -12,6 +12,7 @@ from storeloom.core.kernel.errors import Finding, MisuseFault
 AREAS = (
     "catalogue",
     "compose",
+    "forecast",
     "insight",
     "items",
     "log",
@@ -24,7 +25,7 @@ AREAS = (
     "vision_rules",
 )
 
-TAKES = {"insight": ("data",), "items": ("data", "split")}
+TAKES = {"forecast": ("data",), "insight": ("data",), "items": ("data", "split")}
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -39,17 +40,22 @@ def bench(arguments: argparse.Namespace) -> int:
     options = {key: value for key, value in given.items() if value}
     if set(options) - set(TAKES.get(arguments.area, ())):
         reason = {
-            "en": "--data belongs to the areas 'insight' and 'items', --split to 'items'",
-            "zh": "--data 只用于“insight”与“items”，--split 只用于“items”",
+            "en": "--data belongs to the areas 'forecast', 'insight' and 'items', --split to 'items'",
+            "zh": "--data 只用于“forecast”、“insight”与“items”，--split 只用于“items”",
         }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)
-    results = [result for area in areas for result in importlib.import_module(f"storeloom.core.bench.{area}").measure(**options)]
+    modules = [importlib.import_module(f"storeloom.core.bench.{area}") for area in areas]
+    results = [result for module in modules for result in module.measure(**options)]
     if arguments.json:
         print_json({"machine": machine(), "results": [result.as_dict() for result in results]})
     else:
         for result in results:
+            if result.in_table:
+                continue
             mark = "ok  " if result.met else "MISS"
             goal = f"goal {result.goal}; " if result.goal else ""
             print(f"{mark} {result.name}: {result.value:.4g} {result.unit} ({goal}{result.against}; {result.runs} runs)")
+        for line in (line for module in modules if hasattr(module, "table") for line in module.table(results)):
+            print(line)
     return 0 if all(result.met for result in results) else 1

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from storeloom.core.kernel.adapter import Adapter
 from storeloom.core.kernel.contract import SolutionConfig, setting
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 READ_S = 0.5
 LOOK = timedelta(seconds=1)
+Share = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Share, Share]
 Colour = Annotated[str, StringConstraints(pattern=r"^(#[0-9a-fA-F]{6}|[a-z]+)$")]
 
 
@@ -33,6 +35,12 @@ class CameraConfig(SolutionConfig):
     dress: dict[str, list[Colour]] = setting(
         dict, "Colours of what is to be worn, by item (hat, mask ...)", "着装物品的颜色（按 hat、mask 等）", effect="restart"
     )
+    shop: str = setting("", "Catalogue of the goods before this camera", "本摄像头所用的商品识别库", effect="restart")
+    gate: str = setting("", "Gate or door that it looks at", "所对准的门禁", effect="restart", widget="device")
+    line: tuple[Point, Point] | None = setting(
+        None, "Door line on its picture", "画面中的门线", effect="restart", widget="line", help_en="In shares of the picture.",
+        help_zh="以画面宽高的比例表示。",
+    )  # fmt: skip
 
 
 class CameraDriver(Adapter):

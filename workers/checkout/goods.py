@@ -19,6 +19,7 @@ from storeloom.workers.vision.zones import contains
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 NOT_GOODS = frozenset({"person", "hand", "scale", "tray", "plate", "dining table", "chair", "cell phone", "handbag", "backpack"})
 MOST_HEAPS = 4
+MOST_CANDIDATES = 12
 Look = dict[str, Any]
 Item = dict[str, Any]
 
@@ -45,7 +46,7 @@ def look_at(
         boxes = [around_points(pan) if pan else WHOLE]
     if not boxes:
         return None
-    rankings = view.items(boxes, shop)
+    rankings = view.items(boxes, shop, MOST_CANDIDATES)
     kinds = {written(one.gtin) for one in rankings if one.gtin is not None and one.score >= kind_score}
     largest: Box = max(boxes, key=area)
     ranked = best_of([(written(gtin), score) for gtin, score in one.candidates] for one in rankings)

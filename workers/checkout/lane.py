@@ -3,7 +3,7 @@
 Times are seconds on one clock. What waits for its partner is a plain dict with its time under `t_s`; lists are in order of arrival.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -11,13 +11,23 @@ Waiting = Mapping[str, Any]
 Role = Literal["tray", "scan", "bag"]
 ROLES: tuple[Role, ...] = ("tray", "scan", "bag")
 EDGE_S = 1e-6
+MOST_UNITS = 50
 
 
-def partner(waiting: Sequence[Waiting], t_s: float, match_s: float, fits: Callable[[Waiting], bool]) -> int | None:
-    """Which of those that wait belongs to something at `t_s`: the oldest within `match_s` that fits, else the oldest within it."""
-    near = [number for number, one in enumerate(waiting) if abs(t_s - one["t_s"]) <= match_s + EDGE_S]
+def partner(waiting: Sequence[Waiting], own: Waiting, match_s: float, top_k: int) -> int | None:
+    """Which of those that wait belongs to `own`: the oldest within `match_s` that may be the same item, else the oldest within it.
+
+    One side was scanned and has a `gtin`, the other was seen and has `candidates`.
+    """
+    near = [number for number, one in enumerate(waiting) if abs(own["t_s"] - one["t_s"]) <= match_s + EDGE_S]
     near.sort(key=lambda number: waiting[number]["t_s"])
-    return next((number for number in near if fits(waiting[number])), near[0] if near else None)
+    return next((number for number in near if same(waiting[number], own, top_k)), near[0] if near else None)
+
+
+def same(one: Waiting, other: Waiting, top_k: int) -> bool:
+    """Whether what was scanned may be what was seen."""
+    seen, scanned = (one, other) if "candidates" in one else (other, one)
+    return holds(seen["candidates"], scanned["gtin"], top_k)
 
 
 def holds(candidates: Sequence[Sequence[Any]], gtin: str | None, top_k: int) -> bool:
@@ -25,18 +35,23 @@ def holds(candidates: Sequence[Sequence[Any]], gtin: str | None, top_k: int) -> 
     return gtin is not None and gtin in [candidate[0] for candidate in candidates[:top_k]]
 
 
+def taken(waiting: list[dict[str, Any]], **marks: Any) -> dict[str, Any] | None:
+    """Remove and give the first that waits with these values; None where it waits no more."""
+    found = next((one for one in waiting if all(one[key] == value for key, value in marks.items())), None)
+    if found is not None:
+        waiting.remove(found)
+    return found
+
+
+def units(line: Mapping[str, Any]) -> int:
+    """How many things one scanned line registers, at most 50; a weighed one is one."""
+    qty = 1 if line.get("weight_g") else line.get("qty") or 1
+    return min(max(int(qty), 1), MOST_UNITS)
+
+
 def is_switched(recognised: int, scanned: int, ratio: float) -> bool:
     """Whether the recognised item costs so much more than the scanned one (minor units, of the same unit) that its label was changed."""
     return scanned >= 0 and recognised >= scanned * Fraction(str(ratio)) and recognised > scanned
-
-
-def moved(settled: Role | None, seen: Role | None) -> tuple[Role | None, Literal["transfer", "return"] | None]:
-    """A track's next settled place, tray or bag, and the move that brought it there; on the way between them it stays as it was."""
-    if seen not in ("tray", "bag"):
-        return settled, None
-    if settled == "tray" and seen == "bag":
-        return seen, "transfer"
-    return seen, "return" if settled == "bag" and seen == "tray" else None
 
 
 def role_of(row: Mapping[str, Any]) -> Role | None:
@@ -47,3 +62,8 @@ def role_of(row: Mapping[str, Any]) -> Role | None:
         if found is not None:
             return found
     return None
+
+
+def till_of(camera: str, rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """The till whose zones name a camera, the first in order of several."""
+    return min((row["parent"] for row in rows if any(view.get("camera") == camera for view in row.get("cameras") or ())), default=None)

@@ -66,7 +66,7 @@ def backtest(
     (default: as `chain.forecast`); methods in `means_only`, for slow ones, get no intervals. ValueError for unknown methods, or where the
     history holds no origin.
     """
-    grid = make(panel, horizon, drivers, season)
+    grid = make(panel, 0, drivers, season)
     before = usual_origins(panel.freq, horizon) if calibration is None else calibration
     ats = past_steps(grid, horizon, origins + before)
     if not ats:

@@ -19,7 +19,7 @@ from storeloom.workers.forecast import intervals
 from storeloom.workers.forecast.choice import CLASSES, Choice, choose, classes
 from storeloom.workers.forecast.grid import Array, Grid, make
 from storeloom.workers.forecast.intervals import History, Spread
-from storeloom.workers.forecast.metrics import by_series, totals
+from storeloom.workers.forecast.metrics import by_series, totals, variance
 from storeloom.workers.forecast.models import methods as known_methods
 from storeloom.workers.forecast.models import named
 from storeloom.workers.forecast.panel import Panel, ahead
@@ -90,7 +90,8 @@ def forecast(
     """Forecast `horizon` steps after a panel.
 
     `drivers`: what moves demand besides its season (`ds`, numeric columns, `unique_id` where they differ by series), known over history
-    and horizon. `methods` compete (by default `DEFAULT`, with drivers `smooth` too); with one of them nothing is chosen. `origins`: past steps to judge by (default: `usual_origins`).
+    and horizon. `methods` compete (by default `DEFAULT`, with drivers `smooth` too); with one of them nothing is chosen. `origins`: past
+    steps to judge by (default: `usual_origins`).
     `levels`: central intervals, in %. `season`: steps, if not that of the frequency. ValueError for unknown methods or a horizon below 1;
     PanelFault for drivers with gaps.
     """
@@ -148,8 +149,8 @@ def column(share: float) -> str:
 
 
 def usual_origins(freq: str, horizon: int) -> int:
-    """Past steps to judge by: of hours a week's days, else as many as eight weeks of days hold, 4 to 8."""
-    return 7 if freq in ("1h", "15m") else max(4, min(8, 56 // horizon))
+    """Past steps to judge by: 21 of hours (three weeks of days), else as many as eight weeks of days hold, 4 to 8."""
+    return 21 if freq in ("1h", "15m") else max(4, min(8, 56 // horizon))
 
 
 def past_steps(grid: Grid, horizon: int, origins: int) -> list[int]:
@@ -236,11 +237,9 @@ def settle(
         past.append((combined, grid.values[:, at : at + horizon]))
     whole = np.nan_to_num(grid.values)
     counts = (kinds >= 2) & (whole == np.round(whole)).all(axis=1)
-    mean = by_series(grid.values)
-    variance = np.nan_to_num(by_series((grid.values - mean[:, None]) ** 2))
-    history = History(kinds, counts, np.nan_to_num(mean), variance)
+    history = History(kinds, counts, np.nan_to_num(by_series(grid.values)), variance(grid.values))
     steps = intervals.spread(past, means, history, OWN_ERRORS, seed)
-    of_sums = History(kinds, counts, history.mean * horizon, variance * horizon)
+    of_sums = History(kinds, counts, history.mean * horizon, history.variance * horizon)
     sums = [(totals(one, actual), totals(actual, actual)) for one, actual in past]
     summed = intervals.spread(sums, means.sum(axis=1, keepdims=True), of_sums, OWN_SUMS, seed)
     return Settled(kinds, choice, steps, summed)

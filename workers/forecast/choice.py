@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storeloom.workers.forecast.grid import Array, Grid
-from storeloom.workers.forecast.metrics import by_series, naive_steps
+from storeloom.workers.forecast.metrics import by_series, naive_steps, variance
 
 CLASSES = ("smooth", "erratic", "intermittent", "lumpy")
 ADI_CUT, CV2_CUT = 1.32, 0.49
@@ -114,18 +114,12 @@ def _scored(grid: Grid, told: Told, ats: Sequence[int], kinds: NDArray[np.int64]
     sparse = kinds >= 2
     for place, at in enumerate(ats):
         history = grid.values[:, :at]
-        step_scale, sum_scale = naive_steps(history)[1], _variance(history)
+        step_scale, sum_scale = naive_steps(history)[1], variance(history)
         for number, arrays in enumerate(told.values()):
             ahead = arrays[place]
             actual = grid.values[:, at : at + ahead.shape[1]]
             found[number, :, place] = losses(ahead, actual, sparse, step_scale, np.maximum(sum_scale, 1e-9))
     return found
-
-
-def _variance(values: Array) -> Array:
-    """Variance of what is known of each series."""
-    mean = by_series(values)
-    return np.nan_to_num(by_series((values - mean[:, None]) ** 2))
 
 
 def _by_class(scored: Array, kinds: NDArray[np.int64]) -> Array:

@@ -39,6 +39,12 @@ def by_series(values: Array) -> Array:
     return found
 
 
+def variance(values: Array) -> Array:
+    """Variance of what is known of each series; 0 where nothing is."""
+    found: Array = np.nan_to_num(by_series((values - by_series(values)[:, None]) ** 2))
+    return found
+
+
 def rmsse(actual: Array, told: Array, history: Array) -> Array:
     """Root mean squared error of each series by its mean squared one-step change."""
     found: Array = np.sqrt(by_series((actual - told) ** 2) / naive_steps(history)[1])

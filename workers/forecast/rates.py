@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from storeloom.workers.forecast.grid import Array, Grid
+from storeloom.workers.forecast.metrics import variance
 
 OMEGAS = (0.8, 0.9, 0.95, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998)
 SEASONS = (4, 12, 52)
@@ -73,7 +74,7 @@ def _memory(values: Array, season: int, looks: list[int], horizon: int) -> int:
     if season < 2 or not looks:
         return SEASONS[-1]
     errors = dict.fromkeys(SEASONS, 0.0)
-    scale = np.maximum(np.nanvar(values, axis=1, keepdims=True), TINY)
+    scale = np.maximum(variance(values), TINY)[:, None]
     for at in looks:
         actual = values[:, at : at + horizon]
         known = ~np.isnan(actual)

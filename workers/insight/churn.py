@@ -10,6 +10,7 @@ members.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -168,8 +169,20 @@ def no_purchase(model: bgnbd.BgNbd, summary: pl.DataFrame, horizon_days: int) ->
     return total / len(params)
 
 
-def judge(chances: Any, left: Any, *, draws: int = 500, seed: int = 0, level: float = LEVEL, bins: int = 10) -> Judgement:
-    """Chances of churn against what came, with bootstrap intervals over members."""
+def judge(
+    chances: Any,
+    left: Any,
+    *,
+    members: Sequence[str] | None = None,
+    draws: int = 500,
+    seed: int = 0,
+    level: float = LEVEL,
+    bins: int = 10,
+) -> Judgement:
+    """Chances of churn against what came, with bootstrap intervals over members.
+
+    `members`: whose chance each is, where several days are judged together: a member is then drawn with all its days.
+    """
     p = np.asarray(chances, dtype=np.float64)
     y = _outcomes(left, p.size)
     require_setting("chances", "outside", "0..1", bool(np.all((p >= 0) & (p <= 1))))
@@ -183,9 +196,14 @@ def judge(chances: Any, left: Any, *, draws: int = 500, seed: int = 0, level: fl
         return 1 - brier(rows) / base if base > 0 else math.nan
 
     everyone = np.arange(p.size)
+    _, codes = np.unique(np.asarray(members) if members is not None else everyone, return_inverse=True)
+    rows_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
 
     def with_interval(figure: Any) -> tuple[float, float, float]:
-        return (figure(everyone), *bootstrap(figure, p.size, draws=draws, seed=seed, level=level))
+        def drawn(units: NDArray[np.intp]) -> float:
+            return float(figure(np.concatenate([rows_of[unit] for unit in units])))
+
+        return (figure(everyone), *bootstrap(drawn, len(rows_of), draws=draws, seed=seed, level=level))
 
     curve = _curve(p, y, bins, level)
     gap = float(((curve["predicted"] - curve["observed"]).abs() * curve["members"]).sum()) / p.size
@@ -233,10 +251,7 @@ def _drivers(weights: Floats, z: Floats, y: Floats, c: float, draws: int, seed: 
         low, high = np.exp(np.quantile(np.array(drawn), [(1 - level) / 2, (1 + level) / 2], axis=0))
     else:
         low, high = np.zeros(weights.size), np.full(weights.size, np.inf)
-    found = [
-        Driver(name, *DRIVERS[name], float(np.exp(weights[i])), float(low[i]), float(high[i]))  # as in DRIVERS
-        for i, name in enumerate(DRIVERS)
-    ]
+    found = [Driver(name, *DRIVERS[name], float(np.exp(weights[i])), float(low[i]), float(high[i])) for i, name in enumerate(DRIVERS)]
     return tuple(sorted(found, key=lambda one: -abs(math.log(one.odds_ratio))))
 
 

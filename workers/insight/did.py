@@ -201,9 +201,7 @@ def _trend(rows: _Rows) -> Check:
 def _permuted(rows: _Rows, value: float, draws: int, seed: int, level: float) -> Check:
     """Share of random draws of as many units whose effect is as large (randomisation inference, Fisher 1935)."""
     rng = np.random.default_rng(seed)
-    after = rows.since[rows.treated].min() + 0
-    begin = int(rows.time[rows.treated & (rows.since == after)].min()) - int(after)
-    later = rows.time >= begin
+    later = rows.time >= int((rows.time - rows.since)[rows.treated][0])
     swept = absorb.sweep(rows.y[:, None], rows.unit, rows.time)[:, 0]
     larger = 0
     for _ in range(draws):

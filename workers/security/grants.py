@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 State = dict[str, Any]
 EDGE_S = 1e-6
+DOOR_KEPT_S = 180.0
 FORGET_S = 60.0
 HANDOVER_S = 3.0
 HANDOVER_SHARE = 0.15
@@ -37,6 +38,39 @@ def followers(grants: Sequence[float], crossings: Sequence[float], window_s: flo
         elif valid:
             found.append(Follower(valid[-1], t_s))
     return found
+
+
+def door_now(door: Mapping[str, Any] | None, t_s: float) -> State:
+    """A door's record, what is older than three minutes forgotten.
+
+    State: {"grants": [t, ...], "crossings": {way: {who: t}}, "told": {grant: followers}}.
+    """
+    kept, since = door or {"grants": [], "crossings": {}, "told": {}}, t_s - DOOR_KEPT_S
+    recent = {way: {who: at for who, at in by.items() if at >= since} for way, by in kept["crossings"].items()}
+    return {
+        "grants": [grant for grant in kept["grants"] if grant >= since],
+        "crossings": {way: by for way, by in recent.items() if by},
+        "told": {grant: count for grant, count in kept["told"].items() if float(grant) >= since},
+    }
+
+
+def granted(grants: Sequence[float], t_s: float, window_s: float) -> bool:
+    """Whether a door may be open at an instant."""
+    return any(_covers(grant, t_s, window_s) for grant in grants)
+
+
+def untold(door: Mapping[str, Any], window_s: float) -> dict[float, list[float]]:
+    """The followers of each grant, where there are more than were told: their times.
+
+    Each way of counting (a gate, a camera's line) stands by itself; the one that saw most counts.
+    """
+    followed: dict[float, list[float]] = {}
+    for crossings in door["crossings"].values():
+        found = followers(door["grants"], list(crossings.values()), window_s)
+        for grant in {one.grant_s for one in found}:
+            times = [one.t_s for one in found if one.grant_s == grant]
+            followed[grant] = max(followed.get(grant, []), times, key=len)
+    return {grant: times for grant, times in sorted(followed.items()) if len(times) > door["told"].get(str(grant), 0)}
 
 
 def admit(

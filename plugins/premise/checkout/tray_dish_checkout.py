@@ -24,7 +24,7 @@ SHOP = "dishes"
 METHODS = ("cash", "card", "qr", "wallet", "stored_value", "points", "coupon", "credit")
 STEADY, AWAY = timedelta(seconds=1), timedelta(seconds=1)
 LOST, LOST_WAITING = timedelta(seconds=5), timedelta(seconds=30)
-CANDIDATES = 3
+CANDIDATES, MOST_DISHES = 3, 50
 SCREENS = {
     "reading": ("Hold on, reading your tray.", "正在识别餐盘，请稍候。"),
     "spread": ("Please spread the plates and take your hands away.", "请分开餐盘并移开双手。"),
@@ -121,7 +121,7 @@ class TrayDishCheckout(Solution):
             tray["total"] = None
             yield from self._screen(desk, "spread")
             return
-        rankings = view.items(list(boxes.values()), SHOP)
+        rankings = view.items(list(boxes.values()), SHOP, MOST_DISHES)
         menu, looks = self._menu(gtin for ranking in rankings for gtin, _ in ranking.candidates), []
         for thing, ranking in zip(plates, rankings, strict=True):
             named = ((self._written(gtin), score) for gtin, score in ranking.candidates)
@@ -192,10 +192,10 @@ class TrayDishCheckout(Solution):
             return
         desk["kiosk"], session = event["kiosk"], event["session"]
         counter, over = self.workers.checkout.counter, event["kind"] in ("end", "timeout")
-        if over and (desk["next"] or {}).get("session") == session:
-            desk["next"] = None
-        else:
+        if not over:
             counter.announce(desk, session, event.get("member"))
+        elif (desk["next"] or {}).get("session") == session:
+            desk["next"] = None
         tray = desk["tray"]
         if tray is None or tray["session"] != session or tray["paid"]:
             return

@@ -4,9 +4,10 @@ staff only for the rest.
 A lane is a till with rows of `zones` named tray, scan and bag (a word of the name, else of the zone's id) under it as `parent`; its camera
 is the one that these rows name. Goods are recognised among the enrolled items of the shop `products`, or of the camera's setting `shop`.
 `weigh` and `key` lines register goods as `item` does and pair too. The camera is lost as soon as two seconds of an open receipt bring no
-frame. Goods put back from bag to tray and bagged again need no second scan unless they were voided. When staff have been (`task.done`), the
-points so far are settled. An alert ends with its receipt. A case is a call for staff; it was a false alarm when the task is rejected, or
-its values say `false_alarm`, `confirmed: false` or `loss: 0`.
+frame. Goods put back from bag to tray and bagged again need no second scan unless they were voided. Points stay when staff have been
+(`task.done`), so that a further verdict calls them again. An alert ends with its receipt. A case is a call for staff; it was a false alarm
+when the task is rejected, or its values say `false_alarm`, `confirmed: false` or `loss: 0`. What was weighed is compared by its price per
+kg with goods that are sold so, by what it came to with others.
 
 Limits: an item counts by its first candidate, what was never enrolled has none and scores nothing. Privacy: tracks and candidates of the
 open receipt alone, all deleted at its end; no face, no frame. `clip` names the stretch of the lane camera that a recorder may keep, people
@@ -22,11 +23,7 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, ou
 from storeloom.core.kernel.events import parse_time, plain
 
 LOST_S = 2.0
-TRACK_KEPT_S = 30.0
 CLIP = timedelta(seconds=5)
-TRAY_LOOKS = 3
-CANDIDATES = 20
-MOST_QTY = 50
 SHOP = "products"
 GOODS = ("item", "weigh", "key")
 SETTLED = ("done", "approved", "rejected", "failed", "cancelled")
@@ -99,6 +96,7 @@ class ScoLossGuard(Solution):
         if event["seq"] in lane["seqs"]:
             return
         lane["seqs"].append(event["seq"])
+        lane["scans"] = [one for one in lane["scans"] if self.now.timestamp() - one["t_s"] <= self.config.match_s]
         if kind == "end":
             yield from self._end(till, event.time)
         elif kind == "void":
@@ -129,14 +127,14 @@ class ScoLossGuard(Solution):
         doubt = values.get("false_alarm") or values.get("confirmed") is False or values.get("loss") == 0
         self.kpi.share("false_alarm_rate", int(event["state"] == "rejected" or bool(doubt)), 1)
         if lane and lane["receipt"] == task["receipt"]:
-            lane |= {"points": 0, "paused": False}
+            lane["paused"] = False
         yield out("kiosk.show", kiosk=task["till"], screen="scan", session=task["session"], resume=True)
 
     @timer("unscanned")
     def unscanned(self, due):
         till, _, number = due.key.rpartition("|")
         lane = self.state.get(f"lane|{till}")
-        transfer = _take(lane["transfers"], int(number)) if lane else None
+        transfer = lane and self.workers.checkout.lane.taken(lane["transfers"], n=int(number))
         if transfer and transfer["candidates"]:
             gtin = transfer["candidates"][0][0]
             found = yield from self._verdict(till, lane, "missed_scan", gtin, self._price(gtin), due.time, transfer)
@@ -147,54 +145,40 @@ class ScoLossGuard(Solution):
     def kept_in_bag(self, due):
         till, _, number = due.key.rpartition("|")
         lane = self.state.get(f"lane|{till}")
-        void = _take(lane["voids"], int(number)) if lane else None
+        void = lane and self.workers.checkout.lane.taken(lane["voids"], n=int(number))
         if void:
             yield from self._verdict(till, lane, "void_after_bag", void["gtin"], void["price"], due.time, void)
 
     def _follow(self, till, view, places):
         """The tracks of goods that moved between tray and bag in this frame, with what they were seen to be."""
         from storeloom.workers.checkout.goods import NOT_GOODS
-        from storeloom.workers.checkout.lane import moved
 
-        known = {name: one for name, one in self.state.get(f"tracks|{till}", {}).items() if view.t_s - one["t_s"] <= TRACK_KEPT_S}
+        engine = self.workers.checkout.passage
         things = [thing for thing in view.observation.objects if thing.track is not None and thing.cls not in NOT_GOODS]
-        where = {thing.track: next((role for role, place in places if _over(place, thing)), None) for thing in things}
-        for thing in things:
-            fresh = {"settled": None, "looks": 0, "candidates": [], "camera": view.camera, "track": thing.track}
-            known.setdefault(f"{view.camera}|{thing.track}", fresh).update(t_s=view.t_s, box=list(thing.box))
-        moving = [thing for thing in things if self._worth_a_look(known[f"{view.camera}|{thing.track}"], where[thing.track])]
-        shop = next((one.settings.get("shop", SHOP) for one in self.devices.get("camera", ()) if one.id == view.camera), SHOP)
-        for thing, ranking in zip(moving, view.items([thing.box for thing in moving], shop) if moving else (), strict=True):
-            entry, seen = known[f"{view.camera}|{thing.track}"], [] if ranking.reason == "unlike_all" else ranking.candidates
-            best = self.workers.checkout.votes.best_of([entry["candidates"], [(self._written(gtin), score) for gtin, score in seen]])
-            entry["looks"] += 1
-            entry["candidates"] = [list(pair) for pair in best[:CANDIDATES]]
+        known = engine.entered(self.state.get(f"tracks|{till}", {}), view.camera, things, view.t_s)
+        entries = [known[f"{view.camera}|{thing.track}"] for thing in things]
+        roles = [engine.role_at(places, thing) for thing in things]
+        looked = [number for number, entry in enumerate(entries) if engine.worth_a_look(entry, roles[number])]
+        shop, boxes = self._camera_settings(view.camera).get("shop", SHOP), [things[number].box for number in looked]
+        for number, ranking in zip(looked, view.items(boxes, shop, engine.CANDIDATES) if boxes else (), strict=True):
+            seen = () if ranking.reason == "unlike_all" else ranking.candidates
+            engine.recognised(entries[number], [(self._written(gtin), score) for gtin, score in seen])
         moves = []
-        for thing in things:
-            entry = known[f"{view.camera}|{thing.track}"]
-            entry["settled"], move = moved(entry["settled"], where[thing.track])
+        for entry, role in zip(entries, roles, strict=True):
+            entry["settled"], move = engine.moved(entry["settled"], role)
             if move:
                 moves.append((dict(entry), move))
         self.state[f"tracks|{till}"] = known
         return moves
 
-    def _worth_a_look(self, entry, where):
-        """Goods are looked at as they are moved; what lies in the tray only a few times, what lies in the bag no more."""
-        return entry["settled"] == "tray" if where == "bag" else where != "tray" or entry["looks"] < TRAY_LOOKS
-
     def _bagged(self, till, view, track):
         lane = self._open(till, view.time)
         yield self._item(till, lane, track, "bag")
-        back = next((one for one in lane["returns"] if one["track"] == track["track"]), None)
-        if back:
-            lane["returns"].remove(back)
+        if self.workers.checkout.lane.taken(lane["returns"], camera=track["camera"], track=track["track"]):
             return
         lane["n"] += 1
         transfer = track | {"n": lane["n"]}
-        rules, top_k = self.workers.checkout.lane, self.config.top_k
-        found = rules.partner(
-            lane["scans"], transfer["t_s"], self.config.match_s, lambda scan: rules.holds(transfer["candidates"], scan["gtin"], top_k)
-        )
+        found = self._partner(lane["scans"], transfer)
         if found is None:
             lane["transfers"].append(transfer)
             self._alarm("unscanned", till, transfer)
@@ -204,14 +188,9 @@ class ScoLossGuard(Solution):
     def _taken_out(self, till, view, track):
         lane = self._open(till, view.time)
         yield self._item(till, lane, track, "tray")
-        waiting = next((one for one in lane["transfers"] if one["track"] == track["track"]), None)
-        if waiting:
-            lane["transfers"].remove(waiting)
+        if self.workers.checkout.lane.taken(lane["transfers"], camera=track["camera"], track=track["track"]):
             return
-        rules, top_k = self.workers.checkout.lane, self.config.top_k
-        void = rules.partner(
-            lane["voids"], track["t_s"], self.config.match_s, lambda one: rules.holds(track["candidates"], one["gtin"], top_k)
-        )
+        void = self._partner(lane["voids"], track)
         if void is None:
             lane["returns"].append(track)
         else:
@@ -219,15 +198,14 @@ class ScoLossGuard(Solution):
 
     def _registered(self, till, lane, event):
         """Pair a scan with a transfer that may be it, else take it for the correction of a missed one, else pair it with the oldest."""
-        rules, top_k = self.workers.checkout.lane, self.config.top_k
-        gtin, t_s = self._written(event.get("gtin")), event.time.timestamp()
-        unit = self._price(gtin)
-        scan = {"t_s": t_s, "gtin": gtin, "line": event.get("line"), "price": event.get("price") if unit is None else unit}
+        rules, gtin, t_s = self.workers.checkout.lane, self._written(event.get("gtin")), event.time.timestamp()
+        price = self._price(gtin, event.get("price"))
+        scan = {"t_s": t_s, "gtin": gtin, "line": event.get("line"), "price": price, "weight_g": event.get("weight_g")}
         if event.get("line") is not None:
-            lane["lines"][str(event["line"])] = {"gtin": gtin, "price": scan["price"]}
-        for _ in range(_units(event)):
-            found = rules.partner(lane["transfers"], t_s, self.config.match_s, lambda one: rules.holds(one["candidates"], gtin, top_k))
-            sure = found is not None and rules.holds(lane["transfers"][found]["candidates"], gtin, top_k)
+            lane["lines"][str(event["line"])] = {"gtin": gtin, "price": price}
+        for _ in range(rules.units(event)):
+            found = self._partner(lane["transfers"], scan)
+            sure = found is not None and rules.same(lane["transfers"][found], scan, self.config.top_k)
             missed = None if sure else self._missed(lane, gtin, event.time)
             if missed:
                 yield self._refund(lane, missed, event.time)
@@ -235,37 +213,37 @@ class ScoLossGuard(Solution):
                 yield from self._compare(till, lane, scan, lane["transfers"].pop(found), event.time)
             else:
                 lane["scans"].append(dict(scan))
-        lane["scans"] = [one for one in lane["scans"] if self.now.timestamp() - one["t_s"] <= self.config.match_s]
 
     def _voided(self, till, lane, event):
         """Wait for the goods of a voided line to be taken out; of one whose scan waits for its goods still, nothing was bagged."""
-        rules, top_k, t_s = self.workers.checkout.lane, self.config.top_k, event.time.timestamp()
         line = lane["lines"].get(str(event.get("line"))) or {"gtin": self._written(event.get("gtin")), "price": event.get("price")}
-        price = self._price(line["gtin"])
-        price = line["price"] if price is None else price
         lane["n"] += 1
-        void = {"t_s": t_s, "gtin": line["gtin"], "price": price, "n": lane["n"], "camera": lane["camera"]}
-        unpaired = next((one for one in lane["scans"] if one["gtin"] == line["gtin"] and one["line"] == event.get("line")), None)
-        if unpaired:
-            lane["scans"].remove(unpaired)
+        void = {"t_s": event.time.timestamp(), "gtin": line["gtin"], "price": self._price(line["gtin"], line["price"]), "n": lane["n"],
+            "camera": lane["camera"]}  # fmt: skip
+        if self.workers.checkout.lane.taken(lane["scans"], gtin=line["gtin"], line=event.get("line")):
             return
-        found = rules.partner(lane["returns"], t_s, self.config.match_s, lambda one: rules.holds(one["candidates"], line["gtin"], top_k))
+        found = self._partner(lane["returns"], void)
         if found is not None:
             lane["returns"].pop(found)
         else:
             lane["voids"].append(void)
             self._alarm("kept", till, void)
 
+    def _partner(self, waiting, own):
+        return self.workers.checkout.lane.partner(waiting, own, self.config.match_s, self.config.top_k)
+
     def _compare(self, till, lane, scan, transfer, at):
         """A pair of scan and transfer: whether the label belongs to what was seen."""
         rules, candidates, config = self.workers.checkout.lane, transfer["candidates"], self.config
-        if not candidates or scan["gtin"] is None or rules.holds(candidates, scan["gtin"], config.top_k):
+        if not candidates or scan["gtin"] is None or rules.same(transfer, scan, config.top_k):
             return
         gtin, score = candidates[0]
-        price, alike = self._price(gtin), self._unit(gtin) == self._unit(scan["gtin"])
-        if score < config.switch_score - 1e-9 or price is None or scan["price"] is None or not alike:
+        price, paid = self._price(gtin), scan["price"]
+        if score < config.switch_score - 1e-9 or price is None or paid is None:
             return
-        if rules.is_switched(price, scan["price"], config.switch_price_ratio):
+        if scan["weight_g"] and not self._by_weight(gtin):
+            paid = self.workers.pricing.line_amount(paid, weight_g=scan["weight_g"])
+        if rules.is_switched(price, paid, config.switch_price_ratio):
             yield from self._verdict(till, lane, "label_switch", gtin, price, at, transfer)
 
     def _verdict(self, till, lane, kind, gtin, price, at, what):
@@ -377,59 +355,34 @@ class ScoLossGuard(Solution):
         """A camera's till, and its zones by what they are in the lane; None for a camera that watches none."""
         from storeloom.workers.vision.places import places_of
 
-        rows, device = self._rows(), next((one for one in self.devices.get("camera", ()) if one.id == camera), None)
-        named = {row["parent"] for row in rows if any(view.get("camera") == camera for view in row.get("cameras") or ())}
-        till = device.settings.get("till") if device else None
-        till = till or (min(named) if named else None)
+        rows = self._rows()
+        till = self._camera_settings(camera).get("till") or self.workers.checkout.lane.till_of(camera, rows)
         own = [row for row in rows if row["parent"] == till]
         roles = {row["zone"]: self.workers.checkout.lane.role_of(row) for row in own}
         return (till if own else None), [(roles[place.zone], place) for place in places_of(camera, own)]
+
+    def _camera_settings(self, camera):
+        return next((one.settings for one in self.devices.get("camera", ()) if one.id == camera), {})
 
     def _written(self, gtin):
         """A gtin as the products table writes it."""
         return gtin and (self.tables.products.get(gtin) or {"gtin": gtin})["gtin"]
 
-    def _price(self, gtin):
-        """The price on the shelf, None where there is none."""
+    def _price(self, gtin, charged=None):
+        """The price on the shelf, else what the till charged."""
         pricing, product = self.workers.pricing, gtin and self.tables.products.get(gtin)
         if not gtin:
-            return None
+            return charged
         products = pricing.index_products([product]) if product else {}
+        book = pricing.PriceBook(self.tables.prices.rows(gtin=gtin), products=products, zone=self.store.hours.zone)
         try:
-            return (
-                pricing.PriceBook(self.tables.prices.rows(gtin=gtin), products=products, zone=self.store.hours.zone)
-                .lookup(gtin, self.now)
-                .price
-            )
+            return book.lookup(gtin, self.now).price
         except pricing.UnpricedItem:
-            return None
+            return charged
 
-    def _unit(self, gtin):
+    def _by_weight(self, gtin):
         product = self.tables.products.get(gtin) or {}
-        return "kg" if product.get("weighed") or product.get("unit") == "kg" else "each"
-
-
-def _over(place, thing):
-    """Whether a thing lies in a zone: by its middle in the picture, else as `Place.holds` knows it."""
-    from storeloom.workers.vision.boxes import centre
-    from storeloom.workers.vision.zones import contains
-
-    outline = place.picture if thing.floor is None or not place.metres else ()
-    return contains(outline, centre(thing.box)) if outline else place.holds(thing)
-
-
-def _units(event):
-    """How many things one line registers; a weighed one is one."""
-    qty = 1 if event.get("weight_g") else event.get("qty") or 1
-    return min(max(int(qty), 1), MOST_QTY)
-
-
-def _take(waiting, number):
-    """Remove and give what waits under a number; None where it waits no more."""
-    found = next((one for one in waiting if one["n"] == number), None)
-    if found:
-        waiting.remove(found)
-    return found
+        return bool(product.get("weighed")) or product.get("unit") == "kg"
 
 
 def _at(t_s):

@@ -27,9 +27,6 @@ from storeloom.core.kernel.hooks import hookimpl
 BEFORE_OPENING = timedelta(minutes=60)
 QUIET_S = 600.0
 CLIP = timedelta(seconds=10)
-GRANTS_KEPT_S = 180.0
-OUTDOORS = ("parking", "grid")
-DOOR_KINDS = ("kitchen", "backroom", "restricted", "entrance", "exit")
 STORE = "store"
 OPENED = ("opened", "passed", "held")
 SETTLED = ("done", "approved", "rejected", "cancelled")
@@ -56,20 +53,13 @@ class IntrusionGuard(Solution):
     class Config(SolutionConfig):
         restricted: list[str] = setting([], "Zones armed day and night", "全天布防区域",
             help_en="Such as the cash room. Empty: only after closing.", help_zh="如金库、药房；留空则仅打烊后布防。")  # fmt: skip
-        arm_delay_min: int = setting(30, "Armed after closing", "打烊后布防延时", unit="min", ge=0, le=240,
-            help_en="If the store is empty by then.", help_zh="届时店内无人才布防。")  # fmt: skip
-        empty_min: int = setting(10, "Nobody seen before arming", "布防前无人时长", unit="min", ge=1, le=60,
-            help_en="People-free time needed to arm.", help_zh="布防所需的无人时长。")  # fmt: skip
-        hits: list[Frames] = setting([4, 5], "Frames with a person, of the last frames", "有人帧数与最近帧数", min_length=2, max_length=2,
-            help_en="A person counts when seen in at least a of the last b frames.", help_zh="最近 b 帧中至少 a 帧有人才算。")  # fmt: skip
-        min_height_px: int = setting(60, "Lowest figure", "最小人像高度", unit="px", ge=10, le=500,
-            help_en="Smaller figures are ignored.", help_zh="更小的人像忽略。")  # fmt: skip
-        confirm_min: int = setting(30, "Time to confirm", "确认时限", unit="min", ge=1, le=60,
-            help_en="Time in which a second, different detector confirms.", help_zh="第二个不同探测器确认的时限。")  # fmt: skip
-        grant_s: int = setting(10, "Grant admits for", "授权有效时长", unit="s", ge=3, le=60,
-            help_en="One granted opening admits one person for this long.", help_zh="一次授权开门在此时间内放行一人。")  # fmt: skip
-        entry_delay_s: int = setting(45, "Time to disarm", "进店撤防延时", unit="s", ge=0, le=180,
-            help_en="Time to clock in after a granted entry.", help_zh="授权进门后打卡撤防的时间。")  # fmt: skip
+        arm_delay_min: int = setting(30, "Armed after closing, if empty", "打烊后无人时的布防延时", unit="min", ge=0, le=240)
+        empty_min: int = setting(10, "Nobody seen before arming", "布防前无人时长", unit="min", ge=1, le=60)
+        hits: list[Frames] = setting([4, 5], "Frames with a person, of the last frames", "有人帧数与最近帧数", min_length=2, max_length=2)
+        min_height_px: int = setting(60, "Smaller figures are ignored", "忽略更小的人像", unit="px", ge=10, le=500)
+        confirm_min: int = setting(30, "Time for a second detector to confirm", "第二个探测器的确认时限", unit="min", ge=1, le=60)
+        grant_s: int = setting(10, "One grant admits one person for", "一次授权放行一人的时长", unit="s", ge=3, le=60)
+        entry_delay_s: int = setting(45, "Time to clock in after a granted entry", "授权进门后打卡撤防的时限", unit="s", ge=0, le=180)
 
     def start(self):
         """A guard that first runs after the time to arm takes the store as empty."""
@@ -118,7 +108,7 @@ class IntrusionGuard(Solution):
 
     @on("camera.frame")
     def look(self, event):
-        from storeloom.workers.vision.places import place_at, places_of
+        from storeloom.workers.vision.places import places_of
 
         camera, last = event["camera"], self.state.get(f"last|{event['camera']}")
         if last is not None and event.time < parse_time(last):
@@ -127,14 +117,9 @@ class IntrusionGuard(Solution):
         seen = self.workers.vision.view(event.data, event.time).observation
         high = event.get("height") or (seen.shape[0] if seen.shape else None)
         people = [one for one in seen.of("person") if high is None or one.box[3] * high >= self.config.min_height_px - 1e-6]
-        home = self._home("camera", camera)
-        places, spots = places_of(camera, self.tables.zones.rows(), home), []
-        for person in people:
-            place = place_at(places, person)
-            if place and place.kind not in OUTDOORS:
-                spots.append((place.zone, person))
-            elif not place and not any(one.certain for one in places):
-                spots.append((home, person))
+        device = self._device("camera", camera)
+        places = places_of(camera, self.tables.zones.rows(), device and device.zone)
+        spots = self.workers.security.areas.standing(places, people, device and device.zone)
         if spots:
             self._people_seen(event.time)
         yield from self._watch_doors(event, places, people)
@@ -169,7 +154,9 @@ class IntrusionGuard(Solution):
         if kind == "passed" and inward:
             door["crossings"].setdefault("gate", {}).update({f"{t_s}#{number}": t_s for number in range(event.get("count") or 1)})
         yield from self._followers(gate, door, zone)
-        if kind == "forced" or (kind in OPENED and inward and not self._granted(door, t_s)):
+        if kind == "forced" or (
+            kind in OPENED and inward and not self.workers.security.grants.granted(door["grants"], t_s, self.config.grant_s)
+        ):
             yield from self._sensor_signal(f"gate:{gate}", zone, event.time, forced=kind == "forced")
 
     @on("staff.clock?")
@@ -214,7 +201,7 @@ class IntrusionGuard(Solution):
             zones = {one.zone for one in places if one.certain} | {zone for zone, _ in spots}
             found = {zone: self._strangers(camera, zone, spots, event.time) for zone in self.config.restricted if zone in zones}
         needed, last = self.config.hits
-        frames = {area: [*kept.get(area, []), int(bool(people))][-last:] for area, people in found.items()}
+        frames = self.workers.security.areas.last_frames(kept, found, last)
         if frames or kept:
             self.state[f"frames|{camera}"] = frames
         for area, people in found.items():
@@ -243,8 +230,13 @@ class IntrusionGuard(Solution):
         from storeloom.workers.vision.places import place_at
 
         camera, own, key = event["camera"], [one for one in places if one.certain], f"way|{event['camera']}"
-        settings = self._settings("camera", camera)
-        if own and not (settings.get("gate") or settings.get("line") or any(self._has_door(one) for one in own)):
+        device = self._device("camera", camera)
+        settings = device.settings if device else {}
+        if own and not (
+            settings.get("gate")
+            or settings.get("line")
+            or any(self.workers.security.areas.has_door(one, self.config.restricted) for one in own)
+        ):
             return
         feet = {one.track: one.foot for one in people if one.track is not None}
         if not feet and key not in self.state:
@@ -262,27 +254,18 @@ class IntrusionGuard(Solution):
         for way, tracks in ways.items():
             if way.startswith("into ") and way[5:] not in behind:
                 continue
-            for track in tracks:
-                door["crossings"].setdefault(f"{camera} {way}", {}).setdefault(track, event.time.timestamp())
+            known = door["crossings"].setdefault(f"{camera} {way}", {})
+            door["crossings"][f"{camera} {way}"] = dict.fromkeys(tracks, event.time.timestamp()) | known
             yield from self._followers(gate, door, self._zone("gate", gate), camera, tracks[-1])
-
-    def _has_door(self, place):
-        return bool(place.doors) or place.kind in DOOR_KINDS or place.zone in self.config.restricted
 
     def _followers(self, gate, door, zone, camera=None, track=None):
         """One incident for each grant that was followed; the counts of gate and cameras are not added up."""
-        followed = {}
-        for crossings in door["crossings"].values():
-            found = self.workers.security.grants.followers(door["grants"], list(crossings.values()), self.config.grant_s)
-            for grant in {one.grant_s for one in found}:
-                followed[grant] = max(followed.get(grant, []), [one.t_s for one in found if one.grant_s == grant], key=len)
-        for grant, times in sorted(followed.items()):
-            name, told = f"tailgate-{gate}-{plain(_at(grant))}", door["told"].get(str(grant), 0)
-            if len(times) > told:
-                door["told"][str(grant)] = len(times)
-                self.kpi.add("tailgating", int(not told))
-                yield self._incident(name, "tailgate", "update" if told else "open", _at(times[0]), zone, camera, severity="warn",
-                    track=track, count=len(times))  # fmt: skip
+        for grant, times in self.workers.security.grants.untold(door, self.config.grant_s).items():
+            name, told = f"tailgate-{gate}-{plain(_at(grant))}", str(grant) in door["told"]
+            door["told"][str(grant)] = len(times)
+            self.kpi.add("tailgating", int(not told))
+            yield self._incident(name, "tailgate", "update" if told else "open", _at(times[0]), zone, camera, severity="warn",
+                track=track, count=len(times))  # fmt: skip
 
     def _entered(self, event):
         """A granted entry while armed: time to clock in."""
@@ -404,32 +387,19 @@ class IntrusionGuard(Solution):
 
     def _door(self, gate, at):
         """A gate's grants and crossings of the last minutes."""
-        door = self.state.setdefault(f"door|{gate}", {"grants": [], "crossings": {}, "told": {}})
-        since = at.timestamp() - GRANTS_KEPT_S
-        door["grants"] = [grant for grant in door["grants"] if grant >= since]
-        recent = {way: {who: t_s for who, t_s in by.items() if t_s >= since} for way, by in door["crossings"].items()}
-        door["crossings"] = {way: by for way, by in recent.items() if by}
-        door["told"] = {grant: count for grant, count in door["told"].items() if float(grant) >= since}
-        return door
-
-    def _granted(self, door, t_s):
-        return any(0 <= t_s - grant <= self.config.grant_s + 1e-6 for grant in door["grants"])
+        key = f"door|{gate}"
+        self.state[key] = self.workers.security.grants.door_now(self.state.get(key), at.timestamp())
+        return self.state[key]
 
     def _outdoors(self, zone):
-        return zone is not None and (self.tables.zones.get(zone) or {}).get("kind") in OUTDOORS
+        return zone is not None and (self.tables.zones.get(zone) or {}).get("kind") in self.workers.security.areas.OUTDOORS
 
-    def _settings(self, kind, name):
-        return next((one.settings for one in self.devices.get(kind, ()) if one.id == name), {})
-
-    def _home(self, kind, name):
-        return next((one.zone for one in self.devices.get(kind, ()) if one.id == name), None)
+    def _device(self, kind, name):
+        return next((one for one in self.devices.get(kind, ()) if one.id == name), None)
 
     def _zones_of(self, kind, name):
-        """The zones that name a device as a door or camera of theirs, else the one where it stands."""
-        rows = self.tables.zones.rows()
-        named = [row["zone"] for row in rows if name in (row.get("doors") or ()) or name in _cameras(row)]
-        home = self._home(kind, name)
-        return named or ([home] if home else [])
+        device = self._device(kind, name)
+        return self.workers.security.areas.zones_of(name, self.tables.zones.rows(), device and device.zone)
 
     def _zone(self, kind, name):
         """The zone of a device, the restricted one where it leads from one to another."""
@@ -445,10 +415,6 @@ def storeloom_config_problems(config, store):
         return []
     remedy = "Put the smaller number first.", "请把较小的数放在前面。"
     return [Problem("hits", f"{needed} of {frames} frames cannot be", f"不可能 {frames} 帧中有 {needed} 帧", *remedy)]
-
-
-def _cameras(row):
-    return [entry.get("camera") for entry in row.get("cameras") or ()]
 
 
 def _at(t_s):

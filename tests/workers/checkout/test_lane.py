@@ -4,11 +4,11 @@ import pytest
 
 from storeloom.workers.checkout import lane
 
-TRANSFERS = [{"t_s": 12.0, "item": "wine"}, {"t_s": 10.0, "item": "cola"}, {"t_s": 4.0, "item": "pear"}]
+TRANSFERS = [{"t_s": t_s, "candidates": [[item, 0.9]]} for t_s, item in ((12.0, "wine"), (10.0, "cola"), (4.0, "pear"))]
 
 
 def of(item: str) -> int | None:
-    return lane.partner(TRANSFERS, 14.0, 4.0, lambda one: one["item"] == item)
+    return lane.partner(TRANSFERS, {"t_s": 14.0, "gtin": item}, 4.0, 5)
 
 
 def test_the_oldest_that_fits_else_the_oldest_in_time() -> None:
@@ -16,9 +16,11 @@ def test_the_oldest_that_fits_else_the_oldest_in_time() -> None:
     assert of("cola") == 1
     assert of("milk") == 1
     assert of("pear") == 1  # ten seconds ago
-    assert lane.partner([], 14.0, 4.0, lambda one: True) is None
-    assert lane.partner([{"t_s": 18.0}], 14.0, 4.0, lambda one: False) == 0
-    assert lane.partner([{"t_s": 18.001}], 14.0, 4.0, lambda one: True) is None
+    seen = {"t_s": 14.0, "candidates": [["cola", 0.9]]}
+    assert lane.partner([], seen, 4.0, 5) is None
+    assert lane.partner([{"t_s": 18.0, "gtin": "pear"}], seen, 4.0, 5) == 0
+    assert lane.partner([{"t_s": 18.001, "gtin": "cola"}], seen, 4.0, 5) is None
+    assert lane.partner([{"t_s": 13.0, "gtin": "pear"}, {"t_s": 14.0, "gtin": "cola"}], seen, 4.0, 5) == 1
 
 
 def test_only_the_first_candidates_hold_an_item() -> None:
@@ -33,12 +35,18 @@ def test_a_switched_label_shows_in_the_price(recognised: int, scanned: int, swit
     assert lane.is_switched(recognised, scanned, 3) is switched
 
 
-def test_a_track_moves_between_tray_and_bag() -> None:
-    settled, moves = None, []
-    for seen in ("scan", "tray", "scan", None, "bag", "bag", "scan", "tray"):
-        settled, move = lane.moved(settled, seen)
-        moves.append(move)
-    assert moves == [None, None, None, None, "transfer", None, None, "return"]
+def test_what_waits_is_taken_once() -> None:
+    waiting = [{"n": 1, "line": 7}, {"n": 2, "line": 7}]
+    assert lane.taken(waiting, n=2, line=7) == {"n": 2, "line": 7}
+    assert lane.taken(waiting, n=2) is None
+    assert waiting == [{"n": 1, "line": 7}]
+
+
+@pytest.mark.parametrize(
+    ("line", "units"), [({}, 1), ({"qty": 3}, 3), ({"qty": 0.5}, 1), ({"qty": -2}, 1), ({"qty": 2, "weight_g": 800}, 1), ({"qty": 900}, 50)]
+)
+def test_units_of_a_line(line: dict[str, float], units: int) -> None:
+    assert lane.units(line) == units
 
 
 def test_a_zone_is_what_it_is_named() -> None:
@@ -46,3 +54,9 @@ def test_a_zone_is_what_it_is_named() -> None:
     assert lane.role_of({"zone": "sco-1-bag"}) == "bag"
     assert lane.role_of({"zone": "sco_1.scan", "name": "lane 1"}) == "scan"
     assert lane.role_of({"zone": "baggage", "name": "Luggage"}) is None
+
+
+def test_the_till_of_a_camera() -> None:
+    rows = [{"zone": "b", "parent": "T2", "cameras": [{"camera": "c1"}]}, {"zone": "a", "parent": "T1", "cameras": [{"camera": "c1"}]}]
+    assert lane.till_of("c1", rows) == "T1"
+    assert lane.till_of("c2", [*rows, {"zone": "c", "parent": "T3"}]) is None

@@ -10,6 +10,7 @@ from storeloom.workers.forecast.chain import DEFAULT, Forecasts, forecast, means
 from storeloom.workers.forecast.choice import CLASSES, choose, classes
 from storeloom.workers.forecast.grid import make
 from storeloom.workers.forecast.intermittent import classify
+from storeloom.workers.forecast.metrics import naive_steps
 from storeloom.workers.pool import open_pool
 from tests.workers.forecast.series import WEEKDAYS, panel_of, sales
 
@@ -60,20 +61,27 @@ def test_words_say_why():
     assert dense["loss"] < 0.7 * dense["naive_loss"]
 
 
-def test_a_method_that_knows_is_chosen_and_a_series_of_its_own_departs():
-    """Thirty series walk at random, ten fluctuate: the last value is best for the class, the mean for those with a record of it."""
-    walks = 50 + np.cumsum(np.random.default_rng(2).normal(0, 2, (30, 210)), axis=1).clip(-40)
-    still = np.random.default_rng(3).normal(50, 6, (10, 210))
-    grid = make(panel_of(np.vstack([walks, still])), 7)
+def test_a_series_departs_from_its_class_by_its_own_record():
+    """Method `a` errs by 1.0 squared on 36 series and by 1.6 on 4, `b` by 1.1 and 0.6: they are near in the class, far apart on the 4."""
+    grid = make(panel_of(sales(40, 120, mean=30.0)), 7)
     ats = past_steps(grid, 7, 8)
-    told = {
-        "naive": [np.repeat(grid.values[:, at - 1 : at], 7, axis=1) for at in ats],
-        "mean": [np.repeat(grid.values[:, at - 56 : at].mean(axis=1, keepdims=True), 7, axis=1) for at in ats],
-    }
+    scale = np.sqrt(naive_steps(grid.values)[1])[:, None]
+    off = {"a": np.sqrt([1.0] * 36 + [1.6] * 4), "b": np.sqrt([1.1] * 36 + [0.6] * 4)}
+    told = {name: [grid.values[:, at : at + 7] + error[:, None] * scale for at in ats] for name, error in off.items()}
     choice = choose(grid, told, ats, classes(grid.values))
-    names = ["+".join(choice.sets[pick]) for pick in choice.picks]
-    assert "naive" in max(set(names[:30]), key=names[:30].count)
-    assert sum("mean" in name for name in names[30:]) >= 8
+    names = [choice.sets[pick] for pick in choice.picks]
+    assert names[36:] == [("b",)] * 4
+    assert all("a" in one for one in names[:36])
+    few = choose(grid, told, ats[-3:], classes(grid.values))
+    assert len(set(few.picks.tolist())) == 1, "three back-tests are no record"
+
+
+def test_methods_that_err_to_both_sides_are_averaged():
+    grid = make(panel_of(sales(40, 120, mean=30.0)), 7)
+    ats = past_steps(grid, 7, 4)
+    told = {name: [grid.values[:, at : at + 7] + error for at in ats] for name, error in (("a", 5.0), ("b", -4.0), ("c", 9.0))}
+    choice = choose(grid, told, ats, classes(grid.values))
+    assert {choice.sets[pick] for pick in choice.picks} == {("a", "b")}
 
 
 @pytest.mark.parametrize("place", ["processes"])
@@ -123,7 +131,7 @@ def test_huge_values_stay_finite():
 
 
 def test_weeks():
-    told = forecast(panel_of(sales(10, 52, mean=30.0), "1w"), 4)
+    told = forecast(panel_of(np.random.default_rng(9).poisson(30, (10, 52)), "1w"), 4)
     whole(told, 10, 4)
     assert told.frame["ds"][0] == date(2026, 1, 5)
     assert told.frame["mean"].mean() == pytest.approx(30, rel=0.1)
@@ -156,5 +164,5 @@ def test_settings_out_of_range():
     with pytest.raises(ValueError, match="no method 'oracle'"):
         forecast(panel, 1, methods=("oracle",))
     assert shares_of((80,)) == (0.1, 0.5, 0.9)
-    assert (usual_origins("1d", 28), usual_origins("1d", 7), usual_origins("1h", 24)) == (4, 8, 7)
+    assert (usual_origins("1d", 28), usual_origins("1d", 7), usual_origins("1h", 24)) == (4, 8, 21)
     assert "lightgbm" in DEFAULT

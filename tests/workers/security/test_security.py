@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storeloom.core.kernel.hours import StoreHours
-from storeloom.workers.security import arming, confirmation, doors, grants
+from storeloom.workers.security import areas, arming, confirmation, doors, grants
 from storeloom.workers.vision.lines import Line
+from storeloom.workers.vision.places import places_of
+from storeloom.workers.vision.things import Seen
 
 HOURS = StoreHours("UTC", {"open": "08:00", "close": "22:00", "sun": False})
 MINUTE = timedelta(minutes=1)
@@ -111,3 +113,51 @@ def test_a_drawn_line_counts_the_way_in_alone() -> None:
 
 def test_entering_the_zone_behind_counts_where_it_was_seen_outside() -> None:
     assert through({"a": (0.7, 0.2)}, {"a": (0.9, 0.2), "b": (0.9, 0.3)}, behind=0.8) == [{}, {"into cash": ["a"]}]
+
+
+def test_a_door_forgets_after_three_minutes() -> None:
+    door = {"grants": [20, 21], "crossings": {"gate": {"a": 20}, "cam": {"b": 20, "c": 21}}, "told": {"20": 1, "21": 2}}
+    assert grants.door_now(door, 201) == {"grants": [21], "crossings": {"cam": {"c": 21}}, "told": {"21": 2}}
+    assert grants.door_now(None, 201) == {"grants": [], "crossings": {}, "told": {}}
+
+
+def test_ways_of_counting_are_not_added_up() -> None:
+    door = {"grants": [0], "crossings": {"gate": {"1": 2, "2": 4}, "cam in": {"a": 2, "b": 3, "c": 5}}, "told": {}}
+    assert grants.untold(door, 10) == {0: [3, 5]}
+    assert grants.untold(door | {"told": {"0": 1}}, 10) == {0: [3, 5]}
+    assert grants.untold(door | {"told": {"0": 2}}, 10) == {}
+
+
+def test_a_grant_opens_the_door_for_its_window() -> None:
+    assert [grants.granted([100], t_s, 10) for t_s in (99, 100, 110, 110.1)] == [False, True, True, False]
+
+
+ROOMS = [
+    {"zone": "hall", "kind": "sales", "cameras": [{"camera": "c1", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]},
+    {"zone": "yard", "kind": "parking", "cameras": [{"camera": "c1", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}]},
+    {"zone": "cash", "doors": ["g1"]},
+]
+
+
+def test_zones_of_a_device() -> None:
+    assert areas.zones_of("g1", ROOMS, "hall") == ["cash"]
+    assert areas.zones_of("c1", ROOMS, None) == ["hall", "yard"]
+    assert areas.zones_of("s1", ROOMS, "hall") == ["hall"]
+    assert areas.zones_of("s1", ROOMS, None) == []
+
+
+def test_people_outdoors_are_left_out() -> None:
+    inside, outside = (Seen(track, "person", 0.9, (x, 0.2, 0.1, 0.4)) for track, x in (("a", 0.2), ("b", 0.7)))
+    assert areas.standing(places_of("c1", ROOMS), [inside, outside], "home") == [("hall", inside)]
+    assert areas.standing(places_of("c9", ROOMS), [inside], "home") == [("home", inside)]
+
+
+def test_rooms_with_a_door_of_their_own() -> None:
+    hall = places_of("c1", ROOMS)[0]
+    assert not areas.has_door(hall, [])
+    assert areas.has_door(hall, ["hall"])
+    assert areas.has_door(places_of("c2", [{"zone": "s", "kind": "backroom", "cameras": [{"camera": "c2"}]}])[0], [])
+
+
+def test_the_last_frames_of_each_area() -> None:
+    assert areas.last_frames({"a": [0, 1, 1], "b": [1]}, {"a": ["p"], "c": []}, 3) == {"a": [1, 1, 1], "c": [0]}
