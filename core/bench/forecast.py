@@ -33,7 +33,7 @@ MOST_UNITS = 1000
 CATEGORIES, PRODUCTS, CELLS, DEPARTMENTS = 60, 300, 300, 12
 STRONG = 0.1
 PLAIN = ("auto", "naive", "seasonal_naive", "window_average", "zero")
-ROUGH = "no plans"
+ROUGH = "no-plans"
 FIGURES = ("rmsse", "wape", "total_wape", "median_wape", "pinball", "covered", "fair", "bias")
 HEADS = ("RMSSE", "WAPE", "sum WAPE", "by median", "pinball", "80 % covers", "fairly", "bias")
 LEVEL, OFF = 0.80, "<= 0.04"
@@ -86,7 +86,7 @@ def measure(data: Path = DATA) -> list[Result]:
     found = {
         "category-day": backtest(categories, DAYS, ORIGINS, with_ets),
         "product-day": backtest(products, DAYS, ORIGINS, with_ets, means_only=("auto_ets",), drivers=_plans(data, products)),
-        "product-day, no plans": backtest(products, DAYS, ORIGINS, ("auto",)),
+        "product-day-no-plans": backtest(products, DAYS, ORIGINS, ("auto",)),
         "store-category-week": backtest(cells, WEEKS, ORIGINS, with_ets),
         "weekly-seasonal-day": backtest(departments, DAYS, ORIGINS, with_ets),
     }

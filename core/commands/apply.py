@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.kernel.errors import Finding, PresenceFault
+from storeloom.core.kernel.errors import Finding, MisuseFault, PresenceFault
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.log import StoreLog, micros
@@ -38,9 +38,14 @@ PROCESS = ("the store process", "门店进程")
 def apply(arguments: argparse.Namespace) -> int:
     """Ask, wait for the answer, say it; of a model, wait for the verdict. 1 when it is refused or taken back."""
     folder, file = Path(arguments.data), Path(arguments.file).resolve()
+    if not arguments.model and (arguments.camera is not None or arguments.classes is not None):
+        reason = {"en": "--camera and --classes go with --model", "zh": "--camera 与 --classes 须与 --model 同用"}
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom apply"}))
     fetch(folder, "/health", arguments.lang)
     if arguments.model:
-        kind, body = "model", {"model": str(file), "camera": arguments.camera, "lang": arguments.lang}
+        file = _model_folder(arguments.file, folder).resolve()
+        wanted = None if arguments.classes is None else [name.strip() for name in arguments.classes.split(",") if name.strip()]
+        kind, body = "model", {"model": str(file), "camera": arguments.camera, "classes": wanted, "lang": arguments.lang}
     else:
         unpack(str(file), Registry().catalogue)
         kind, body = "apply", {"file": str(file), "lang": arguments.lang}
@@ -55,6 +60,14 @@ def apply(arguments: argparse.Namespace) -> int:
     else:
         _say(status, answer, file.name, arguments.lang)
     return 1 if status in ("refused", TAKEN_BACK) else 0
+
+
+def _model_folder(written: str, data: Path) -> Path:
+    """A model's folder, or that of a name among those of the store and those that ship; what is neither stays as it is written."""
+    from storeloom.workers.vision.models import BUILT_IN
+
+    places = [Path(written), data / "models" / written, BUILT_IN / written]
+    return next((place for place in places if (place / "card.json").is_file()), places[0])
 
 
 def _ask(

@@ -96,6 +96,8 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", request.name):
         raise _misuse("--name must be of letters, digits, '_', '.' and '-'", "--name 只能含字母、数字、“_”“.”与“-”")
+    if (BUILT_IN / request.name / "card.json").is_file():
+        raise _misuse(f"--name must not be that of a model that ships: {request.name}", f"--name 不能与内置模型同名：{request.name}")
     folder = Path(_needed(arguments, arguments.data, "--data FOLDER")) / "models" / request.name
     done = importing.import_model(request, folder)
     if arguments.json:

@@ -31,7 +31,12 @@ def train_items(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise InputFault(Finding("SL-INP-03", {"what": "models train-items", "extra": "vision"})) from error
     folder = Path(arguments.path)
-    target = Path(arguments.data) / "items" / (arguments.name or folder.resolve().name)
+    name = arguments.name or folder.resolve().name
+    if not name or name.startswith(".") or Path(name).name != name or "\\" in name:
+        en = f"--name must be the name of a folder, such as produce, got {name}"
+        zh = f"--name 应为目录名，如 produce，当前为 {name}"
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": {"en": en, "zh": zh}, "command": "storeloom models"}))
+    target = Path(arguments.data) / "items" / name
     quiet = arguments.json or not sys.stderr.isatty()
     try:
         catalogue, report = train(folder, Embedding(threads=arguments.threads), _progress(arguments.lang, quiet))

@@ -13,6 +13,7 @@ from typing import Any
 
 from storeloom.core.kernel import schemas, wiring
 from storeloom.core.kernel.capacity import capacity_findings
+from storeloom.core.kernel.drivers import driver_findings
 from storeloom.core.kernel.errors import BundleFault, Finding, PluginFault
 from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.plan import RUNTIME_DEFAULTS, BoundDevice, InstancePlan, Plan, RuntimeProfile
@@ -77,6 +78,7 @@ def compose_sources(sources: Sources, registry: Registry, given: Collection[str]
     if store and isinstance(store.get("devices", {}), Mapping):
         edges = wiring.wire(instances, sources, store, registry.catalogue, findings, given)
         findings += capacity_findings(instances, sources, store)
+        findings += driver_findings(store, registry.catalogue, sources.store_place)
     profiles = tuple(_profiles(sources, instances, findings))
     runtime = _runtime(sources, findings)
     plan = None

@@ -8,7 +8,7 @@ again after a restart of the store or of one process.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -117,8 +117,8 @@ class Models:
 
     # --- a replacement ---
 
-    def begin(self, request: int, camera: str | None, folder: Path) -> tuple[str, Any]:
-        """Put a model on trial for all cameras or one; the answer to who asked.
+    def begin(self, request: int, camera: str | None, folder: Path, classes: Sequence[str] | None = None) -> tuple[str, Any]:
+        """Put a model on trial for all cameras or one; the answer to who asked. It must know `classes` (None: all of the model before it).
 
         Refused where nobody sees the camera or the store has none such, while another replacement is under way, and (ModelFault) for a
         folder that holds no usable model.
@@ -139,7 +139,7 @@ class Models:
         until = self._store.clock.now() + LONGEST
         trial = Trial(request, KeptModel(camera, place, model.card.sha256), model, seats, until)
         for seat in seats.values():
-            seat.begin(camera, model, self.probation)
+            seat.begin(camera, model, self.probation, classes)
         trial.standings = {name: seat.standing() for name, seat in seats.items()}
         self._trials.append(trial)
         self._taken_back.pop(camera, None)

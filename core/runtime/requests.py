@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from storeloom.core.kernel.errors import BundleFault, Finding, LogFault, StoreloomError
+from storeloom.core.kernel.drivers import driver_findings
+from storeloom.core.kernel.errors import BundleFault, ConfigFault, Finding, LogFault, StoreloomError
 from storeloom.core.kernel.lock import fingerprint
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
@@ -78,7 +79,7 @@ class Requests:
         if kind == "apply":
             return self._apply(Path(body["file"]))
         if kind == "model":
-            return self.models.begin(number, body.get("camera"), Path(body["model"]))
+            return self.models.begin(number, body.get("camera"), Path(body["model"]), body.get("classes"))
         raise KeyError(f"no request '{kind}'; known: apply, model")
 
     def _apply(self, file: Path) -> tuple[str, Any]:
@@ -88,6 +89,9 @@ class Requests:
         ids = {"got": old.store["store"], "wanted": plan.store["store"]}
         if ids["got"] != ids["wanted"]:
             raise BundleFault(Finding("SL-LOG-04", {"file": self._store.log.path, **ids}, file=str(file)))
+        unfit = driver_findings(plan.store, registry.catalogue, lambda *_: (str(file), None))
+        if unfit:  # the store would restart with it and could not start
+            raise ConfigFault(unfit)
         read_secrets(self._store.parts.data, plan, registry)
         if any(getattr(plan, part) != getattr(old, part) for part in ("store", "profiles", "arbitrate", "runtime")):
             keep_bundle(self._store.parts.data, file)

@@ -31,7 +31,7 @@ class Chosen(NamedTuple):
 class Seat(Protocol):
     """What the store asks of each process whose frames a model is to see."""
 
-    def begin(self, camera: str | None, model: Any, probation: int) -> None:
+    def begin(self, camera: str | None, model: Any, probation: int, classes: Sequence[str] | None = None) -> None:
         """Put a model on trial, to be held until it is settled."""
 
     def standing(self) -> Standing:
@@ -53,9 +53,9 @@ class LocalSeat:
         self._swap: Any = None
         self._last = CHOSEN
 
-    def begin(self, camera: str | None, model: Any, probation: int) -> None:
+    def begin(self, camera: str | None, model: Any, probation: int, classes: Sequence[str] | None = None) -> None:
         try:
-            self._swap = self._vision.swap_model(camera, model, probation=probation, hold=True)
+            self._swap = self._vision.swap_model(camera, model, probation=probation, labels=classes, hold=True)
         except Exception as error:  # told by the standing, as all else that is wrong with a model
             self._swap, self._last = None, Standing("rolled_back", told(error))
 
@@ -89,8 +89,8 @@ class RemoteSeat:
         self._runner, self._life = runner, runner.life
         self._asked = 0.0
 
-    def begin(self, camera: str | None, model: Any, probation: int) -> None:
-        self._runner.tell_model("begin", camera, model, probation)
+    def begin(self, camera: str | None, model: Any, probation: int, classes: Sequence[str] | None = None) -> None:
+        self._runner.tell_model("begin", camera, model, probation, classes)
 
     def standing(self) -> Standing:
         runner = self._runner

@@ -26,7 +26,7 @@ def entered(state: Mapping[str, Any], camera: str, things: Iterable[Seen], t_s: 
     """The tracks after one frame of a camera, those long unseen forgotten."""
     known = {name: dict(entry) for name, entry in state.items() if t_s - entry["t_s"] <= KEPT_S}
     for thing in things:
-        fresh = {"settled": None, "looks": 0, "candidates": [], "camera": camera, "track": thing.track}
+        fresh: State = {"settled": None, "looks": 0, "candidates": [], "camera": camera, "track": thing.track}
         known.setdefault(f"{camera}|{thing.track}", fresh).update(t_s=t_s, box=list(thing.box))
     return known
 

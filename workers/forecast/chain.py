@@ -80,6 +80,7 @@ def forecast(
     horizon: int,
     *,
     drivers: pl.DataFrame | None = None,
+    closed: pl.DataFrame | None = None,
     methods: Sequence[str] | None = None,
     origins: int | None = None,
     levels: Sequence[float] = (80, 95),
@@ -90,10 +91,10 @@ def forecast(
     """Forecast `horizon` steps after a panel.
 
     `drivers`: what moves demand besides its season (`ds`, numeric columns, `unique_id` where they differ by series), known over history
-    and horizon. `methods` compete (by default `DEFAULT`, with drivers `smooth` too); with one of them nothing is chosen. `origins`: past
-    steps to judge by (default: `usual_origins`).
-    `levels`: central intervals, in %. `season`: steps, if not that of the frequency. ValueError for unknown methods or a horizon below 1;
-    PanelFault for drivers with gaps.
+    and horizon. `closed`: steps ahead without trade (`ds`, and `unique_id` where they differ): nothing is forecast there.
+    `methods` compete (by default `DEFAULT`, with drivers `smooth` too); with one of them nothing is chosen. `origins`: past steps to judge
+    by (default: `usual_origins`). `levels`: central intervals, in %. `season`: steps, if not that of the frequency.
+    ValueError for unknown methods or a horizon below 1; PanelFault for drivers with gaps.
     """
     methods = (*DEFAULT, *(("smooth",) if drivers is not None else ())) if methods is None else methods
     named(methods)
@@ -107,8 +108,9 @@ def forecast(
         kinds = classes(grid.values)
         choice = choose(grid, told, ats, kinds) if ats else _unjudged(grid, methods)
         final = _final(grid, horizon, choice, seed, pool or inline)
-    settled = settle(grid, horizon, told, ats, choice, kinds, final, seed)
-    return _framed(grid, horizon, settled, shares)
+    trading = _open(grid, horizon, closed)
+    settled = settle(grid, horizon, told, ats, choice, kinds, final, seed, trading)
+    return _framed(grid, horizon, settled, shares, trading)
 
 
 def means(
@@ -228,8 +230,9 @@ def settle(
     kinds: NDArray[np.int64],
     means: Array,
     seed: int,
+    trading: Array | float = 1.0,
 ) -> Settled:
-    """Distributions about the means of a choice, from its errors at past steps."""
+    """Distributions about the means of a choice, from its errors at past steps; sums are those of the steps with trade."""
     zero = np.zeros((len(grid.ids), horizon))
     past = []
     for number, at in enumerate(ats):
@@ -241,14 +244,26 @@ def settle(
     steps = intervals.spread(past, means, history, OWN_ERRORS, seed)
     of_sums = History(kinds, counts, history.mean * horizon, history.variance * horizon)
     sums = [(totals(one, actual), totals(actual, actual)) for one, actual in past]
-    summed = intervals.spread(sums, means.sum(axis=1, keepdims=True), of_sums, OWN_SUMS, seed)
+    summed = intervals.spread(sums, (means * trading).sum(axis=1, keepdims=True), of_sums, OWN_SUMS, seed)
     return Settled(kinds, choice, steps, summed)
 
 
-def _framed(grid: Grid, horizon: int, settled: Settled, shares: Sequence[float]) -> Forecasts:
+def _open(grid: Grid, horizon: int, closed: pl.DataFrame | None) -> Array:
+    """1 for each step ahead with trade, 0 for one without (series x horizon)."""
+    if closed is None:
+        return np.ones((len(grid.ids), horizon))
+    axis = _axis(grid, horizon)
+    whole = pl.DataFrame({"unique_id": grid.ids}).join(pl.DataFrame({"ds": axis}), how="cross", maintain_order="left_right")
+    keys = [name for name in ("unique_id", "ds") if name in closed.columns]
+    shut = closed.select(pl.col(keys)).with_columns(pl.col("ds").cast(axis.dtype)).unique().with_columns(trade=pl.lit(0.0))
+    joined = whole.join(shut, on=keys, how="left", maintain_order="left")
+    return joined["trade"].fill_null(1.0).to_numpy().reshape(len(grid.ids), horizon)
+
+
+def _framed(grid: Grid, horizon: int, settled: Settled, shares: Sequence[float], trading: Array) -> Forecasts:
     chosen = explained(grid, settled)
-    drawn, summed = settled.steps.quantiles(shares), settled.sums.quantiles(shares)
-    data: dict[str, Any] = {"mean": settled.steps.mean.ravel()}
+    drawn, summed = settled.steps.quantiles(shares) * trading, settled.sums.quantiles(shares)
+    data: dict[str, Any] = {"mean": (settled.steps.mean * trading).ravel()}
     data |= {column(share): drawn[place].ravel() for place, share in enumerate(shares)}
     base = pl.DataFrame({"unique_id": grid.ids}).join(pl.DataFrame({"ds": _axis(grid, horizon)}), how="cross", maintain_order="left_right")
     words = chosen.select("unique_id", "method", "why")

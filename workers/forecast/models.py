@@ -23,6 +23,7 @@ from storeloom.workers.forecast.rates import rates
 WINDOW = 28
 WINDOWS = {"15m": 672, "1h": 168, "1d": WINDOW, "1w": 8}
 TSB_ALPHA, TSB_BETA = 0.1, 0.1
+MANY = 1 << 40
 
 Kind = Literal["all", "each"]
 
@@ -144,6 +145,11 @@ def _two_seasons(season: int) -> int:
     return 2 * season + 5
 
 
+def _a_season(season: int) -> int:
+    """MSTL has nothing to do without a season."""
+    return _two_seasons(season) if season > 1 else MANY
+
+
 @cache
 def methods() -> Mapping[str, Method]:
     """All methods by name."""
@@ -164,7 +170,7 @@ def methods() -> Mapping[str, Method]:
         _of("auto_ets", "AutoETS", lambda m, s: m.AutoETS(s), _two_seasons),
         _of("auto_theta", "AutoTheta", lambda m, s: m.AutoTheta(s), _two_seasons),
         _of("dynamic_optimized_theta", "DynamicOptimizedTheta", lambda m, s: m.DynamicOptimizedTheta(s), _two_seasons),
-        _of("mstl", "MSTL with AutoETS for the trend", lambda m, s: m.MSTL(s), _two_seasons),
+        _of("mstl", "MSTL with AutoETS for the trend", lambda m, s: m.MSTL(s), _a_season),
     )
     return {method.name: method for method in known}
 

@@ -2,8 +2,8 @@
 
 Means by the non-central t of the two-sample test (Cohen 1988); shares by the pooled z-test (Fleiss, Levin and Paik 2003, without continuity
 correction); ratio metrics (amount a basket, where the member was drawn and not the basket) by the standard deviation of their
-linearisation (Deng, Knoblich and Lu, KDD 2018), which then counts as a mean's. Sizes are those of the control arm; the other arm has `ratio`
-times as many units. `comparisons` > 1 splits alpha over that many variants (Bonferroni; Holm in the analysis only gains on it).
+linearisation (Deng, Knoblich and Lu, KDD 2018), which then counts as a mean's. Sizes are those of the control arm; the other arm has
+`ratio` times as many units. `comparisons` > 1 splits alpha over that many variants (Bonferroni; Holm in the analysis only gains on it).
 """
 
 from __future__ import annotations

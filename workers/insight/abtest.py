@@ -16,8 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, complain, holm, needed, numbers, require_level, same_length
-from storeloom.workers.insight.effects import student, unusable, wrong
+from storeloom.workers.insight.effects import (
+    ALPHA,
+    Check,
+    Effect,
+    Floats,
+    complain,
+    holm,
+    needed,
+    numbers,
+    require_level,
+    same_length,
+    student,
+    unusable,
+    wrong,
+)
 from storeloom.workers.insight.faults import require_setting
 from storeloom.workers.insight.proportions import LEVEL, wilson, z_of
 
@@ -67,7 +80,8 @@ def shares(control_hits: int, control: int, treated_hits: int, treated: int, *, 
 
 
 def ratios(control: tuple[Any, Any], treatment: tuple[Any, Any], *, level: float = LEVEL, planned: float = 0.5) -> Reading:
-    """Difference of ratios of sums (amount a basket), where members were drawn: (numerators, denominators) of each member, by the delta method."""
+    """Difference of ratios of sums (amount a basket), where members were drawn: (numerators, denominators) of each member, by the delta
+    method."""
     y, x = _arms(control[0], treatment[0]), _arms(control[1], treatment[1])
     complain([one for i in (0, 1) for one in same_length(numerators=y[i], denominators=x[i])])
     lines, values = [], []
@@ -126,7 +140,8 @@ def variants(control: Any, treatments: Mapping[str, Any], *, level: float = LEVE
 
 
 def sample_ratio(counts: Any, planned: Any, alpha: float = RATIO_ALPHA) -> Check:
-    """Whether arms have the sizes that the plan would bring by chance: chi-squared, strict so that it speaks only when something is wrong."""
+    """Whether arms have the sizes that the plan would bring by chance: chi-squared, strict so that it speaks only when something is
+    wrong."""
     from scipy.stats import chi2
 
     seen, expected = np.asarray(counts, dtype=np.float64), np.asarray(planned, dtype=np.float64)

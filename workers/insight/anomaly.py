@@ -5,8 +5,8 @@
 - Values of a season: the same on what is left after a weekly (or other) profile of medians, or after STL (Cleveland, Cleveland, McRae and
   Terpenning 1990) by statsmodels.
 - Levels: two-sided CUSUM (Page, Biometrika 41, 1954; Page-Hinkley is its one-sided form). Its limit is set for the mean number of values
-  between false alarms (Brook and Evans, Biometrika 59, 1972); values are standardised as they come (self-starting: Hawkins, JRSS D 36, 1987),
-  so that this holds although mean and spread are not known beforehand.
+  between false alarms (Brook and Evans, Biometrika 59, 1972); values are standardised as they come (self-starting: Hawkins, JRSS D 36,
+  1987), so that this holds although mean and spread are not known beforehand.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ TO_SIGMA = 1.4826022185056018
 MEAN_TO_SIGMA = 1.2533141373155003
 LEAST = 10
 EXACT_UP_TO, STATES = 400, 200
+MOST_Z = 8.0
+MOST_SEASONS, SIMULATED, CALIBRATED_AT = 52, 20_000, 0.01
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,17 @@ def outliers(values: Any, *, false_alarm: float = 0.001) -> Outliers:
 def seasonal(values: Any, *, period: int = 7, method: str = "profile", false_alarm: float = 0.001) -> Outliers:
     """Values far from what their place in the season and the trend let expect.
 
-    `values` without gaps, one a step; `period`: steps of a season. "profile": medians of each place after a running median of whole seasons;
-    "stl": robust STL. Needs 3 seasons, "stl" 4. The z of "stl" is of residuals that it has partly fitted: its rate of false alarms holds to a
-    factor of three only; that of "profile" is corrected for it.
+    `values` without gaps, one a step; `period`: steps of a season. "profile": medians of each place after a running median of whole
+    seasons; "stl": robust STL. Needs 3 seasons, "stl" 4. Both follow the noise a little, which makes what is left look calmer than it is;
+    the limit is widened by what they make of normal noise of that length (simulated once with a fixed seed, the first "stl" of a length
+    takes a second).
     """
     require_setting("method", method, "profile, stl", method in ("profile", "stl"))
     require_setting("period", period, "2..1000", 2 <= period <= 1000)
     y, found = numbers("values", values, LEAST)
     complain(found + needed("seasons", "季节周期", y.size // period, 4 if method == "stl" else 3))
-    return _called(y, _stl(y, period) if method == "stl" else _profile(y, period), false_alarm)
+    expected = _stl(y, period) if method == "stl" else _profile(y, period)
+    return _called(y, expected, false_alarm, _widened(method, min(y.size // period, MOST_SEASONS) * period, period))
 
 
 def limit(size: int, false_alarm: float) -> float:
@@ -89,37 +93,57 @@ def limit(size: int, false_alarm: float) -> float:
 
 
 def levels(values: Any, *, shift: float = 1.0, values_between: float = 500.0, settle: int = 10) -> Levels:
-    """Lasting changes of level of values in order. `shift`: the change to find, in standard deviations; `settle`: values before it may speak.
+    """Lasting changes of level of values in order. `shift`: the change to find, in standard deviations; `settle`: values before it may
+    speak.
 
     After a change it starts anew on the new level. What the values have of season or of likeness from one to the next should be taken out
     first: CUSUM takes it for changes.
     """
-    from scipy.stats import norm, t
-
     require_setting("settle", settle, ">= 3", settle >= 3)
     y, found = numbers("values", values, settle + 1)
     complain(found)
     bound = cusum_limit(shift, values_between)
     rows, shifts, begin, high, low = [], [], 0, 0.0, 0.0
-    since = {"high": 0, "low": 0}
-    for at, value in enumerate(y):
-        seen = y[begin:at]
-        z = 0.0
-        if seen.size >= settle:
-            spread = float(seen.std(ddof=1))
-            if spread > 0:
-                ahead = (value - float(seen.mean())) / (spread * np.sqrt(1 + 1 / seen.size))
-                z = float(np.clip(norm.ppf(t.cdf(ahead, seen.size - 1)), -8, 8))
-            else:
-                z = 8.0 * float(np.sign(value - seen.mean()))
-            since = {"high": since["high"] if high > 0 else at, "low": since["low"] if low > 0 else at}
+    seen = _Seen()
+    since_high = since_low = 0
+    for at, value in enumerate(y.tolist()):
+        z = seen.standard(value) if seen.count >= settle else 0.0
+        if seen.count >= settle:
+            since_high, since_low = since_high if high > 0 else at, since_low if low > 0 else at
             high, low = max(0.0, high + z - shift / 2), max(0.0, low - z - shift / 2)
-        rows.append((float(value), z, high, low))
+        seen.add(value)
+        rows.append((value, z, high, low))
         if max(high, low) > bound:
-            first = since["high" if high > low else "low"]
+            first = since_high if high > low else since_low
             shifts.append(Shift(at, first, high > low, float(y[begin:first].mean()), float(y[first : at + 1].mean())))
-            begin, high, low = at + 1, 0.0, 0.0
+            begin, high, low, seen = at + 1, 0.0, 0.0, _Seen()
     return Levels(pl.DataFrame(rows, schema=["y", "z", "high", "low"], orient="row"), tuple(shifts), bound, values_between)
+
+
+@dataclass
+class _Seen:
+    """Running mean and squares of what was seen (Welford, Technometrics 4, 1962)."""
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        apart = value - self.mean
+        self.mean += apart / self.count
+        self.squares += apart * (value - self.mean)
+
+    def standard(self, value: float) -> float:
+        """The next value, standardised so that normal noise gives independent standard normal values, within +-8."""
+        from scipy.special import ndtri, stdtr
+
+        spread = (self.squares / (self.count - 1)) ** 0.5
+        apart = value - self.mean
+        if spread <= 1e-12 * max(1.0, abs(self.mean)):
+            return MOST_Z * float(np.sign(apart)) if abs(apart) > 1e-9 * max(1.0, abs(self.mean)) else 0.0
+        z = float(ndtri(stdtr(self.count - 1, apart / (spread * (1 + 1 / self.count) ** 0.5))))
+        return max(-MOST_Z, min(MOST_Z, z))
 
 
 def cusum_limit(shift: float, values_between: float) -> float:
@@ -159,34 +183,47 @@ def _limit(size: int, false_alarm: float) -> float:
     return float(np.quantile(z, 1 - false_alarm))
 
 
-def _called(y: Floats, expected: Floats, false_alarm: float) -> Outliers:
+def _called(y: Floats, expected: Floats, false_alarm: float, widened: float = 1.0) -> Outliers:
     """Where more than half the values are as expected, the mean deviation takes the MAD's place; where all are, nothing stands out."""
     apart = y - expected
     spread = TO_SIGMA * float(np.median(np.abs(apart))) or MEAN_TO_SIGMA * float(np.mean(np.abs(apart)))
-    bound = limit(y.size, false_alarm)
+    bound = widened * limit(y.size, false_alarm)
     z = apart / spread if spread > 0 else np.zeros_like(apart)
     return Outliers(pl.DataFrame({"y": y, "expected": expected, "z": z, "outlier": np.abs(z) > bound}), bound, false_alarm)
 
 
+@lru_cache(maxsize=64)
+def _widened(method: str, size: int, period: int) -> float:
+    """By how many times the limit must grow so that 1 in 100 values of normal noise lies beyond it after the method."""
+    rng = np.random.default_rng((size, period))
+    found = []
+    for _ in range(max(8, SIMULATED // size // (5 if method == "stl" else 1))):
+        y = rng.normal(size=size)
+        apart = np.abs(y - (_stl(y, period) if method == "stl" else _profile(y, period)))
+        found.append(apart / (TO_SIGMA * np.median(apart)))
+    return max(1.0, float(np.quantile(np.concatenate(found), 1 - CALIBRATED_AT)) / _limit(min(size, EXACT_UP_TO + 1), CALIBRATED_AT))
+
+
 def _profile(y: Floats, period: int) -> Floats:
     """Each value's expectation from the other seasons: it never explains itself."""
-    trend = _running_median(y, 2 * (period // 2 * 3) + 1)
+    trend = _running_median(y, 3 * period)
     rest = y - trend
     expected = np.empty_like(y)
     for place in range(period):
         own = np.arange(place, y.size, period)
-        for at in own:
-            expected[at] = trend[at] + float(np.median(rest[own[own != at]]))
+        for number, at in enumerate(own):
+            expected[at] = trend[at] + float(np.median(np.delete(rest[own], number)))
     return expected
 
 
 def _running_median(y: Floats, width: int) -> Floats:
-    half = width // 2
-    return np.array([float(np.median(y[max(0, at - half) : at + half + 1])) for at in range(y.size)])
+    """Medians of whole windows; the ends take those of the first and the last one."""
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(y, min(width, y.size)), axis=1)
+    return np.asarray(np.pad(medians, (half := (y.size - medians.size) // 2, y.size - medians.size - half), mode="edge"), dtype=np.float64)
 
 
 def _stl(y: Floats, period: int) -> Floats:
     from statsmodels.tsa.seasonal import STL
 
-    found = STL(y, period=period, robust=True).fit()
+    found = STL(y, period=period, seasonal=10 * (y.size // period) + 1, trend=8 * (period // 2) + 1, robust=True).fit()
     return np.asarray(found.trend + found.seasonal, dtype=np.float64)

@@ -1,19 +1,19 @@
 """Which channels brought the purchases: six ways to share them out, and how far these ways disagree.
 
 - last, first, linear (equal over touches), position (40 % first, 40 % last, the rest between);
-- Markov: the removal effect of a channel in the first-order chain of paths: the share of purchases lost when all who would go to it drop out
-  (Anderl, Becker, von Wangenheim and Schumann, IJRM 33, 2016);
-- Shapley: a channel's mean addition to the purchase rate of members reached by a set of channels only (Shapley 1953; as applied by Dalessandro,
-  Perlich, Stitelman and Provost, ADKDD 2012).
+- Markov: the removal effect of a channel in the first-order chain of paths: the share of purchases lost when all who would go to it drop
+  out (Anderl, Becker, von Wangenheim and Schumann, IJRM 33, 2016);
+- Shapley: a channel's mean addition to the purchase rate of members reached by a set of channels only (Shapley 1953; as applied by
+  Dalessandro, Perlich, Stitelman and Provost, ADKDD 2012).
 
-All share out the same purchases. None shows a cause: members who buy anyway are touched as well. Where the ways disagree (`spread`) only a test that
-holds a channel back decides, and `against_test` holds an attribution against one.
+All share out the same purchases. None shows a cause: members who buy anyway are touched as well. Where the ways disagree (`spread`) only a
+test that holds a channel back decides, and `against_test` holds an attribution against one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
@@ -53,7 +53,9 @@ class Attribution:
     findings: tuple[Finding, ...]
 
 
-def attribute(paths: Iterable[Path], *, methods: Sequence[str] | None = None, draws: int = 200, seed: int = 0, level: float = LEVEL) -> Attribution:
+def attribute(
+    paths: Iterable[Path], *, methods: Sequence[str] | None = None, draws: int = 200, seed: int = 0, level: float = LEVEL
+) -> Attribution:
     """All `methods` side by side. Members without a touch count in no channel; paths are merged before counting."""
     chosen = tuple(methods or METHODS)
     require_setting("methods", list(chosen), ", ".join(METHODS), bool(chosen) and set(chosen) <= set(METHODS))
@@ -142,7 +144,8 @@ def removal_effects(paths: Sequence[Path]) -> Credit:
 
 
 def shapley(paths: Sequence[Path]) -> Credit:
-    """Purchases in proportion to Shapley values of v(S) = purchase rate of members reached by channels of S only; v = 0 where there are none.
+    """Purchases in proportion to Shapley values of v(S) = purchase rate of members reached by channels of S only; v = 0 where there are
+    none.
 
     A channel whose members buy less than others' may come out below 0. Exact over all sets, up to 12 channels.
     """
@@ -178,7 +181,16 @@ METHODS: dict[str, Callable[[Sequence[Path]], Credit]] = {
 def against_test(attribution: Attribution, channel: str, effect: Effect) -> dict[str, bool]:
     """By method whether its credit to `channel` (purchases) lies in the interval of a test that held the channel back."""
     rows = attribution.table.filter(pl.col("channel") == channel)
-    complain(wrong("channel", f"an unknown channel ({channel})", f"未知渠道（{channel}）", int(rows.height == 0), "one of the paths", "路径中的渠道"))
+    complain(
+        wrong(
+            "channel",
+            f"an unknown channel ({channel})",
+            f"未知渠道（{channel}）",
+            int(rows.height == 0),
+            "one of the paths",
+            "路径中的渠道",
+        )
+    )
     return {row["method"]: effect.covers(row["credit"]) for row in rows.iter_rows(named=True)}
 
 
@@ -190,7 +202,14 @@ def _merged(paths: Iterable[Path]) -> list[Path]:
         if path.channels:
             bought, count = counts.get(path.channels, (0.0, 0.0))
             counts[path.channels] = (bought + path.bought, count + path.count)
-    found = wrong("paths", "counts below 0, huge, or more bought than came", "计数为负、过大或购买多于到访", bad, "0 <= bought <= count", "0 <= bought <= count")
+    found = wrong(
+        "paths",
+        "counts below 0, huge, or more bought than came",
+        "计数为负、过大或购买多于到访",
+        bad,
+        "0 <= bought <= count",
+        "0 <= bought <= count",
+    )
     purchases = sum(bought for bought, _ in counts.values())
     complain(found + needed("purchases after a touch", "触达后的购买", round(purchases), 1))
     return [Path(channels, *both) for channels, both in sorted(counts.items())]

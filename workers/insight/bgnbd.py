@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import betaln, digamma, gammaln, hyp2f1
+from scipy.special import betaincinv, betaln, digamma, gammaln, hyp2f1
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.insight import likelihood
@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 DAYS_A_WEEK = 7.0
 LEAST_MEMBERS = 50
 LEAST_REPEATS = 10
+QUANTILES = 400
 PARAMETERS = ("r", "alpha", "a", "b")
 STARTS = ((0.5, 5.0, 0.8, 2.5), (1.0, 1.0, 1.0, 1.0), (1.0, 5.0, 0.1, 5.0))
 MODEL = {"en": "BG/NBD model", "zh": "BG/NBD 模型"}
@@ -124,11 +125,14 @@ def profile_intervals(summary: pl.DataFrame, level: float = LEVEL) -> dict[str, 
     return dict(zip(PARAMETERS, likelihood.profile(objective, weights, best, level), strict=True))
 
 
-def simulate(model: BgNbd, summary: pl.DataFrame, weeks: float, *, steps: int = 1, draws: int = 200, seed: int = 0) -> Floats:
+def simulate(
+    model: BgNbd, summary: pl.DataFrame, weeks: float, *, steps: int = 1, draws: int = 200, seed: int | tuple[int, ...] = 0
+) -> Floats:
     """What may happen: draws x steps x members purchases in `steps` equal parts of the next `weeks`.
 
     Each draw takes one bootstrap estimate of the parameters (the estimate itself where there are none), then each member's own rate, chance
-    of stopping and whether it still buys from what its history leaves open: sums over members have honest predictive intervals.
+    of stopping and whether it still buys from what its history leaves open: sums over members have honest predictive intervals. A draw
+    takes the same parameters for whichever members are asked, so that parts of a large summary can be simulated one after the other.
     """
     rng = np.random.default_rng(seed)
     x, t_x, age = columns(summary)
@@ -192,8 +196,21 @@ def _expected(params: Floats, x: Floats, t_x: Floats, age: Floats, weeks: float)
     require_setting("weeks", weeks, ">= 0", weeks >= 0)
     r, alpha, a, b = _off_pole(params)
     ratio = weeks / (alpha + age + weeks)
-    left = (1 - ratio) ** (r + x) * hyp2f1(r + x, b + x, a + b + x - 1, ratio)
-    return np.asarray((a + b + x - 1) / (a - 1) * (1 - left) * _p_alive(params, x, t_x, age), dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = (1 - ratio) ** (a - 1) * hyp2f1(a + b - 1 - r, a - 1, a + b + x - 1, ratio)  # Euler's form: no huge powers
+        alive = np.asarray((a + b + x - 1) / (a - 1) * (1 - left), dtype=np.float64)
+    lost = ~np.isfinite(alive)
+    alive[lost] = _averaged((r, alpha, a, b), x[lost], age[lost], weeks)
+    return np.asarray(alive * _p_alive(params, x, t_x, age), dtype=np.float64)
+
+
+def _averaged(params: tuple[float, float, float, float], x: Floats, age: Floats, weeks: float) -> Floats:
+    """The same for a member who is alive, where the closed form overflows: the mean over p ~ Beta(a, b + x) of what p leaves to buy."""
+    r, alpha, a, b = params
+    shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    p = np.maximum(betaincinv(a, b + x[:, None], shares[None, :]), 1e-12)
+    made = -np.expm1(-(r + x)[:, None] * np.log1p(p * weeks / (alpha + age)[:, None])) / p
+    return np.asarray(made.mean(axis=1), dtype=np.float64)
 
 
 def _off_pole(params: Floats) -> Floats:

@@ -20,8 +20,21 @@ from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.insight import absorb
-from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, complain, holm, needed, panel, require_level, student
-from storeloom.workers.insight.effects import unusable, warnings, wrong
+from storeloom.workers.insight.effects import (
+    ALPHA,
+    Check,
+    Effect,
+    Floats,
+    complain,
+    holm,
+    needed,
+    panel,
+    require_level,
+    student,
+    unusable,
+    warnings,
+    wrong,
+)
 from storeloom.workers.insight.faults import InsightFault, require_setting
 from storeloom.workers.insight.proportions import LEVEL
 
@@ -45,8 +58,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Study:
-    """An event study: `table` has `period` (0: the first treated one; -1 is the base, 0 by definition), `value`, `low`, `high`; the outermost
-    periods hold all that lies beyond. `pre`: joint test that nothing moved before the start."""
+    """An event study: `table` has `period` (0: the first treated one; -1 is the base, 0 by definition), `value`, `low`, `high`; the
+    outermost periods hold all that lies beyond. `pre`: joint test that nothing moved before the start."""
 
     table: pl.DataFrame
     pre: Check
@@ -74,7 +87,7 @@ class _Rows:
         return found
 
 
-def change(frame: pl.DataFrame, starts: Starts, *, level: float = LEVEL, draws: int = 200, seed: int = 0) -> Change:
+def change(frame: pl.DataFrame, starts: Starts, *, level: float = LEVEL, draws: int = 1000, seed: int = 0) -> Change:
     """The effect of what began at `starts[unit]` (first treated time) on `y` of a panel `unique_id`, `ds`, `y`; other units are controls.
 
     `draws`: units drawn at random in place of the treated ones for the permutation check; 0 leaves it out.
@@ -87,7 +100,7 @@ def change(frame: pl.DataFrame, starts: Starts, *, level: float = LEVEL, draws: 
     base = float(rows.y[on > 0].mean()) - effect.value
     checks = [_trend(rows)]
     if draws and len(set(starts.values())) == 1:
-        checks.append(_permuted(rows, effect.value, draws, seed, level))
+        checks.append(_permuted(rows, draws, seed, level))
     share = effect.value / base if base > 0 else None
     return Change(effect, share, rows.starters, rows.units - rows.starters, tuple(checks), warnings(checks[:1]))
 
@@ -111,13 +124,19 @@ def event_study(frame: pl.DataFrame, starts: Starts, *, before: int = 4, after: 
     # Hotelling's scaling: with G clusters the joint statistic of q leads is no plain F(q, G - 1)
     freedom = found.clusters - leads
     p = float(f.sf(wald * freedom / (found.clusters - 1), leads, freedom))
-    effects = {at: student(float(v), float(s), found.clusters - 1, level) for at, v, s in zip(shown, found.slopes, _errors(found), strict=True)}
-    lines = [(at, effects[at].value, effects[at].low, effects[at].high) if at in effects else (-1, 0.0, 0.0, 0.0) for at in range(-before, after)]
+    effects = {
+        at: student(float(v), float(s), found.clusters - 1, level) for at, v, s in zip(shown, found.slopes, _errors(found), strict=True)
+    }
+    lines = [
+        (at, effects[at].value, effects[at].low, effects[at].high) if at in effects else (-1, 0.0, 0.0, 0.0) for at in range(-before, after)
+    ]
     table = pl.DataFrame(lines, schema=["period", "value", "low", "high"], orient="row")
     return Study(table, Check("no move before the start, joint p", "开始前无变动的联合 p 值", p, f">= {ALPHA}", p >= ALPHA))
 
 
-def placebo_dates(frame: pl.DataFrame, starts: Starts, *, dates: int = 4, level: float = LEVEL) -> tuple[tuple[date | datetime, Effect], ...]:
+def placebo_dates(
+    frame: pl.DataFrame, starts: Starts, *, dates: int = 4, level: float = LEVEL
+) -> tuple[tuple[date | datetime, Effect], ...]:
     """Effects of starts that never happened: all that came from the first true start on is cut off, and `dates` even-spread times tried.
 
     The p-values are Holm's over the dates: one below 1 - level speaks against the comparison.
@@ -184,12 +203,12 @@ def _stacked(frame: pl.DataFrame, starts: Starts) -> _Rows:
 
 def _trend(rows: _Rows) -> Check:
     """Whether the treated drifted away from the others before the start: difference of the linear slopes."""
-    early_times = {time for time, treated, since in zip(rows.time, rows.treated, rows.since, strict=True) if treated and since < 0}
-    early = np.isin(rows.time, list(early_times))
+    early_times = np.unique(rows.time[rows.treated & (rows.since < 0)])
+    early = np.isin(rows.time, early_times)
     name, zh = "parallel slopes before the start, p", "开始前趋势平行 p 值"
     position = np.where(rows.treated, rows.since, 0).astype(np.float64)
     found = None
-    if len(early_times) >= 3:
+    if early_times.size >= 3:
         codes = (np.unique(one[early], return_inverse=True)[1] for one in (rows.unit, rows.time, rows.cluster))
         found = absorb.fit(rows.y[early], position[early][:, None], *codes)
     if found is None:
@@ -198,16 +217,14 @@ def _trend(rows: _Rows) -> Check:
     return Check(name, zh, p, f">= {ALPHA}", p >= ALPHA)
 
 
-def _permuted(rows: _Rows, value: float, draws: int, seed: int, level: float) -> Check:
-    """Share of random draws of as many units whose effect is as large (randomisation inference, Fisher 1935)."""
+def _permuted(rows: _Rows, draws: int, seed: int, level: float) -> Check:
+    """Share of random draws of as many units whose gain after the start is as large (randomisation inference, Fisher 1935)."""
     rng = np.random.default_rng(seed)
     later = rows.time >= int((rows.time - rows.since)[rows.treated][0])
     swept = absorb.sweep(rows.y[:, None], rows.unit, rows.time)[:, 0]
-    larger = 0
-    for _ in range(draws):
-        chosen = np.isin(rows.cluster, rng.permutation(rows.units)[: rows.starters])
-        x = absorb.sweep((chosen & later).astype(np.float64)[:, None], rows.unit, rows.time)[:, 0]
-        spread = float(x @ x)
-        larger += spread > 0 and abs(float(x @ swept) / spread) >= abs(value) - 1e-12
+    gains = np.bincount(rows.cluster[later], swept[later], rows.units)
+    own = abs(float(gains[np.unique(rows.cluster[rows.treated])].sum()))
+    drawn = (abs(float(rng.choice(gains, rows.starters, replace=False).sum())) for _ in range(draws))
+    larger = sum(one >= own * (1 - 1e-9) for one in drawn)
     p = (1 + larger) / (1 + draws)
     return Check("permuted stores, p", "随机置换门店 p 值", p, f"< {1 - level:.2g} for an effect", p < 1 - level)

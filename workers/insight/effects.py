@@ -20,7 +20,8 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An estimate with its two-sided interval at `level`; `p_value` is of "no effect"; `se` is None where the interval comes without one."""
+    """An estimate with its two-sided interval at `level`; `p_value` is of "no effect"; `se` is None where the interval comes without
+    one."""
 
     value: float
     low: float
@@ -112,7 +113,8 @@ def same_length(**columns: Floats) -> list[Finding]:
 
 
 def panel(frame: pl.DataFrame) -> pl.DataFrame:
-    """A checked panel `unique_id`, `ds`, `y`, sorted; rows without `y` are left out (demand could not show). All that is wrong is raised."""
+    """A checked panel `unique_id`, `ds`, `y`, sorted; rows without `y` are left out (demand could not show). All that is wrong is
+    raised."""
     names = ("unique_id", "ds", "y")
     known = ", ".join(frame.columns) or "-"
     complain([Finding("SL-EXP-01", {"column": n, "known": known, "needed": ", ".join(names)}) for n in names if n not in frame.columns])

@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 SPEND_PARAMETERS = ("p", "q", "v")
 STARTS = ((5.0, 4.0, 15.0), (1.0, 2.0, 1.0), (2.0, 10.0, 100.0))
 LEAST_BUYERS = 30
+BLOCK = 5_000
+RESAMPLES = 500
+TINY = 1e-6
 CLASSES = (0, 1, 2, 3, 5, 8, 13, 21)
 WEEKS_A_YEAR = 365.25 / 7
 
@@ -112,18 +115,22 @@ def value(
 ) -> pl.DataFrame:
     """member, p_alive, purchases, mean_amount, value, low, high over the next `weeks`.
 
-    `discount`: yearly rate, applied at the middle of each of `steps` equal parts; `margin`: share of the amount that is earned.
-    `low` and `high` hold what the member may bring (predictive, not of the mean), from `draws` simulations.
+    `discount`: yearly rate, applied at the middle of each of `steps` equal parts (one without it); `margin`: share of the amount that is
+    earned. `low` and `high` hold what the member may bring (predictive, not of the mean), from `draws` simulations.
     """
     require_setting("discount", discount, ">= 0", discount >= 0)
     require_setting("margin", margin, "0..1", 0 <= margin <= 1)
+    steps = steps if discount else 1
     ends = [visits.expected(summary, weeks * (step + 1) / steps) for step in range(steps)]
     parts = np.diff(np.array([np.zeros(summary.height), *ends]), axis=0)
     worth = np.array([(1 + discount) ** (-(step + 0.5) * weeks / steps / WEEKS_A_YEAR) for step in range(steps)]) * margin
     amount = spend.mean_amount(summary)
-    made = bgnbd.simulate(visits, summary, weeks, steps=steps, draws=draws, seed=seed)
-    paid = _simulated_amounts(spend, summary, made, seed)
-    low, high = np.quantile(np.einsum("dsm,s->dm", paid, worth), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    limits = []
+    for number, block in enumerate(summary.iter_slices(BLOCK)):
+        made = bgnbd.simulate(visits, block, weeks, steps=steps, draws=draws, seed=(seed, number))
+        brought = np.einsum("dsm,s->dm", _simulated_amounts(spend, block, made, (seed, number, 1)), worth)
+        limits.append(np.quantile(brought, [(1 - level) / 2, (1 + level) / 2], axis=0))
+    low, high = np.concatenate(limits, axis=1)
     return summary.select("member").with_columns(
         p_alive=pl.Series(visits.p_alive(summary)),
         purchases=pl.Series(ends[-1]),
@@ -147,20 +154,23 @@ def hold_out(
     known, horizon = purchases.before(cut), days_ahead / bgnbd.DAYS_A_WEEK
     summary = bgnbd.summarise(known) if first is None else bgnbd.watched_from(known, first)
     model = bgnbd.fit(summary, draws=draws, seed=seed)
-    sums = bgnbd.simulate(model, summary, horizon, draws=max(draws, 200), seed=seed)[:, 0, :]
     table = _counted(summary, purchases.within(cut, purchases.until), "actual")
     table = _counted(table, known.within(cut - timedelta(days=days_ahead), cut), "last_period").with_columns(
         expected=pl.Series(model.expected(summary, horizon)),
         own_rate=pl.col("x") / pl.when(pl.col("T") > 0).then(pl.col("T")).otherwise(1.0) * horizon,
         by_class=pl.col("x").map_elements(_class_of, return_dtype=pl.String),
         by_cohort=pl.col("first").dt.strftime("%Y-%m"),
+        by_all=pl.lit("all"),
     )
-    whole = _groups(table.with_columns(by_all=pl.lit("all")), "by_all", sums, level).row(0, named=True)
+    whole, classes, cohorts = (
+        _groups(table, by, model, horizon, max(draws, 200), seed, level) for by in ("by_all", "by_class", "by_cohort")
+    )
+    total = whole.row(0, named=True)
     return HoldOut(
         table.select("member", "first", "x", "expected", "own_rate", "last_period", "actual"),
-        {key: float(whole[key]) for key in ("actual", "expected", "low", "high")},
-        _groups(table, "by_class", sums, level),
-        _groups(table, "by_cohort", sums, level),
+        {key: float(total[key]) for key in ("actual", "expected", "low", "high")},
+        classes,
+        cohorts,
         _errors(table, seed, level),
     )
 
@@ -193,9 +203,9 @@ def _correlation(x: Floats, mean: Floats) -> tuple[float, float, float]:
     return found, math.tanh(middle - half), math.tanh(middle + half)
 
 
-def _simulated_amounts(spend: GammaGamma, summary: pl.DataFrame, made: Floats, seed: int) -> Floats:
+def _simulated_amounts(spend: GammaGamma, summary: pl.DataFrame, made: Floats, seed: tuple[int, ...]) -> Floats:
     """Amounts of the simulated purchases: each member's nu from what its history leaves open, then a Gamma sum."""
-    rng = np.random.default_rng((seed, 1))
+    rng = np.random.default_rng(seed)
     x, mean = summary["x"].cast(pl.Float64).to_numpy(), summary["monetary"].fill_null(0.0).to_numpy()
     paid = np.empty_like(made)
     for number in range(len(made)):
@@ -218,13 +228,19 @@ def _class_of(x: float) -> str:
     return f"{CLASSES[at]:02d}" if last == CLASSES[at] else f"{CLASSES[at]:02d}-{last:02d}"
 
 
-def _groups(table: pl.DataFrame, by: str, sums: Floats, level: float) -> pl.DataFrame:
+def _groups(table: pl.DataFrame, by: str, model: bgnbd.BgNbd, weeks: float, draws: int, seed: int, level: float) -> pl.DataFrame:
+    """Actual, expected and simulated sums of each group, members taken in blocks."""
+    names = table[by].unique().sort().to_list()
+    sums = np.zeros((draws, len(names)))
+    for number, block in enumerate(table.iter_slices(BLOCK)):
+        made = bgnbd.simulate(model, block, weeks, draws=draws, seed=(seed, number))[:, 0, :]
+        sums += made @ np.array([(block[by] == name).to_numpy() for name in names], dtype=np.float64).T
     rows = []
-    for name in table[by].unique().sort():
-        inside = (table[by] == name).to_numpy()
-        low, high = np.quantile(sums[:, inside].sum(axis=1), [(1 - level) / 2, (1 + level) / 2])
-        actual, expected = (float(table[key].to_numpy()[inside].sum()) for key in ("actual", "expected"))
-        row = {"members": int(inside.sum()), "actual": actual, "expected": expected, "low": float(low), "high": float(high)}
+    for index, name in enumerate(names):
+        inside = table.filter(pl.col(by) == name)
+        low, high = np.quantile(sums[:, index], [(1 - level) / 2, (1 + level) / 2])
+        actual, expected = (float(inside[key].sum()) for key in ("actual", "expected"))
+        row = {"members": inside.height, "actual": actual, "expected": expected, "low": float(low), "high": float(high)}
         rows.append({"group": name, **row, "covered": bool(low <= actual <= high)})
     return pl.DataFrame(rows)
 
@@ -232,12 +248,13 @@ def _groups(table: pl.DataFrame, by: str, sums: Floats, level: float) -> pl.Data
 def _errors(table: pl.DataFrame, seed: int, level: float) -> pl.DataFrame:
     actual = table["actual"].to_numpy()
     misses = {name: table[name].to_numpy() - actual for name in ("expected", "own_rate", "last_period")}
-    weights = np.random.default_rng(seed).multinomial(actual.size, np.full(actual.size, 1 / actual.size), size=500)
+    rng, shares = np.random.default_rng(seed), np.full(actual.size, 1 / actual.size)
+    squares = np.array([miss**2 for miss in misses.values()])
+    drawn = np.sqrt(np.array([squares @ rng.multinomial(actual.size, shares) for _ in range(RESAMPLES)]) / actual.size)
     rows = []
-    for name, miss in misses.items():
-        ratios = np.sqrt((weights @ misses["expected"] ** 2) / np.maximum(weights @ miss**2, 1e-12))
-        low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    for index, (name, miss) in enumerate(misses.items()):
+        low, high = np.quantile(drawn[:, 0] / np.maximum(drawn[:, index], TINY), [(1 - level) / 2, (1 + level) / 2])
         mae, rmse = float(np.mean(np.abs(miss))), float(np.sqrt(np.mean(miss**2)))
-        ratio = float(np.sqrt(np.mean(misses["expected"] ** 2))) / max(rmse, 1e-6)
+        ratio = float(np.sqrt(np.mean(misses["expected"] ** 2))) / max(rmse, TINY)
         rows.append({"rule": name, "mae": mae, "rmse": rmse, "model_to_it": ratio, "low": float(low), "high": float(high)})
     return pl.DataFrame(rows)

@@ -41,7 +41,8 @@ def bootstrap(objective: Objective, weights: Floats, best: Estimate, *, draws: i
     """`draws` x parameters (not logs): estimates from members drawn anew, each row as often as it then came up."""
     rng = np.random.default_rng(seed)
     total = round(float(weights.sum()))
-    resampled = rng.multinomial(total, weights / weights.sum(), size=draws).astype(np.float64)
+    shares = weights / weights.sum()
+    resampled = (rng.multinomial(total, shares).astype(np.float64) for _ in range(draws))
     found = np.array([_climb(objective, row, best.log_params).log_params for row in resampled], dtype=np.float64)
     return np.asarray(np.exp(found), dtype=np.float64).reshape(draws, -1)
 

@@ -1,8 +1,9 @@
 """Members who got a campaign beside members like them who did not: propensity matching, with the balance it reached and a placebo.
 
 One to one on the logit of the propensity, without replacement, within a caliper of 0.2 standard deviations (Rosenbaum and Rubin, Biometrika
-70, 1983; Austin, Pharmaceutical Statistics 10, 2011). Errors are of the pairs (Abadie and Spiess, JASA 117, 2022). Matching makes alike only
-what it sees: members chosen for what is not in the data stay different, and the placebo outcome (what they did before) is there to show it.
+70, 1983; Austin, Pharmaceutical Statistics 10, 2011). Errors are of the pairs (Abadie and Spiess, JASA 117, 2022). Matching makes alike
+only what it sees: members chosen for what is not in the data stay different, and the placebo outcome (what they did before) is there to
+show it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, complain, needed, numbers, same_length, student, unusable
-from storeloom.workers.insight.effects import warnings, wrong
+from storeloom.workers.insight.effects import (
+    ALPHA,
+    Check,
+    Effect,
+    Floats,
+    complain,
+    needed,
+    numbers,
+    same_length,
+    student,
+    unusable,
+    warnings,
+    wrong,
+)
 from storeloom.workers.insight.faults import require_setting
 from storeloom.workers.insight.proportions import LEVEL
 
@@ -41,8 +54,8 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Matched:
-    """`effect`: mean outcome of paired treated members over their likes; `control`: mean of the likes; `placebo`: the same of an outcome that
-    the treatment cannot have moved."""
+    """`effect`: mean outcome of paired treated members over their likes; `control`: mean of the likes; `placebo`: the same of an outcome
+    that the treatment cannot have moved."""
 
     effect: Effect
     control: float
@@ -99,7 +112,9 @@ def _checked(covariates: pl.DataFrame, treated: Any) -> tuple[Floats, Floats]:
         found += numbers(name, covariates[name].to_numpy())[1]
     found += wrong("treated", "values other than 0 and 1", "0 与 1 以外的值", int(np.sum((got != 0) & (got != 1))), "0, 1", "0、1")
     if got.size != covariates.height:
-        found += wrong("treated", "another length than the covariates", "与协变量长度不一", 1, str(covariates.height), str(covariates.height))
+        found += wrong(
+            "treated", "another length than the covariates", "与协变量长度不一", 1, str(covariates.height), str(covariates.height)
+        )
     found += needed("treated members", "触达会员", int(np.sum(got == 1)), LEAST)
     complain(found + needed("members not treated", "未触达会员", int(np.sum(got == 0)), LEAST))
     return np.asarray(covariates.to_numpy(), dtype=np.float64), got

@@ -18,13 +18,13 @@ from storeloom.workers.insight.effects import MOST, Check, Floats, complain, nee
 from storeloom.workers.insight.faults import InsightFault, require_setting
 from storeloom.workers.insight.proportions import LEVEL
 
-LARGEST_MOVE = 0.2
+LARGEST_MOVE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A column of the table. `weight` > 0, relative; `higher_is_better`; `scale`: "range" (`worst` to `best`, which may be given as targets, else
-    those seen), "rank" (percentile, robust to outliers), "z" (standard deviations, 50 +- 20 points)."""
+    """A column of the table. `weight` > 0, relative; `higher_is_better`; `scale`: "range" (`worst` to `best`, which may be given as
+    targets, else those seen), "rank" (percentile, robust to outliers), "z" (standard deviations, 50 +- 20 points)."""
 
     column: str
     weight: float
@@ -36,9 +36,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Scores:
-    """`table`: the key, score (0 to 100), rank (1 the best, ties share it), low_rank and high_rank (under other weights), covered (share of the
-    weight that was known), and the points of each part; units below the coverage have no score. `stability`: mean move of ranks as a share
-    of all; `turning`: by part the least change of its weight (as a factor) that puts another unit first, None where none does."""
+    """`table`: the key, score (0 to 100), rank (1 the best, ties share it), low_rank and high_rank (under other weights), covered (share of
+    the weight that was known), and the points of each part; units below the coverage have no score. `stability`: mean move of ranks as a
+    share of all; `turning`: by part the least change of its weight (as a factor) that puts another unit first, None where none does."""
 
     table: pl.DataFrame
     stability: Check
@@ -80,7 +80,9 @@ def score(
     moved = np.array([_ranks(_weighed(points[rated], w)) for w in rng.dirichlet(weights * concentration, draws)])
     low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2], axis=0, method="nearest")
     move = float(np.mean(np.abs(moved - ranks))) / rated.size
-    stability = Check("mean move of ranks under other weights", "权重变化时的平均名次变动", move, f"<= {LARGEST_MOVE}", move <= LARGEST_MOVE)
+    stability = Check(
+        "mean move of ranks under other weights", "权重变化时的平均名次变动", move, f"<= {LARGEST_MOVE}", move <= LARGEST_MOVE
+    )
     result = pl.DataFrame(
         {
             key: table[key].gather(rated),
@@ -105,12 +107,21 @@ def _points(table: pl.DataFrame, key: str, parts: Sequence[Part]) -> Floats:
     known, wanted = ", ".join(table.columns) or "-", ", ".join(columns)
     found = [Finding("SL-EXP-01", {"column": c, "known": known, "needed": wanted}) for c in columns if c not in table.columns]
     complain(found + needed("parts", "组成项", len(parts), 1))
-    found = wrong(key, "repeated or missing keys", "重复或缺失的主键", int(table[key].is_duplicated().sum() + table[key].null_count()), "one row each", "每个一行")
+    found = wrong(
+        key,
+        "repeated or missing keys",
+        "重复或缺失的主键",
+        int(table[key].is_duplicated().sum() + table[key].null_count()),
+        "one row each",
+        "每个一行",
+    )
     for part in parts:
         raw = table[part.column].drop_nulls()
         found += numbers(part.column, raw.to_numpy(), 1)[1]
         met = 0 < part.weight <= MOST and part.scale in ("range", "rank", "z")
-        found += wrong(part.column, "a weight or scale", "权重或刻度有误", int(not met), "weight > 0; range, rank, z", "权重大于 0；range、rank、z")
+        found += wrong(
+            part.column, "a weight or scale", "权重或刻度有误", int(not met), "weight > 0; range, rank, z", "权重大于 0；range、rank、z"
+        )
     if found:
         raise InsightFault(found)
     return np.column_stack([_scaled(table[part.column].cast(pl.Float64).to_numpy(), part) for part in parts])
@@ -129,7 +140,9 @@ def _scaled(raw: Floats, part: Part) -> Floats:
         sign = 1 if part.higher_is_better else -1
         worst = float(values.min()) if part.worst is None else sign * part.worst
         best = float(values.max()) if part.best is None else sign * part.best
-        require_setting(f"{part.column}: worst, best", (part.worst, part.best), "worst and best apart, in the part's direction", best >= worst)
+        require_setting(
+            f"{part.column}: worst, best", (part.worst, part.best), "worst and best apart, in the part's direction", best >= worst
+        )
         out[known] = np.clip(100 * (values - worst) / (best - worst), 0, 100) if best > worst else 50.0
     return out
 

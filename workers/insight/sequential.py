@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -25,7 +26,8 @@ STEPS, REACH = 801, 8.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look says: `z`, the `bound` that it is held against, whether to `stop`, the interval that holds over all looks, alpha `spent`."""
+    """What a look says: `z`, the `bound` that it is held against, whether to `stop`, the interval that holds over all looks, alpha
+    `spent`."""
 
     z: float
     bound: float
@@ -59,7 +61,8 @@ def boundaries(fractions: Sequence[float], alpha: float = 0.05) -> tuple[float, 
 
 
 def look(fractions: Sequence[float], effect: float, se: float, alpha: float = 0.05) -> Look:
-    """The latest of the looks so far: `effect` and its standard error by all data up to now, `fractions` of all looks made (this one last)."""
+    """The latest of the looks so far: `effect` and its standard error by all data up to now, `fractions` of all looks made (this one
+    last)."""
     require_setting("se", se, "> 0", se > 0)
     bound = boundaries(fractions, alpha)[-1]
     z = effect / se
@@ -89,7 +92,7 @@ def inflation(fractions: Sequence[float], alpha: float = 0.05, power: float = 0.
 
 def _checked(fractions: Sequence[float], alpha: float) -> None:
     require_setting("alpha", alpha, "0..0.5", 0 < alpha < 0.5)
-    rising = bool(fractions) and fractions[0] > 0 and all(a < b for a, b in zip(fractions, fractions[1:], strict=False))
+    rising = bool(fractions) and fractions[0] > 0 and all(a < b for a, b in pairwise(fractions))
     require_setting("fractions", list(fractions), "rising, > 0", rising)
     require_setting("fractions", list(fractions), "only the last look at or beyond 1", all(one < 1 for one in fractions[:-1]))
 

@@ -1,10 +1,10 @@
 """Synthetic control: what one treated store would have sold, as a weighted mean of untreated ones that moved like it before.
 
-Weights are nonnegative and sum to 1, so that nothing is extrapolated (Abadie, Diamond and Hainmueller, JASA 105, 2010); each unit's own level
-before the start may be taken out first (`shifted`), for stores of different size (Doudchenko and Imbens, NBER 22791, 2016; Ferman and Pinto,
-Quantitative Economics 12, 2021). The weights are the point of least norm in a convex hull, found exactly by nonnegative least squares
-(Lawson and Hanson 1974, chapter 23). Placebos: the same is done for each donor; the rank of the treated unit's ratio of errors after to
-before gives the p-value, and inverting that rank test the interval (Firpo and Possebom, Journal of Causal Inference 6, 2018).
+Weights are nonnegative and sum to 1, so that nothing is extrapolated (Abadie, Diamond and Hainmueller, JASA 105, 2010); each unit's own
+level before the start may be taken out first (`shifted`), for stores of different size (Doudchenko and Imbens, NBER 22791, 2016; Ferman and
+Pinto, Quantitative Economics 12, 2021). The weights are the point of least norm in a convex hull, found exactly by nonnegative least
+squares (Lawson and Hanson 1974, chapter 23). Placebos: the same is done for each donor; the rank of the treated unit's ratio of errors
+after to before gives the p-value, and inverting that rank test the interval (Firpo and Possebom, Journal of Causal Inference 6, 2018).
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def weights(target: Floats, donors: Floats) -> Floats:
 
     away = donors - target[:, None]
     scale = max(float(np.sqrt(np.mean(away**2))), 1e-300) * math.sqrt(len(target))
-    solved, _ = nnls(np.vstack([away / scale, np.ones(donors.shape[1])]), np.append(np.zeros(len(target)), 1.0), maxiter=50 * donors.shape[1])
+    solved, _ = nnls(
+        np.vstack([away / scale, np.ones(donors.shape[1])]), np.append(np.zeros(len(target)), 1.0), maxiter=50 * donors.shape[1]
+    )
     return np.asarray(solved / solved.sum(), dtype=np.float64)
 
 
-def control(
-    frame: pl.DataFrame, unit: str, start: date | datetime, *, level: float = LEVEL, shifted: bool = True
-) -> Synthetic:
+def control(frame: pl.DataFrame, unit: str, start: date | datetime, *, level: float = LEVEL, shifted: bool = True) -> Synthetic:
     """The effect on `unit` from `start` on; all other units of the panel `unique_id`, `ds`, `y` are donors.
 
     Donors must not be touched by the change (no neighbours that lose customers to it). A donor with gaps is left out; the treated unit
@@ -117,7 +117,9 @@ def _inverted(gaps: list[Floats], split: int, p_value: float, level: float) -> E
 def _misfit(target: Floats, gap: Floats) -> Check:
     spread = float(target.std())
     share = _error(gap) / spread if spread > 0 else math.inf
-    return Check("misfit before the start (RMSPE / sd)", "开始前拟合误差（RMSPE/标准差）", share, f"<= {LARGEST_MISFIT}", share <= LARGEST_MISFIT)
+    return Check(
+        "misfit before the start (RMSPE / sd)", "开始前拟合误差（RMSPE/标准差）", share, f"<= {LARGEST_MISFIT}", share <= LARGEST_MISFIT
+    )
 
 
 def _earlier(before: Floats, shifted: bool) -> Check:

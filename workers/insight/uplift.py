@@ -3,7 +3,8 @@
 T-learner: one model of the outcome for each arm; X-learner: models of the imputed effects, weighted by the propensity, better where one arm
 is small (Kuenzel, Sekhon, Bickel and Yu, PNAS 116, 2019). Scores are out of fold, so that no member is judged by a model that saw it. Qini:
 Radcliffe, Direct Marketing Analytics Journal, 2007; area under the uplift curve: Rzepakowski and Jaroszewicz, KAIS 32, 2012. Meant for
-data of a test, where members were drawn; elsewhere use `matching` first. A Qini coefficient whose interval holds 0 says: send to all or none.
+data of a test, where members were drawn; elsewhere use `matching` first. A Qini coefficient whose interval holds 0 says: send to all or
+none.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ Model = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Ranking:
-    """`curve`: share (of members treated first), gain (outcome won, a member of all), chance (the same at random); `qini`: area between curve
-    and chance; `auuc`: area under the curve. Intervals by the bootstrap over members."""
+    """`curve`: share (of members treated first), gain (outcome won, a member of all), chance (the same at random); `qini`: area between
+    curve and chance; `auuc`: area under the curve. Intervals by the bootstrap over members."""
 
     curve: pl.DataFrame
     qini: Effect
@@ -49,7 +50,9 @@ def learn(
     got, y = _checked(treated, outcome)
     x = np.asarray(covariates, dtype=np.float64)
     bad = int(np.sum(~np.isfinite(x))) if x.ndim == 2 and len(x) == y.size else x.size
-    complain(wrong("covariates", "gaps, infinite values or another length", "空值、非有限数值或长度不一", bad, "rows x features", "行 x 特征"))
+    complain(
+        wrong("covariates", "gaps, infinite values or another length", "空值、非有限数值或长度不一", bad, "rows x features", "行 x 特征")
+    )
     fresh = model or (lambda: _trees(seed))
     out = np.empty(y.size)
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, got):

@@ -71,12 +71,10 @@ class CameraPipeline:
         else:
             found, least = self._detectors.look(self.camera, frame, self._settings.low)
             shape = frame.shape[0], frame.shape[1]
-        objects = tuple(
-            Seen(track, d.cls, d.score, d.box, d.floor, d.attrs)
-            for d, track in zip(found, self._tracks(found, time), strict=True)
-            if track is not None or d.score >= least
-        )
-        return Observation(self.camera, seq, time, objects, shape)
+        things = [Seen(track, d.cls, d.score, d.box, d.floor, d.attrs) for d, track in zip(found, self._tracks(found, time), strict=True)]
+        objects = tuple(thing for thing in things if thing.track is not None or thing.score >= least)
+        faint = tuple(thing for thing in things if thing.track is None and thing.score < least)
+        return Observation(self.camera, seq, time, objects, shape, faint)
 
     def _tracks(self, found: list[Detection], time: datetime) -> list[str | None]:
         """Each detection's track: its own where a scene names it, else the tracker's."""

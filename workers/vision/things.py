@@ -52,13 +52,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything seen in one frame of one camera. `shape` is the picture's height and width in pixels where there was one."""
+    """Everything seen in one frame of one camera. `shape` is the picture's height and width in pixels where there was one.
+
+    `faint` is what the detector doubts and no track bears out: no rule counts it, but privacy hides it.
+    """
 
     camera: str
     seq: int
     time: datetime
     objects: tuple[Seen, ...]
     shape: tuple[int, int] | None = None
+    faint: tuple[Seen, ...] = ()
 
     @property
     def t_s(self) -> float:

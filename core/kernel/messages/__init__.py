@@ -4,12 +4,24 @@ Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP ca
 (`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
 OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS members'
 receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be forecast
-(`forecasting`).
+(`forecasting`); ORD orders and prices (`ordering`); PLN plans: routes, space,
+tasks, picking, set points, appointments (`planning`).
 """
 
 from __future__ import annotations
 
-from storeloom.core.kernel.messages import composing, customers, delivering, experiments, forecasting, items, running, seeing
+from storeloom.core.kernel.messages import (
+    composing,
+    customers,
+    delivering,
+    experiments,
+    forecasting,
+    items,
+    ordering,
+    planning,
+    running,
+    seeing,
+)
 from storeloom.core.kernel.messages.message import SEVERITIES, Message
 
 __all__ = ["MESSAGES", "SEVERITIES", "Message"]
@@ -23,4 +35,6 @@ MESSAGES: dict[str, Message] = {
     **customers.MESSAGES,
     **experiments.MESSAGES,
     **forecasting.MESSAGES,
+    **ordering.MESSAGES,
+    **planning.MESSAGES,
 }

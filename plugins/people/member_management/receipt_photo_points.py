@@ -13,7 +13,6 @@ Limit: two photos framed alike of receipts that look alike (scanner apps) may ha
 
 from datetime import date, datetime, timedelta
 from itertools import count
-from string import hexdigits
 from typing import Annotated
 
 from pydantic import Field
@@ -62,14 +61,12 @@ class ReceiptPhotoPoints(Solution):
     class Config(SolutionConfig):
         auto_from: float = setting(0.90, "Points without review from", "免审核置信度", ge=0.5, le=1,
             help_en="Least confidence of the four fields.", help_zh="四个字段的最低置信度。")  # fmt: skip
-        review_from: float = setting(0.60, "New photo below", "重拍置信度（低于）", ge=0.1, le=0.95,
-            help_en="Below it the member is asked for a new photo.", help_zh="低于此值请会员重新拍照。")  # fmt: skip
+        review_from: float = setting(0.60, "A new photo is asked for below", "重拍置信度（低于）", ge=0.1, le=0.95)
         max_age_d: int = setting(7, "Oldest receipt taken", "小票最长天数", unit="d", ge=1, le=60)
         daily_cap: int = setting(5, "Receipts of a member in a day", "会员每日小票上限", unit="receipts", ge=1, le=50,
             help_en="Accepted ones and those in review.", help_zh="含已通过和审核中的小票。")  # fmt: skip
         amount_cap: int = setting(2_000_000, "Larger amounts are always reviewed", "必审金额（超过）", unit="minor", ge=0, le=100_000_000)
-        hash_bits: int = setting(6, "Bits by which the same photo may differ", "同图哈希差异位数", unit="bit", ge=0, le=16,
-            help_en="Photos whose 64-bit hashes differ by no more are the same.", help_zh="差异不超过此值视为同一照片。")  # fmt: skip
+        hash_bits: int = setting(6, "Bits by which the same photo may differ", "同图哈希差异位数", unit="bit", ge=0, le=16)
         points_per_100: dict[str, Annotated[float, Field(ge=0, le=1000)]] = setting(
             lambda: {"fashion": 1, "dining": 1, "jewellery": 0.2}, "Points for each 100 minor units by tenant category",
             "各业态每100分消费所得积分", help_en="Other categories earn none.", help_zh="未列出的业态不积分。")  # fmt: skip
@@ -84,7 +81,7 @@ class ReceiptPhotoPoints(Solution):
         values, member = event.get("values") or {}, event.get("member")
         if event["kind"] != "share" or member is None or not ("photo" in values or "scene" in values):
             return
-        read, page = self._read_scene(values["scene"], event) if "scene" in values else self._read_photo(values["photo"], event)
+        read, page = self._read_scene(values["scene"]) if "scene" in values else self._read_photo(values["photo"], event)
         legible = read is not None and None not in (read["name"], read["number"], read["time"], read["total"])
         if read is not None and read["text"]:
             fields = {name: read[name] for name in ("tenant", "tax", "number", "time", "total") if read[name] is not None}
@@ -105,16 +102,10 @@ class ReceiptPhotoPoints(Solution):
             self.kpi.share("auto_rate", 1, 1)
             yield from self._accept(event.id, claim)
 
-    def _read_scene(self, scene, event):
-        from storeloom.workers.vision.reading.receipt_rules import blanked
-
-        name, tax = _text(scene.get("tenant")), _text(scene.get("tax"))
-        sure = scene.get("confidence", 1)
-        text = scene.get("text") or " ".join(str(scene[key]) for key in ("tenant", "number", "time", "total") if scene.get(key) is not None)
-        read = {"name": name or tax, "tax": tax, "number": _text(scene.get("number")), "time": _time(scene.get("time")),
-                "total": scene.get("total"), "confidence": min(sure.values()) if isinstance(sure, dict) else sure,
-                "hash": _hash(scene.get("hash")), "text": blanked(text)}  # fmt: skip
-        return {**read, "tenant": self._tenant(tax, [name] if name else [], inside=False)[0]}, None
+    def _read_scene(self, scene):
+        read = self.workers.loyalty.receipts.scripted(scene)
+        lines = read.pop("lines")
+        return {**read, "tenant": self._tenant(read["tax"], lines, inside=False)[0]}, None
 
     def _read_photo(self, photo, event):
         from storeloom.workers.vision.errors import FrameError
@@ -147,17 +138,7 @@ class ReceiptPhotoPoints(Solution):
         return read, page
 
     def _tenant(self, tax, lines, *, inside):
-        """The tenant of a receipt, and the line that named it: by tax number, else by name, or by its own id."""
-        from storeloom.workers.vision.reading.receipt_rules import folded, nearest_name
-
-        rows = self.tables.tenants.rows()
-        for row in rows:
-            known = row.get("tax") or row.get("tax_number") or row.get("tax_no")
-            if tax and known and folded(str(known)) == folded(tax):
-                return row["tenant"], None
-        own = next((row["tenant"] for row in rows if [row["tenant"]] == lines), None)
-        found = (own, 0) if own else nearest_name(lines, {row["tenant"]: row["name"] for row in rows if row.get("name")}, inside=inside)
-        return found or (None, None)
+        return self.workers.loyalty.receipts.tenant_of(self.tables.tenants.rows(), tax, lines, inside=inside)
 
     # What stands against it
 
@@ -195,10 +176,10 @@ class ReceiptPhotoPoints(Solution):
         return moment if moment.tzinfo else self.store.hours.at(moment.date(), f"{moment:%H:%M}") + timedelta(seconds=moment.second)
 
     def _seen_before(self, claim):
-        from storeloom.workers.vision.reading.receipt_rules import differing_bits
-
-        days = (self.state[key] for key in self.state if key.startswith("hashes:")) if claim["hash"] else ()
-        return any(differing_bits(claim["hash"], seen) <= self.config.hash_bits for day in days for seen in day.values())
+        engine = self.workers.loyalty.receipts
+        days = engine.days_back(self.store.hours.store_day(self.now) + timedelta(days=1), KEPT.days + 2)
+        known = (seen for day in days for seen in self.state.get(f"hashes:{day}", {}).values())
+        return engine.seen_before(claim["hash"], known, self.config.hash_bits)
 
     # Outcomes
 
@@ -207,13 +188,14 @@ class ReceiptPhotoPoints(Solution):
         claim["state"] = "review"
         self.state[f"claim:{upload}"] = claim
         self.state[self._used(claim)] = upload
-        self.state.setdefault(self._number(claim), {"totals": [], "returned": 0, "returns": [], "claims": []})["claims"].append(upload)
+        self._record(self._number(claim))["claims"].append(upload)
         if claim["hash"]:
             self.state.setdefault(f"hashes:{claim['day']}", {})[upload] = claim["hash"]
         oldest = self._day(self.now - REPEAT_WINDOW)
         sent = {day: number for day, number in self.state.get(f"sent:{claim['member']}", {}).items() if day > oldest}
         self.state[f"sent:{claim['member']}"] = sent | {claim["day"]: sent.get(claim["day"], 0) + 1}
-        for key in (f"claim:{upload}", self._used(claim), self._number(claim)):
+        named = f"claim:{upload}", self._used(claim), self._number(claim)
+        for key in (*named, f"sent:{claim['member']}", f"hashes:{claim['day']}"):
             self.timers.set("forget", key, self.now + KEPT)
 
     def _release(self, upload, claim):
@@ -288,13 +270,15 @@ class ReceiptPhotoPoints(Solution):
         if reason == "used":
             self.kpi.add("refused_repeats")
             at = parse_time(claim["at"])
-            repeats = [*(seen for seen in self.state.get(f"repeats:{member}", ()) if at - parse_time(seen) < REPEAT_WINDOW), claim["at"]]
+            earlier = self.workers.loyalty.receipts.within(self.state.get(f"repeats:{member}", ()), at, REPEAT_WINDOW)
+            repeats = [*earlier, claim["at"]]
             if len(repeats) >= REPEATS:
                 text = self.say(f"{len(repeats)} used receipts in 30 days", f"30天内{len(repeats)}次上传重复小票")
                 yield out("alert.raise", alert=f"repeats-{member}-{claim['at']}", kind="repeated_receipts", severity="warn", state="open",
                           subject=member, text=text, value=len(repeats), limit=REPEATS)  # fmt: skip
                 repeats = []
             self.state[f"repeats:{member}"] = repeats
+            self.timers.set("forget", f"repeats:{member}", self.now + REPEAT_WINDOW)
 
     def _edited(self, claim, total):
         text = self.say(f"Receipt {claim['number']} of {claim['tenant']} was edited", f"商户{claim['tenant']}小票{claim['number']}疑似篡改")
@@ -326,6 +310,10 @@ class ReceiptPhotoPoints(Solution):
         """What tells a return that comes twice, as a receipt and as an exception: its own number where it has one."""
         return event.get("receipt", event.id) if event.get("original") else event.id
 
+    def _record(self, key):
+        """What is known of a tenant's receipt number: the till's totals, its returns, and who claims it."""
+        return self.state.setdefault(key, {"totals": [], "returned": 0, "returns": [], "claims": []})
+
     def _claims(self, known):
         """The claims on a number that are still remembered."""
         return [(upload, self.state[f"claim:{upload}"]) for upload in known["claims"] if f"claim:{upload}" in self.state]
@@ -333,7 +321,7 @@ class ReceiptPhotoPoints(Solution):
     def _compare(self, event, sale):
         """Keep a till's total; a claim of that day that says another loses its points."""
         key = self._number(sale)
-        known = self.state.setdefault(key, {"totals": [], "returned": 0, "returns": [], "claims": []})
+        known = self._record(key)
         if event["total"] not in [total for total, _ in known["totals"]]:
             known["totals"].append([event["total"], plain(event.time)])
         self.timers.set("forget", key, self.now + (KEPT if known["claims"] else timedelta(days=self.config.max_age_d + 1)))
@@ -351,7 +339,7 @@ class ReceiptPhotoPoints(Solution):
     def _returned(self, tenant, number, amount, source):
         """A tenant's return, told once; without an amount it is all that was paid."""
         key = self._number({"tenant": tenant, "number": number})
-        known = self.state.setdefault(key, {"totals": [], "returned": 0, "returns": [], "claims": []})
+        known = self._record(key)
         if source in known["returns"]:
             return
         known["returns"].append(source)
@@ -385,12 +373,6 @@ class ReceiptPhotoPoints(Solution):
             for name, number in (("receipts", 1), ("sales", total), ("points", granted)):
                 sums[name] += number
 
-    @every("1d", at="00:00")
-    def forget_hashes(self, due):
-        oldest = f"hashes:{self._day(due.time - KEPT)}"
-        for key in [key for key in self.state if key.startswith("hashes:") and key < oldest]:
-            del self.state[key]
-
     @timer("forget")
     def forget(self, due):
         self.state.pop(due.key, None)
@@ -405,10 +387,10 @@ class ReceiptPhotoPoints(Solution):
         return self.store.hours.store_day(at).isoformat()
 
     def _number(self, claim):
-        return f"number:{claim['tenant']}|{_bare(claim['number'])}"
+        return f"number:{self.workers.loyalty.receipts.number_key(claim)}"
 
     def _used(self, claim):
-        return f"used:{claim['tenant']}|{_bare(claim['number'])}|{claim['total']}"
+        return f"used:{self.workers.loyalty.receipts.number_key(claim)}|{claim['total']}"
 
     def _tell(self, upload, member, outcome, text=None, params=None):
         row = self.tables.members.get(member) or {}
@@ -416,24 +398,3 @@ class ReceiptPhotoPoints(Solution):
         return out("message.send", message=f"receipt-{upload}-{outcome}", channel=channel, to=member, template=f"receipt_{outcome}",
                    text=text or self.say(*REASONS[outcome]), params={"outcome": outcome, **(params or {"reason": outcome})},
                    purpose="service")  # fmt: skip
-
-
-def _text(value):
-    return None if value is None else str(value)
-
-
-def _time(value):
-    """A receipt's time as it can be compared; None for what is no time."""
-    try:
-        datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return str(value)
-
-
-def _hash(value):
-    return value if value and all(c in hexdigits for c in str(value)) else None
-
-
-def _bare(number):
-    return "".join(c for c in str(number).upper() if c.isalnum())

@@ -51,8 +51,7 @@ class IntrusionGuard(Solution):
     load = "vision"
 
     class Config(SolutionConfig):
-        restricted: list[str] = setting([], "Zones armed day and night", "全天布防区域",
-            help_en="Such as the cash room. Empty: only after closing.", help_zh="如金库、药房；留空则仅打烊后布防。")  # fmt: skip
+        restricted: list[str] = setting([], "Zones armed day and night, such as the cash room", "全天布防区域，如金库、药房")
         arm_delay_min: int = setting(30, "Armed after closing, if empty", "打烊后无人时的布防延时", unit="min", ge=0, le=240)
         empty_min: int = setting(10, "Nobody seen before arming", "布防前无人时长", unit="min", ge=1, le=60)
         hits: list[Frames] = setting([4, 5], "Frames with a person, of the last frames", "有人帧数与最近帧数", min_length=2, max_length=2)
@@ -333,8 +332,9 @@ class IntrusionGuard(Solution):
         incident = self.state.pop(f"incident|{area}", None)
         if incident:
             severity = "high" if incident["confirmed"] else "warn"
-            yield out("vision.incident", incident=incident["id"], kind="intrusion", state="closed", started=_at(incident["first_s"]),
-                ended=_at(incident["last_s"]), zone=incident["zone"], severity=severity, count=len(incident["detectors"]))  # fmt: skip
+            first, last = _at(incident["first_s"]), _at(incident["last_s"])
+            yield self._incident(incident["id"], "intrusion", "closed", first, incident["zone"], None, ended=last, severity=severity,
+                count=len(incident["detectors"]))  # fmt: skip
 
     def _incident(self, name, kind, state, started, zone, camera, **more):
         """A `vision.incident`; what its camera recorded around this moment is its evidence."""

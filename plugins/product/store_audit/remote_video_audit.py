@@ -3,9 +3,9 @@
 A picture is the first frame at or after the time drawn; a camera that sends none until its window ends gets a fault task too. With no
 questions each camera's own id is the item, one picture in each hour of opening. On days on which the store stays closed nothing is drawn.
 Judges are the staff with the role `auditor` (drawn too), else whoever answers; a second answer of the same person to one picture does not
-count and is asked of another. An answer is `values.verdict` (pass, fail, not_visible), or the task's state approved or rejected. In a scene
-`luma` and `blur_var` stand for brightness and sharpness, usable where it says neither. An item's score is that of the month so far, each
-day at closing; the month of a double is that of its second verdict.
+count and is asked of another. An answer is `values.verdict` (pass, fail, not_visible), the item's own value, or the task's state approved
+or rejected. In a scene `luma` and `blur_var` stand for brightness and sharpness, usable where it says neither. An item's score is that of
+the month so far, each day at closing; the month of a double is that of its second verdict.
 
 Privacy: people are hidden where they are or were in the second before, then the picture is kept in this solution's picture folder with
 purpose and end; at its end it is deleted, judged or not. Verdicts stay as counts, and by pair of judges.
@@ -21,7 +21,8 @@ from storeloom.core.kernel.events import draw, parse_time, plain
 
 LEAD, RETRY, RETRIES = timedelta(seconds=2), timedelta(seconds=60), 3
 LEAST_DOUBLES = 30
-VERDICTS = {"pass": "pass", "ok": "pass", "yes": "pass", "fail": "fail", "no": "fail", "not_visible": "not_visible"}
+VERDICTS = {"pass": "pass", "ok": "pass", "yes": "pass", "true": "pass", "fail": "fail", "no": "fail", "false": "fail",
+    "not_visible": "not_visible"}  # fmt: skip
 CLOCK = r"^([01]?\d|2[0-4]):[0-5]\d$"
 
 
@@ -169,7 +170,7 @@ class RemoteVideoAudit(Solution):
         if not usable:
             yield from self._fault(view.camera, view.time)
             return
-        self.state.pop(f"fault:{view.camera}", None)
+        self.state.get("faults", {}).pop(view.camera, None)
         until = view.time + timedelta(days=self.config.retain_days)
         if view.pixels is not None:
             from storeloom.workers.vision.algorithms.privacy import Privacy
@@ -196,9 +197,9 @@ class RemoteVideoAudit(Solution):
 
     def _fault(self, camera, at):
         """One open fault task a camera."""
-        if f"fault:{camera}" not in self.state:
-            task = f"camera-{camera}-{plain(at)}"
-            self.state[f"fault:{camera}"] = task
+        faults = self.state.setdefault("faults", {})
+        if camera not in faults:
+            task = faults[camera] = f"camera-{camera}-{plain(at)}"
             title = self.say(f"Camera {camera} gives no usable picture", f"摄像机 {camera} 无可用画面")
             yield out("task.create", task=task, kind="camera_fault", title=title, priority=2, asset=camera, zone=self._zone(camera),
                       role="maintenance", values={"camera": camera})  # fmt: skip
@@ -228,12 +229,14 @@ class RemoteVideoAudit(Solution):
     @on("task.done")
     def answered(self, event):
         task = event["task"]
-        fault = next((key for key in self.state if key.startswith("fault:") and self.state[key] == task), None)
-        if fault is not None and event["state"] in ("done", "approved", "cancelled"):
-            del self.state[fault]
+        faults = self.state.get("faults", {})
+        camera = next((camera for camera, open_task in faults.items() if open_task == task), None)
+        if camera is not None and event["state"] in ("done", "approved", "cancelled"):
+            del faults[camera]
         shot, _, number = task.removeprefix("judge-").rpartition("-")
-        picture, verdict = self.state.get(f"picture:{shot}"), _verdict(event)
-        if picture is None or verdict is None or picture["settled"] or number in picture["answered"]:
+        picture = self.state.get(f"picture:{shot}")
+        verdict = _verdict(event, picture["item"]) if picture else None
+        if verdict is None or picture["settled"] or number in picture["answered"]:
             return
         picture["answered"].append(number)
         if event["staff"] in [judge for judge, _ in picture["verdicts"]]:
@@ -243,7 +246,7 @@ class RemoteVideoAudit(Solution):
         said = picture["verdicts"]
         if len(said) == 2:
             (one, first), (other, second) = sorted(said)
-            pair = self._month(event.time)["doubles"].setdefault(f"{one}|{other}", {})
+            pair = self._month()["doubles"].setdefault(f"{one}|{other}", {})
             pair[f"{first}|{second}"] = pair.get(f"{first}|{second}", 0) + 1
         if len(said) == 2 and said[0][1] != said[1][1]:
             yield self._ask(shot, picture, event.time)
@@ -252,7 +255,7 @@ class RemoteVideoAudit(Solution):
 
     def _settle(self, shot, picture, verdict, event):
         picture["settled"] = True
-        month = self._month(event.time)
+        month = self._month()
         counts = month["items"].setdefault(picture["item"], {"pass": 0, "fail": 0, "not_visible": 0})
         counts[verdict] += 1
         month["changed"] = sorted({*month["changed"], picture["item"]})
@@ -327,9 +330,9 @@ class RemoteVideoAudit(Solution):
 
     # Helpers
 
-    def _month(self, at):
+    def _month(self):
         empty = {"items": {}, "doubles": {}, "changed": []}
-        return self.state.setdefault(f"month:{self.store.hours.store_day(at):%Y-%m}", empty)
+        return self.state.setdefault(f"month:{self.store.hours.store_day(self.now):%Y-%m}", empty)
 
     def _row(self, item):
         return next((row for row in self.tables.checklists.rows() if row.get("item") == item), {})
@@ -340,10 +343,10 @@ class RemoteVideoAudit(Solution):
         return next(iter(seen + bound), None)
 
 
-def _verdict(event):
+def _verdict(event, item):
     """Pass, fail or not visible; None for an answer that is no verdict."""
     values = event.get("values") or {}
-    said = next((values[key] for key in ("verdict", "answer", "result") if values.get(key) is not None), None)
+    said = next((values[key] for key in ("verdict", "answer", "result", item) if values.get(key) is not None), None)
     if said is not None:
-        return VERDICTS.get(str(said).strip().lower().replace(" ", "_"))
+        return VERDICTS.get(str(said).strip().lower().replace(" ", "_").replace("-", "_"))
     return {"approved": "pass", "rejected": "fail", "failed": "fail"}.get(event["state"])

@@ -76,6 +76,14 @@ def test_a_series_departs_from_its_class_by_its_own_record():
     assert len(set(few.picks.tolist())) == 1, "three back-tests are no record"
 
 
+def test_nothing_is_not_chosen_for_what_seldom_sells():
+    """Day by day a forecast of nothing has the least error; of the sum it has not."""
+    values = np.random.default_rng(4).poisson(0.15, (60, 200)).astype(float)
+    told = forecast(panel_of(values), 28, methods=("zero", "window_average"), origins=4)
+    assert set(told.chosen["method"]) <= {"window_average", "zero+window_average"}
+    assert told.totals["mean"].mean() == pytest.approx(28 * 0.15, rel=0.35)
+
+
 def test_methods_that_err_to_both_sides_are_averaged():
     grid = make(panel_of(sales(40, 120, mean=30.0)), 7)
     ats = past_steps(grid, 7, 4)
@@ -84,12 +92,12 @@ def test_methods_that_err_to_both_sides_are_averaged():
     assert {choice.sets[pick] for pick in choice.picks} == {("a", "b")}
 
 
-@pytest.mark.parametrize("place", ["processes"])
-def test_the_same_on_every_pool(place):
+def test_the_same_in_other_processes():
     panel = panel_of(np.vstack([sales(70, 120, mean=5.0), sales(10, 120, mean=0.3, seed=1)]))
-    here = forecast(panel, 7, methods=(*QUICK, "lightgbm"), origins=2, seed=3)
-    with open_pool(place, 2) as pool:
-        there = forecast(panel, 7, methods=(*QUICK, "lightgbm"), origins=2, seed=3, pool=pool)
+    names = ("seasonal_naive", "window_average", "rates", "lightgbm")
+    here = forecast(panel, 7, methods=names, origins=2, seed=3)
+    with open_pool("processes", 2) as pool:
+        there = forecast(panel, 7, methods=names, origins=2, seed=3, pool=pool)
     for name in ("frame", "totals", "chosen"):
         assert getattr(here, name).equals(getattr(there, name))
 
@@ -146,6 +154,18 @@ def test_a_driver_known_ahead_moves_the_forecast():
     told = forecast(panel, 4, drivers=pl.DataFrame({"ds": days, "promotion": on}))
     by_day = told.frame["mean"].to_numpy().reshape(10, 4).mean(axis=0)
     assert by_day[2] > 1.8 * by_day[[0, 1, 3]].mean()
+
+
+def test_nothing_is_forecast_for_closed_days():
+    panel = panel_of(sales(8, 120, mean=10.0))
+    last = panel.last
+    closed = pl.DataFrame({"ds": [last + timedelta(days=2)], "unique_id": ["s003"]})
+    told, other = (forecast(panel, 4, closed=one, methods=QUICK) for one in (closed, None))
+    shut = told.frame.filter(pl.col("unique_id") == "s003")
+    assert shut.select("mean", "q97.5").row(1) == (0.0, 0.0)
+    assert told.frame.filter(pl.col("unique_id") != "s003").equals(other.frame.filter(pl.col("unique_id") != "s003"))
+    lost = other.totals["mean"][3] - told.totals["mean"][3]
+    assert lost == pytest.approx(other.frame.filter(pl.col("unique_id") == "s003")["mean"][1])
 
 
 def test_means_alone():

@@ -70,6 +70,11 @@ def test_no_method_fails_on_short_silent_or_steady_series(name):
         assert found[3] == pytest.approx(5.0, rel=0.05), "a steady series goes on"
 
 
+def test_no_season_no_decomposition():
+    panel = panel_of(sales(1, 30), "1w")
+    assert np.isnan(methods()["mstl"].run(make(panel, 2), 2, 0)).all()
+
+
 def test_unknown_methods_are_all_named():
     with pytest.raises(ValueError, match=r"no method 'arima', 'prophet'; known: naive,"):
         named(["arima", "naive", "prophet"])

@@ -49,9 +49,9 @@ def test_intervals_draw_members_with_all_their_days():
     rng = np.random.default_rng(0)
     chances = rng.random(200)
     left = (rng.random(200) < chances).astype(float)
-    alone = churn.judge(chances, left, draws=200)
-    thrice = churn.judge(np.tile(chances, 3), np.tile(left, 3), members=[str(n) for n in range(200)] * 3, draws=200)
-    naive = churn.judge(np.tile(chances, 3), np.tile(left, 3), draws=200)
+    alone = churn.judge(chances, left, draws=800)
+    thrice = churn.judge(np.tile(chances, 3), np.tile(left, 3), members=[str(n) for n in range(200)] * 3, draws=800)
+    naive = churn.judge(np.tile(chances, 3), np.tile(left, 3), draws=800)
     width = {name: one.brier[2] - one.brier[1] for name, one in (("alone", alone), ("thrice", thrice), ("naive", naive))}
     assert width["thrice"] == pytest.approx(width["alone"], rel=0.1), "the same 200 members said three times are no more than 200"
     assert width["naive"] < 0.75 * width["alone"]
@@ -63,7 +63,9 @@ def test_true_chances_are_calibrated_and_constants_have_no_skill():
     left = (rng.random(4_000) < chances).astype(float)
     judged = churn.judge(chances, left, draws=50)
     assert judged.calibration_gap < 0.03
-    assert all(low - 0.03 <= predicted <= high + 0.03 for predicted, low, high in judged.curve.select("predicted", "low", "high").iter_rows())
+    assert all(
+        low - 0.03 <= predicted <= high + 0.03 for predicted, low, high in judged.curve.select("predicted", "low", "high").iter_rows()
+    )
     assert churn.judge(np.full(4_000, left.mean()), left, draws=50).skill[0] == pytest.approx(0.0, abs=1e-9)
 
 
@@ -78,11 +80,23 @@ def test_the_model_beats_the_base_rate_on_later_days(bought):
     model = churn.fit(learnt, churn.churned(bought, learnt, first, 28), draws=20, seed=2)
     judged = churn.judge(model.predict(table), churn.churned(bought, table, then, 28), draws=200)
     assert judged.skill[1] > 0.2 and judged.auc[1] > 0.75
-    late = next(one for one in model.drivers if one.name == "recency_days")
-    assert late.odds_ratio > 1 and late.low <= late.odds_ratio <= late.high
-    assert [abs(math.log(one.odds_ratio)) for one in model.drivers] == sorted((abs(math.log(one.odds_ratio)) for one in model.drivers))[::-1]
+    assert all(one.low <= one.odds_ratio <= one.high for one in model.drivers)
+    strengths = [abs(math.log(one.odds_ratio)) for one in model.drivers]
+    assert strengths == sorted(strengths, reverse=True)
     again = churn.fit(learnt, churn.churned(bought, learnt, first, 28), draws=20, seed=2)
     assert again.drivers == model.drivers
+
+
+def test_a_planted_driver_comes_first_with_its_odds():
+    rng = np.random.default_rng(8)
+    table = pl.DataFrame({"member": [f"m{n}" for n in range(3_000)], **{name: rng.normal(size=3_000) for name in churn.DRIVERS}})
+    table = table.with_columns(pl.col("recency_days").exp())  # log(1 + x) is what the model sees
+    seen = np.log1p(table["recency_days"].to_numpy())
+    left = rng.random(3_000) < 1 / (1 + np.exp(-1.5 * (seen - seen.mean()) / seen.std()))
+    model = churn.fit(table, left.astype(float), draws=30)
+    first, others = model.drivers[0], model.drivers[1:]
+    assert first.name == "recency_days" and first.low <= math.exp(1.5) <= first.high
+    assert sum(one.low <= 1 <= one.high for one in others) >= len(others) - 1
 
 
 def test_no_purchase_under_bg_nbd_is_what_its_simulation_gives(bought):

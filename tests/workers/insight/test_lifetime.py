@@ -82,6 +82,20 @@ def test_the_closed_form_is_the_mean_of_the_simulation(a):
     )
 
 
+def test_extremes_stay_finite_and_both_ways_agree():
+    known = pl.DataFrame({"x": [0.0, 1.0, 50.0, 2000.0], "t_x": [0.0, 1.0, 50.0, 51.9], "T": [52.0] * 4})
+    for params in ((1.4, 3.7, 0.03, 9.2), (1.5, 3.8, 0.006, 0.7), (1.0, 1.0, 2.0, 3.0), (2.0, 5.0, 900.0, 3000.0), (2.0, 5.0, 1e-4, 3e3)):
+        model = bgnbd.BgNbd(*params, 0.0, 0, True, np.empty((0, 4)))
+        for weeks in (4.0, 52.0, 520.0):
+            x, _, age = bgnbd.columns(known)
+            averaged = bgnbd._averaged(params, x, age, weeks) * model.p_alive(known)
+            assert model.expected(known, weeks) == pytest.approx(averaged, rel=0.02)
+            assert (model.expected(known, weeks) <= (params[0] + x) / (params[1] + age) * weeks + 1e-9).all(), (
+                "no more than if none stopped"
+            )
+    assert (model.expected(known, 0.0) == 0).all()
+
+
 def test_simulated_members_give_their_parameters_back():
     rng = np.random.default_rng(5)
     rows = []

@@ -1,9 +1,12 @@
 """Receipt lines: what is summed, netted and left out; every fault at once; scores and segments worked by hand."""
 
-from datetime import date, datetime, timedelta, timezone
+import itertools
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from storeloom.workers.insight.faults import InsightFault
 from storeloom.workers.insight.purchases import read
@@ -39,7 +42,12 @@ def test_all_faults_of_a_table_come_at_once():
     bad = lines(("a", "r1", 0, "milk", 1, 2), (None, "r2", 0, " ", 1, float("inf"))).with_columns(ds=pl.lit("2026-01-01"))
     with pytest.raises(InsightFault) as fault:
         read(bad)
-    assert [(one.args["column"], one.args["count"]) for one in fault.value.findings] == [("member", 1), ("item", 1), ("amount", 1), ("ds", 2)]
+    assert [(one.args["column"], one.args["count"]) for one in fault.value.findings] == [
+        ("member", 1),
+        ("item", 1),
+        ("amount", 1),
+        ("ds", 2),
+    ]
     assert "门店当地" in fault.value.findings[3].text("zh")
 
 
@@ -47,7 +55,7 @@ def test_future_days_shared_receipts_and_zones_are_faults():
     with pytest.raises(InsightFault) as fault:
         read(lines(("a", "r1", 0, "milk", 1, 2), ("b", "r1", 9, "milk", 1, 2)), until=START + timedelta(days=8))
     assert codes(fault) == ["SL-CUS-04", "SL-CUS-05"]
-    zoned = lines(("a", "r1", 0, "milk", 1, 2)).with_columns(ds=pl.lit(datetime(2026, 1, 1, tzinfo=timezone.utc)))
+    zoned = lines(("a", "r1", 0, "milk", 1, 2)).with_columns(ds=pl.lit(datetime(2026, 1, 1, tzinfo=UTC)))
     with pytest.raises(InsightFault, match="times of zone UTC"):
         read(zoned)
     local = lines(("a", "r1", 0, "milk", 1, 2)).with_columns(ds=pl.lit(datetime(2026, 1, 1, 23, 59)))
@@ -86,6 +94,17 @@ def test_scores_are_quintiles_of_mid_ranks_and_ties_share_one():
         "loyal_customers",
         "potential_loyalists",
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), min_size=20, max_size=60))
+def test_more_is_never_scored_lower_and_equals_alike(members):
+    rows = [(f"m{n:02d}", f"{n}-{k}", day, "milk", 1, amount) for n, (day, amount) in enumerate(members) for k in range(2)]
+    frame = rfm(read(lines(*rows))).frame
+    for score, of, sign in (("r", "recency_days", -1), ("m", "monetary", 1)):
+        pairs = sorted((sign * value, found) for value, found in frame.select(of, score).iter_rows())
+        assert all(one[1] <= two[1] and (one[0] < two[0] or one[1] == two[1]) for one, two in itertools.pairwise(pairs))
+        assert all(1 <= found <= GROUPS for _, found in pairs)
 
 
 def test_each_cell_of_the_grid_has_one_segment():

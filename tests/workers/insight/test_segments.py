@@ -14,7 +14,7 @@ def table(values):
 
 def planted(seed=0):
     rng = np.random.default_rng(seed)
-    centres = ((0, 0, 0), (6, 0, 0), (0, 6, 6))
+    centres = ((6, 0, 0), (0, 6, 0), (0, 0, 6))
     return np.concatenate([rng.normal(centre, 1, (size, 3)) for centre, size in zip(centres, (120, 80, 50), strict=True)])
 
 
@@ -22,9 +22,9 @@ def test_planted_segments_are_found_by_size():
     found = segment(table(planted()), draws=10)
     assert found.found and found.parts == 3
     assert found.profile["members"].to_list() == pytest.approx([120, 80, 50], abs=3)
-    assert found.frame["segment"].to_list()[::100] == [0, 1, 2]
+    assert [found.frame["segment"][at] for at in (0, 150, 249)] == [0, 1, 2]
     assert found.stability[0] > 0.95 and found.p_value < 0.01
-    assert found.profile["f0"].to_list() == pytest.approx([0, 6, 0], abs=0.5)
+    assert found.profile["f0"].to_list() == pytest.approx([6, 0, 0], abs=0.5)
     assert found.verdict() == f"3 segments: silhouette {found.silhouette:.2f}, adjusted Rand index {found.stability[0]:.2f}."
     assert found.verdict("zh").startswith("3 个分群")
 
@@ -51,7 +51,7 @@ def test_a_continuum_has_no_segments_and_it_is_said(kind):
 
 
 def test_the_same_seed_gives_the_same_segments():
-    one, two = (segment(table(planted(2)), draws=3, seed=4) for _ in range(2))
+    one, two = (segment(table(planted(2)), parts=3, draws=3, seed=4) for _ in range(2))
     assert one.frame.equals(two.frame) and one.stability == two.stability and one.p_value == two.p_value
 
 

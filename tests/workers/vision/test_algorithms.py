@@ -16,6 +16,7 @@ from storeloom.workers.vision.errors import ColourError, GeometryError, VisionEr
 from storeloom.workers.vision.pipeline import VisionWorker
 from storeloom.workers.vision.readers import ShippedReaders
 from storeloom.workers.vision.reading.results import Code, corners
+from storeloom.workers.vision.things import Detection
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 FLOOR = [[[0, 0], [0, 0]], [[1, 0], [10, 0]], [[1, 1], [10, 10]], [[0, 1], [0, 10]]]
@@ -338,6 +339,21 @@ def test_privacy_keeps_the_boxes_of_the_last_moments() -> None:
         state, readings = algorithm.look(view, state)
         assert readings == []
         assert len(state["boxes"]) == (1, 1, 0)[seq]
+
+
+def test_privacy_hides_people_whom_the_detector_doubts() -> None:
+    class Doubting:
+        score = 0.35
+
+        def detect(self, frame: Any, *, min_score: float | None = None) -> list[Detection]:
+            boxes = {0.21: (0.1, 0.1, 0.2, 0.5), 0.19: (0.5, 0.1, 0.2, 0.5)}
+            people = [Detection("person", score, box) for score, box in boxes.items()]
+            return [*people, Detection("cup", 0.3, (0.8, 0.8, 0.1, 0.1))]
+
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    view = VisionWorker(Doubting).view({"camera": "cam", "seq": 1, "pixels": pixels}, START)
+    assert view.observation.objects == ()
+    assert [box for box, _ in make("privacy").look(view, {})[0]["boxes"]] == [[0.1, 0.1, 0.2, 0.5]]
 
 
 def test_stray_things_of_any_kind_are_seen_in_pictures() -> None:

@@ -138,6 +138,20 @@ def test_a_name_is_not_taken_twice_and_goes_nowhere_else(tmp_path: Path, classes
     assert imported(capsys, file, "--classes", classes)[0] == 0
     assert imported(capsys, file, "--classes", classes)[1]["findings"][0]["code"] == "SL-MOD-20"
     assert imported(capsys, file, "--classes", classes, "--name", "../../x")[0] == 2
+    code, told = imported(capsys, file, "--classes", classes, "--name", "nanodet")
+    assert (code, told["findings"][0]["code"]) == (2, "SL-CLI-01")
+    assert [path.name for path in (tmp_path / "data" / "models").iterdir()] == ["own"]
+
+
+def test_a_detr_of_three_classes_is_told_by_its_names_though_both_tables_have_four_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "three.txt").write_text("cup\njar\nbox\n", encoding="utf-8")
+    logits, boxes = np.full((1, 20, 4), -3.0, np.float32), np.full((1, 20, 4), 0.4, np.float32)
+    file = file_of(tmp_path, {"logits": logits, "pred_boxes": boxes})
+    guessed = imported(capsys, file, "--classes", tmp_path / "three.txt")[1]["guessed"]
+    found = {key: guessed[f"output.{key}"] for key in ("layout", "boxes", "scores", "activation")}
+    assert found == {"layout": "detr", "boxes": "pred_boxes", "scores": "logits", "activation": "softmax"}
 
 
 @pytest.mark.parametrize("words", [("import",), ("import", "a.onnx"), ("import", "a.onnx", "--layout", "x"), ("check",)])

@@ -67,8 +67,9 @@ def test_unsure_objects_show_only_while_they_continue_a_track() -> None:
     pipeline.observe(1, at(0), frame=FRAME)
     faint = Detection("person", 0.2, WALKER.box)
     detector.found = [faint, Detection("person", 0.2, (0.7, 0.2, 0.1, 0.4)), Detection("cup", 0.4, (0.5, 0.5, 0.1, 0.1))]
-    seen = pipeline.observe(2, at(0.1), frame=FRAME).objects
-    assert [(s.cls, s.score, s.track) for s in seen] == [("person", 0.2, "c1#1"), ("cup", 0.4, None)]
+    seen = pipeline.observe(2, at(0.1), frame=FRAME)
+    assert [(s.cls, s.score, s.track) for s in seen.objects] == [("person", 0.2, "c1#1"), ("cup", 0.4, None)]
+    assert [(s.cls, s.score, s.box) for s in seen.faint] == [("person", 0.2, (0.7, 0.2, 0.1, 0.4))]
 
 
 def test_a_scene_names_its_tracks_and_the_tracker_names_the_rest() -> None:

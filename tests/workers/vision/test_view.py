@@ -106,6 +106,7 @@ def test_scenes_answer_from_their_objects() -> None:
     assert [(code.gtin, code.score) for code in view.codes()] == [("06901234567892", 0.8)]
     pack, nothing = view.items([(0.2, 0.7, 0.1, 0.2), (0.8, 0.8, 0.1, 0.1)])
     assert pack.gtin == "b" and nothing.unknown
+    assert view.items([(0.2, 0.7, 0.1, 0.2)], k=1)[0].candidates == (("b", 0.9),)
     assert view.aspect == 16 / 9
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
 
 
+FAINT = 0.2  # above what empty aisles score; people half hidden or bent down score less than the detector trusts
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrivacyForm(form.Settings):
     classes: tuple[str, ...] = form.texts(("person", "face"), "What is hidden", "隐藏对象", least=1)
@@ -25,7 +28,8 @@ class PrivacyForm(form.Settings):
 
 class Privacy(Algorithm[PrivacyForm]):
     """The privacy blur. It gives no reading; its state holds the boxes that must be hidden, those of the last moments too, because
-    a detector loses people for a frame now and then. `hide` makes the picture that may be shown."""
+    a detector loses people for a frame now and then. What may be a person is hidden even where the detector doubts it and no track bears
+    it out. `hide` makes the picture that may be shown."""
 
     needs = stages("frame", "detections")
     streams = ()
@@ -36,7 +40,9 @@ class Privacy(Algorithm[PrivacyForm]):
         options, t_s = self.settings, view.t_s
         kept = [[box, at] for box, at in state.get("boxes", ()) if 0 <= t_s - at <= options.hold_s]
         known = {(*box, at) for box, at in kept}
-        new = [[list(thing.box), t_s] for thing in view.observation.of(*options.classes) if (*thing.box, t_s) not in known]
+        doubtful = [thing for thing in view.observation.faint if thing.cls in options.classes and thing.score >= FAINT]
+        seen = [*view.observation.of(*options.classes), *doubtful]
+        new = [[list(thing.box), t_s] for thing in seen if (*thing.box, t_s) not in known]
         return {"boxes": kept + new}, []
 
     def hide(self, view: View, state: Mapping[str, Any]) -> Image:

@@ -68,7 +68,7 @@ def _single(outputs: Outputs) -> tuple[str, Floats] | None:
 def _boxes_and_scores(outputs: Outputs, *, box_columns: Callable[[int], bool]) -> tuple[str, str] | None:
     """Names of two tables of equally many rows, boxes first.
 
-    Where both could be boxes, the scores are those that have `counts` columns or lie in 0..1.
+    Where both could be boxes, the boxes are those named so, else the scores are those that have `counts` columns or lie in 0..1.
     """
     tables = {name: tensor[0] for name, tensor in outputs.tensors.items() if tensor.ndim == 3 and tensor.shape[0] == 1}
     if len(tables) != 2 or len({len(table) for table in tables.values()}) != 1:
@@ -76,7 +76,9 @@ def _boxes_and_scores(outputs: Outputs, *, box_columns: Callable[[int], bool]) -
     first, second = tables
     pairs = [(one, other) for one, other in ((first, second), (second, first)) if box_columns(tables[one].shape[1])]
     if len(pairs) == 2:
-        pairs.sort(key=lambda pair: (tables[pair[1]].shape[1] not in outputs.counts, not _shares(tables[pair[1]])))
+        pairs.sort(
+            key=lambda pair: ("box" not in pair[0].lower(), tables[pair[1]].shape[1] not in outputs.counts, not _shares(tables[pair[1]]))
+        )
     return pairs[0] if pairs else None
 
 

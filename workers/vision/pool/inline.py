@@ -12,8 +12,7 @@ from storeloom.workers.vision.pool.hosted import HostedPool, NotThereError
 from storeloom.workers.vision.pool.job import AlgorithmJob, CameraJob
 from storeloom.workers.vision.pool.placement import Host, capacity_of
 from storeloom.workers.vision.pool.sources import Opener, open_source
-
-HERE = "here"
+from storeloom.workers.vision.pool.words import HERE
 
 
 class InlinePool(HostedPool):

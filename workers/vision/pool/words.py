@@ -37,6 +37,9 @@ STATES: Mapping[Code, State] = {
     "algorithm_off": "degraded",
 }
 
+HERE = "here"
+HOSTS: Mapping[object, Mapping[str, str]] = {HERE: {"en": "this machine", "zh": "本机"}}
+
 TEXTS: Mapping[Code, Mapping[str, str]] = {
     "running": {"en": "It runs on {host}.", "zh": "正在 {host} 上运行。"},
     "moved": {
@@ -72,8 +75,9 @@ TEXTS: Mapping[Code, Mapping[str, str]] = {
 
 
 def text(code: Code, **args: object) -> dict[str, str]:
-    """A text in both languages; an argument that is itself such words is put in language by language."""
+    """A text in both languages; an argument that is itself such words, or a host that has some, is put in language by language."""
+    named = {key: HOSTS.get(value, value) if key in ("host", "old") else value for key, value in args.items()}
     return {
-        lang: words.format(**{key: value[lang] if isinstance(value, Mapping) else value for key, value in args.items()})
+        lang: words.format(**{key: value[lang] if isinstance(value, Mapping) else value for key, value in named.items()})
         for lang, words in TEXTS[code].items()
     }

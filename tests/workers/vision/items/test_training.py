@@ -132,3 +132,10 @@ def test_the_command_refuses_in_words(folder: Folder, tmp_path: Path, capsys: py
     assert "Item b has 2 pictures" in text
     assert not (tmp_path / "items").exists()
     assert main(["models", "train-items", "--lang", "en"]) == 2
+
+
+def test_a_catalogue_stands_nowhere_but_among_the_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    assert main(["models", "train-items", str(tmp_path / "in"), "--data", str(tmp_path / "data"), "--name", "../x", "--lang", "en"]) == 2
+    assert "--name must be the name of a folder, such as produce, got ../x" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
