@@ -52,7 +52,7 @@ EXTRAS = {
         "statsmodels>=0.14.2,<1",
         "threadpoolctl>=3.5,<4",
     ],
-    "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "pyvrp>=0.14.1,<0.15"],
+    "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.51,<2"],
     "server": ["flask>=3.1,<4", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],

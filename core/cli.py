@@ -149,7 +149,9 @@ def build_parser(lang: str) -> Parser:
         words="健康检查、指标与状态的监听地址（默认本机任一空闲端口）",
     )
     apply = command("apply", "apply:apply", "bring a running store to another bundle or model", "为运行中的门店更换方案包或模型")
-    option(apply, "file", en="the packed bundle, or with --model the model's folder or name", words="已打包的方案包；带 --model 时为模型目录或名称")
+    option(
+        apply, "file", en="the packed bundle, or with --model a model's folder or name", words="方案包文件；带 --model 时为模型目录或名称"
+    )
     option(apply, "--data", required=True, en="folder of the store's log", words="门店日志目录")
     option(apply, "--model", action="store_true", en="replace the detector's model", words="更换检测模型")
     option(apply, "--camera", en="with --model: only this camera's", words="与 --model 同用：仅该摄像头")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +102,18 @@ def _cuped(rng: np.random.Generator) -> bool:
 
 
 def _looks(rng: np.random.Generator) -> bool:
-    """Whether the interval covers at all of five looks; it must at 95 % of tests, and on normal data no more often."""
+    """Whether the interval covers at every one of five looks."""
     import numpy as np
 
+    sums = np.cumsum(rng.normal(size=5))
+    return bool(np.all(np.abs(sums / np.sqrt(np.arange(1, 6))) < _bounds()))
+
+
+@cache
+def _bounds() -> tuple[float, ...]:
     from storeloom.workers.insight import sequential
 
-    fractions = (0.2, 0.4, 0.6, 0.8, 1.0)
-    bounds = sequential.boundaries(fractions)
-    sums = np.cumsum(rng.normal(size=5))
-    return bool(np.all(np.abs(sums / np.sqrt(np.arange(1, 6))) < bounds))
+    return sequential.boundaries((0.2, 0.4, 0.6, 0.8, 1.0))
 
 
 def _chain(rng: np.random.Generator, treated: int, begins: tuple[int, ...]) -> tuple[pl.DataFrame, dict[str, date]]:

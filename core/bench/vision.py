@@ -273,4 +273,3 @@ def memory(detector: Detector, frames: int = SOAK_FRAMES) -> Result:
         f"the network on one in {SOAK_DETECT}"
     )
     return Result("vision_memory", resident[-1] / resident[0], "x", "<= 1.05", against, 1)
-

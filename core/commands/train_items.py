@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,14 +42,41 @@ def train_items(arguments: argparse.Namespace) -> int:
     quiet = arguments.json or not sys.stderr.isatty()
     try:
         catalogue, report = train(folder, Embedding(threads=arguments.threads), _progress(arguments.lang, quiet))
+        before = _set_aside(target, report.gtins)
         catalogue.save(target)
     except (ItemFault, ModelFault) as fault:
         raise InputFault(fault.findings) from fault
     if arguments.json:
-        print_json({"ok": True, "catalogue": str(target), **report.as_json()})
+        print_json({"ok": True, "catalogue": str(target), "before": None if before is None else str(before), **report.as_json()})
     else:
         print("\n".join(_told(report, target, arguments.lang)))
+        if before is not None:
+            said = (
+                "此前的识别库（含收银员的纠正或其他商品）已留存于"
+                if arguments.lang == "zh"
+                else "The one before, with corrections or other items"
+            )
+            print(f"{said}：{before}" if arguments.lang == "zh" else f"{said}: {before}")
     return 0
+
+
+def _set_aside(target: Path, gtins: Collection[str]) -> Path | None:
+    """A copy beside a catalogue that gives way, where it holds what the new one does not: corrections, or other items."""
+    path = target / "catalogue.json"
+    if not path.is_file():
+        return None
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["items"]
+        more = any(row["corrected"] or row["pending"] or row["gtin"] not in gtins for row in rows)
+    except (ValueError, KeyError, TypeError):
+        more = True
+    if not more:
+        return None
+    number = 1
+    while (aside := target.with_name(f".{target.name}.before-{number}")).exists():
+        number += 1
+    shutil.copytree(target, aside)
+    return aside
 
 
 def _progress(lang: str, quiet: bool) -> Callable[[int, int], None]:

@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         pool = open_pool(wanted, arguments.ray or "")
     except PoolError as error:
-        raise _misuse(str(error), f"无法使用 Ray（{error.what.rstrip('.')}）") from error
+        raise _misuse(f"{error.what} {error.remedy}".rstrip("."), f"无法使用 Ray（{error.what.rstrip('.')}）") from error
     with pool:
         while not pool.done and time.monotonic() < ends_s:
             for news in pool.take(min(TAKE_S, max(0.0, ends_s - time.monotonic()))):
@@ -104,7 +104,7 @@ def _batch(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 print(_told(rows[-1], arguments.lang))
     except PoolError as error:
-        raise _misuse(str(error), f"无法使用 Ray（{error.what.rstrip('.')}）") from error
+        raise _misuse(f"{error.what} {error.remedy}".rstrip("."), f"无法使用 Ray（{error.what.rstrip('.')}）") from error
     if arguments.json:
         print_json({"ok": not findings, "files": rows, "findings": [finding.as_dict(arguments.lang) for finding in findings]})
     else:
@@ -119,16 +119,18 @@ def _told(row: dict[str, Any], lang: str) -> str:
 
 
 def _jobs(path: Path, *, recorded: bool) -> list[CameraJob]:
-    """The jobs in a file; a file's address is relative to it."""
+    """The jobs in a file; a recording's address and a model's folder are relative to it."""
     document = open_document(path)
 
     def place(*keys: str | int) -> tuple[str | None, int | None]:
         return document.path, document.line_of(*keys)
 
     for one in document.data.get("cameras", []) if isinstance(document.data.get("cameras"), list) else []:
-        written = one.get("address") if isinstance(one, dict) else None
+        written, model = (one.get("address"), one.get("model")) if isinstance(one, dict) else (None, None)
         if isinstance(written, str) and (path.parent / written).is_file():
             one["address"] = str(path.parent / written)
+        if isinstance(model, str) and (path.parent / model / "card.json").is_file():
+            one["model"] = str(path.parent / model)
     return jobs(document.data, place=place, recorded=recorded)
 
 

@@ -12,7 +12,7 @@ from tests.conftest import DATA
 
 
 def test_simulations_meet_their_goals_roughly_with_few_runs() -> None:
-    found = {result.name: result for result in insight_causes.simulated(runs=30, few=8)}
+    found = {result.name: result for result in insight_causes.simulated(runs=30, few=6)}
     assert len(found) == 13
     assert all(result.goal == "<= 0.02" for name, result in found.items() if "coverage" in name)
     assert all(result.value <= 0.2 for name, result in found.items() if "coverage" in name)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from storeloom.core.kernel.compose import compose
 from storeloom.core.kernel.events import Fact
+from storeloom.core.runtime import packages
 from storeloom.core.runtime.clock import LiveClock
 from storeloom.core.runtime.guard import HostGuard
 from storeloom.core.runtime.hosts import Hosts
@@ -231,3 +233,31 @@ def test_a_folder_that_holds_no_model_is_refused_in_the_readers_language(shop, t
     store.turn()
     status, body = store.log.answered(number)
     assert status == "refused" and body["findings"][0]["code"] == "SL-MOD-02" and "此处没有模型卡片" in body["findings"][0]["reason"]
+
+
+def test_a_model_needs_only_the_classes_that_are_asked_for(shop, other):
+    card = other / "card.json"
+    facts = orjson.loads(card.read_bytes())
+    card.write_bytes(orjson.dumps(facts | {"classes": [f"own {name}" if name != "person" else name for name in facts["classes"]]}))
+    store = shop()
+    frames = Frames(store)
+    frames.feed()
+    number = store.log.ask("model", {"model": str(other), "camera": None})
+    status, body = frames.until(number, ("done", "taken_back"))
+    assert status == "taken_back" and "it does not know these classes: airplane" in body["reason"]["en"]
+    number = store.log.ask("model", {"model": str(other), "camera": None, "classes": ["person"]})
+    status, body = frames.until(number, ("done", "taken_back"))
+    assert (status, {one["state"] for one in body["processes"]}) == ("done", {"kept"}), body
+
+
+def test_a_bundle_whose_drivers_do_not_fit_is_refused_and_the_store_goes_on(shop, monkeypatch):
+    store = shop()
+    plan, registry = store.engine.plan, store.parts.registry
+    devices = {**plan.store["devices"], "door": {"kind": "camera", "adapter": "nowhere"}}
+    unfit = replace(plan, store={**plan.store, "devices": devices})
+    monkeypatch.setattr(packages, "take_in", lambda data, file, anew: ("b", unfit, registry))
+    number = store.log.ask("apply", {"file": "/etc/b.json", "lang": "en"})
+    store.turn()
+    status, body = store.log.answered(number)
+    assert status == "refused" and "There is no adapter 'nowhere'." in body["findings"][0]["reason"]
+    assert store.leave_with is None and not (store.parts.data / "bundle.json").exists()

@@ -5,7 +5,8 @@ A panel has the forecaster's columns `unique_id` (the series), `ds` (Date, or Da
 
 - a step without a row sold nothing (0), or is unknown (null) where the panel is built so, where the calendar says closed, and where the
   clock skipped it;
-- a step in `hidden` (sold out, not counted) is null, whatever was sold: what could be sold is estimated by `censored`;
+- a row with null stays null; a step in `hidden` (sold out, not counted) is null, whatever was sold: what could be sold is estimated by
+  `censored`;
 - returns count against the sales of their step; what exceeds these is taken off the latest sales before, then dropped;
 - receipt lines (`lines=True`) are put into their steps and summed; otherwise a repeated step is a fault, for it would count double;
 - times with an offset become the store's local time; the hour that autumn brings twice is summed.
@@ -100,7 +101,9 @@ def build(
     faults += [*off, *_late(placed, until)]
     if faults:
         raise PanelFault(faults)
-    summed = placed.group_by("unique_id", "ds").agg(pl.col("y").sum()).sort("unique_id", "ds")
+    summed = (
+        placed.group_by("unique_id", "ds").agg(pl.when(pl.col("y").is_not_null().any()).then(pl.col("y").sum())).sort("unique_id", "ds")
+    )
     netted, returned = _net(summed)
     full, filled = _complete(netted, freq, zone, until, closed, hidden, gaps)
     return Panel(full, freq, (*returned, *filled, *_looks(full)))
@@ -150,7 +153,14 @@ def _texts(rows: pl.DataFrame, zone: str | None) -> tuple[pl.DataFrame | None, l
         read = pl.col("ds").str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
         parsed = rows.with_columns(read.dt.convert_time_zone(zone or "UTC").dt.replace_time_zone(None))
     else:
-        moment = pl.col("ds").str.replace("T", " ").str.pad_end(19, "#").str.replace("#{9}$", " 00:00:00").str.replace("#{3}$", ":00")
+        moment = (
+            pl.col("ds")
+            .str.replace("T", " ")
+            .str.replace(r"\.\d+$", "")
+            .str.pad_end(19, "#")
+            .str.replace("#{9}$", " 00:00:00")
+            .str.replace("#{3}$", ":00")
+        )
         parsed = rows.with_columns(moment.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us"))
     unread = parsed["ds"].null_count() - rows["ds"].null_count()
     if unread:
@@ -165,7 +175,7 @@ def _unread(count: int, example: str) -> Finding:
 
 def _placed(rows: pl.DataFrame, freq: str, repeats: bool, lines: bool) -> tuple[pl.DataFrame, list[Finding]]:
     """Rows with `ds` as the begin of a step; those off the grid, and repeats, unless lines are summed."""
-    rows = rows.drop_nulls(["unique_id", "ds"]).filter(pl.col("y").is_not_null())
+    rows = rows.drop_nulls(["unique_id", "ds"])
     whole = pl.col("ds").cast(pl.Datetime("us")).dt.truncate(freq)
     days = freq in ("1d", "1w")
     begun = rows.with_columns(begin=whole.dt.date() if days else whole)
@@ -201,14 +211,14 @@ def _net(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     for index in np.flatnonzero(y < 0).tolist():
         owed, y[index], before = -y[index], 0.0, index - 1
         while owed > 0 and before >= 0 and starts[before] == starts[index]:
-            part = min(owed, y[before])
+            part = 0.0 if np.isnan(y[before]) else min(owed, y[before])
             y[before] -= part
             owed -= part
             taken += part
             before -= 1
         left += owed
     finding = Finding("SL-FCT-10", {"count": below.height, "units": f"{taken:g}", "left": f"{left:g}"})
-    return rows.with_columns(y=pl.Series(y)), [finding]
+    return rows.with_columns(y=pl.Series(y, nan_to_null=True)), [finding]
 
 
 def _complete(
@@ -225,7 +235,8 @@ def _complete(
     ranges = pl.date_ranges if kind == pl.Date else pl.datetime_ranges
     spans = rows.group_by("unique_id").agg(pl.col("ds").min()).sort("unique_id")
     grid = spans.with_columns(ds=ranges("ds", last, freq)).explode("ds", empty_as_null=False)
-    full = grid.join(rows, on=["unique_id", "ds"], how="left", maintain_order="left").with_columns(gap=pl.col("y").is_null())
+    known = rows.with_columns(gap=pl.lit(False))
+    full = grid.join(known, on=["unique_id", "ds"], how="left", maintain_order="left").with_columns(pl.col("gap").fill_null(True))
     shut = _marked(full, closed)
     skipped = pl.Series(np.zeros(full.height, dtype=bool))
     if zone is not None and kind != pl.Date:
@@ -240,7 +251,8 @@ def _complete(
     if traded.height:
         where = {"series": traded["unique_id"][0], "step": str(traded["ds"][0])}
         findings.append(Finding("SL-FCT-13", {"count": traded.height, **where}))
-    filled = full.with_columns(y=pl.when(pl.Series(unknown)).then(None).otherwise(pl.col("y").fill_null(gaps or 0.0)))
+    fresh = pl.when(pl.col("gap") & ~pl.Series(unknown)).then(gaps or 0.0).otherwise("y")
+    filled = full.with_columns(y=fresh)
     return filled.with_columns(y=pl.when(_marked(full, hidden)).then(None).otherwise("y")).select(COLUMNS), findings
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from storeloom.workers.forecast.grid import Array, Grid
 
@@ -38,19 +39,20 @@ TREES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Past:
-    """What of the past the trees see: plain lags; rolling means by the lag that they end at; smoothing constants; marks of the calendar."""
+    """What the trees see: plain lags; rolling means by the lag that they end at; smoothing constants; places in the season, as (steps that
+    a place lasts, places)."""
 
     lags: tuple[int, ...]
     means: dict[int, tuple[int, ...]]
     levels: tuple[float, ...]
-    marks: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
 
 
 PAST = {
-    "1d": Past((7, 14, 28), {1: (7, 28, 91), 7: (28,)}, (0.01,), ("weekday",)),
+    "1d": Past((7, 14, 28), {1: (7, 28, 91), 7: (28,)}, (0.01,), ((1, 7),)),
     "1w": Past((1, 2, 4), {1: (4, 13, 26)}, (0.03, 0.1), ()),
-    "1h": Past((24, 48, 168, 336), {24: (24, 168)}, (), ("hour", "weekday")),
-    "15m": Past((96, 192, 672, 1344), {96: (96, 672)}, (), ("hour", "minute", "weekday")),
+    "1h": Past((24, 48, 168, 336), {24: (24, 168)}, (), ((1, 24), (24, 7))),
+    "15m": Past((96, 192, 672, 1344), {96: (96, 672)}, (), ((1, 96), (96, 7))),
 }
 
 
@@ -69,7 +71,7 @@ def boosted(grid: Grid, horizon: int, seed: int) -> Array:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = _model(grid.freq, past, seed).fit(frame, static_features=[], dropna=True, weight_col="weight")
-        told = model.predict(horizon, X_df=_ahead(part, horizon) if part.drivers else None)
+        told = model.predict(horizon, X_df=_ahead(part, horizon) if part.drivers or past.places else None)
     found[rows] = np.maximum(told.sort("unique_id", "ds")["trees"].to_numpy().reshape(len(rows), horizon) * scale[:, None], 0.0)
     return found
 
@@ -100,7 +102,8 @@ def _frame(grid: Grid, scaled: Array) -> pl.DataFrame:
         "y": scaled[inside],
         "weight": (~np.isnan(grid.values[inside])).astype(float),
     }
-    return pl.DataFrame(data | {name: column[:, : grid.steps][inside] for name, column in grid.drivers.items()})
+    drivers = {name: column[:, : grid.steps][inside] for name, column in grid.drivers.items()}
+    return pl.DataFrame(data | drivers | _places(data["ds"], grid.freq))
 
 
 def _ahead(grid: Grid, horizon: int) -> pl.DataFrame:
@@ -109,4 +112,10 @@ def _ahead(grid: Grid, horizon: int) -> pl.DataFrame:
         "unique_id": np.repeat(np.arange(len(grid.ids)), horizon),
         "ds": np.tile(np.arange(grid.steps, grid.steps + horizon), len(grid.ids)),
     }
-    return pl.DataFrame(data | {name: column[:, steps].ravel() for name, column in grid.drivers.items()})
+    drivers = {name: column[:, steps].ravel() for name, column in grid.drivers.items()}
+    return pl.DataFrame(data | drivers | _places(data["ds"], grid.freq))
+
+
+def _places(steps: NDArray[np.int64], freq: str) -> dict[str, Array]:
+    """Place of each step in the seasons (weekday; hour and weekday), counted from the panel's first step."""
+    return {f"place_of_{places}": (steps // lasts % places).astype(float) for lasts, places in PAST[freq].places}

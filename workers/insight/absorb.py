@@ -1,8 +1,8 @@
 """Least squares with two sets of fixed effects (units, times) and errors that hang together within clusters.
 
 The effects are swept out by alternating means, which gives the slopes of the regression with all dummies (Frisch-Waugh-Lovell) without
-building them: a chain's 10,000 stores would be 10,000 columns. Errors: CR1 with t(G - 1), or the jackknife over clusters, CV3, where there
-are few, as advised by MacKinnon, Nielsen and Webb, Journal of Econometrics 232 (2023).
+building them: a chain's 10,000 stores would be 10,000 columns. Errors: CR1, or the jackknife over clusters, CV3, where there are few, as
+advised by MacKinnon, Nielsen and Webb, Journal of Econometrics 232 (2023).
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ class Fit:
     covariance: Floats
     clusters: int
     jackknife: bool
+
+
+def freedom(groups: Codes) -> float:
+    """Degrees of freedom of the error of a difference between two groups of clusters (0 and 1, one a cluster), were all clusters alike:
+    Bell and McCaffrey, Survey Methodology 28 (2002), for this design. Two treated stores leave about 1, however many others there are."""
+    counts = np.bincount(groups, minlength=2).astype(np.float64)
+    return float(np.sum(1 / counts) ** 2 / np.sum(1 / (counts**2 * np.maximum(counts - 1, 0.5))))
 
 
 def sweep(columns: Floats, one: Codes, other: Codes) -> Floats:
@@ -79,6 +86,6 @@ def _slopes(y: Floats, x: Floats, one: Codes, other: Codes) -> tuple[Floats, Flo
 def _cr1(columns: Floats, residual: Floats, cluster: Codes, count: int) -> Floats:
     rows, k = columns.shape
     scores = np.column_stack([np.bincount(cluster, columns[:, j] * residual, count) for j in range(k)])
-    bread = np.linalg.inv(columns.T @ columns)
+    pull = scores @ np.linalg.inv(columns.T @ columns)
     small = count / (count - 1) * (rows - 1) / max(rows - k, 1)
-    return np.asarray(small * bread @ (scores.T @ scores) @ bread, dtype=np.float64)
+    return np.asarray(small * pull.T @ pull, dtype=np.float64)

@@ -45,8 +45,8 @@ LEAST_TREATED, LEAST_CONTROLS = 2, 3
 
 @dataclass(frozen=True)
 class Change:
-    """`effect`: mean of y in treated units after the start over what it would have been; `share`: the same as a share of that; `checks` of
-    parallel trends; `findings`: the checks that did not hold."""
+    """`effect`: mean of y in treated units after the start over what it would have been; `share`: the same as a share of that; `checks`: of
+    parallel slopes, and whether permuted stores show as much; `findings`: where the slopes were not parallel."""
 
     effect: Effect
     share: float | None
@@ -79,6 +79,11 @@ class _Rows:
     units: int
     starters: int
 
+    @property
+    def groups(self) -> Codes:
+        """1 for each cluster that starts, 0 for the never treated."""
+        return (np.bincount(self.cluster, self.treated, self.units) > 0).astype(np.intp)
+
     def fit(self, x: Floats, jackknife: bool = True) -> absorb.Fit:
         found = absorb.fit(self.y, x, self.unit, self.time, self.cluster, jackknife=jackknife)
         if found is None:
@@ -96,7 +101,7 @@ def change(frame: pl.DataFrame, starts: Starts, *, level: float = LEVEL, draws: 
     rows = _stacked(panel(frame), starts)
     on = (rows.treated & (rows.since >= 0)).astype(np.float64)
     found = rows.fit(on[:, None])
-    effect = student(float(found.slopes[0]), float(np.sqrt(found.covariance[0, 0])), found.clusters - 1, level)
+    effect = student(float(found.slopes[0]), float(_errors(found)[0]), absorb.freedom(rows.groups), level)
     base = float(rows.y[on > 0].mean()) - effect.value
     checks = [_trend(rows)]
     if draws and len(set(starts.values())) == 1:
@@ -107,8 +112,6 @@ def change(frame: pl.DataFrame, starts: Starts, *, level: float = LEVEL, draws: 
 
 def event_study(frame: pl.DataFrame, starts: Starts, *, before: int = 4, after: int = 4, level: float = LEVEL) -> Study:
     """The effect by period since the start, from `before` periods ahead of it to `after` from it on, against the last period before it."""
-    from scipy.stats import f
-
     require_setting("before", before, ">= 2", before >= 2)
     require_setting("after", after, ">= 1", after >= 1)
     rows = _stacked(panel(frame), starts)
@@ -116,22 +119,14 @@ def event_study(frame: pl.DataFrame, starts: Starts, *, before: int = 4, after: 
     shown = [at for at in range(-before, after) if at != -1]
     columns = np.column_stack([(rows.treated & (period == at)).astype(np.float64) for at in shown])
     found = rows.fit(columns)
-    leads = before - 1
-    if found.clusters <= leads + 1:
-        complain(needed("units", "对象", found.clusters, leads + 2))
-    ahead = found.slopes[:leads]
-    wald = float(ahead @ np.linalg.pinv(found.covariance[:leads, :leads]) @ ahead) / leads
-    # Hotelling's scaling: with G clusters the joint statistic of q leads is no plain F(q, G - 1)
-    freedom = found.clusters - leads
-    p = float(f.sf(wald * freedom / (found.clusters - 1), leads, freedom))
-    effects = {
-        at: student(float(v), float(s), found.clusters - 1, level) for at, v, s in zip(shown, found.slopes, _errors(found), strict=True)
-    }
+    df = absorb.freedom(rows.groups)
+    each = zip(shown, found.slopes, _errors(found), strict=True)
+    effects = {at: student(float(value), float(error), df, level) for at, value, error in each}
     lines = [
         (at, effects[at].value, effects[at].low, effects[at].high) if at in effects else (-1, 0.0, 0.0, 0.0) for at in range(-before, after)
     ]
     table = pl.DataFrame(lines, schema=["period", "value", "low", "high"], orient="row")
-    return Study(table, Check("no move before the start, joint p", "开始前无变动的联合 p 值", p, f">= {ALPHA}", p >= ALPHA))
+    return Study(table, _still(found, before - 1, df, rows.starters))
 
 
 def placebo_dates(
@@ -207,14 +202,28 @@ def _trend(rows: _Rows) -> Check:
     early = np.isin(rows.time, early_times)
     name, zh = "parallel slopes before the start, p", "开始前趋势平行 p 值"
     position = np.where(rows.treated, rows.since, 0).astype(np.float64)
+    cluster = np.unique(rows.cluster[early], return_inverse=True)[1]
     found = None
     if early_times.size >= 3:
-        codes = (np.unique(one[early], return_inverse=True)[1] for one in (rows.unit, rows.time, rows.cluster))
-        found = absorb.fit(rows.y[early], position[early][:, None], *codes)
+        unit, time = (np.unique(one[early], return_inverse=True)[1] for one in (rows.unit, rows.time))
+        found = absorb.fit(rows.y[early], position[early][:, None], unit, time, cluster)
     if found is None:
-        return Check(name, zh, float("nan"), "3 periods or more before", False)
-    p = student(float(found.slopes[0]), float(_errors(found)[0]), found.clusters - 1, LEVEL).p_value
+        return Check("periods before the start", "开始前的周期数", float(early_times.size), ">= 3", False)
+    groups = (np.bincount(cluster, rows.treated[early]) > 0).astype(np.intp)
+    p = student(float(found.slopes[0]), float(_errors(found)[0]), absorb.freedom(groups), LEVEL).p_value
     return Check(name, zh, p, f">= {ALPHA}", p >= ALPHA)
+
+
+def _still(found: absorb.Fit, leads: int, df: float, starters: int) -> Check:
+    """Joint test of the first `leads` slopes, scaled as Hotelling's: with few clusters it is no plain F(q, G - 1)."""
+    from scipy.stats import f
+
+    if df < leads:
+        return Check("treated units for the joint test", "联合检验所需实施对象", float(starters), f">= {leads + 2}", False)
+    ahead = found.slopes[:leads]
+    wald = float(ahead @ np.linalg.pinv(found.covariance[:leads, :leads]) @ ahead)
+    p = float(f.sf(wald * (df - leads + 1) / (df * leads), leads, df - leads + 1))
+    return Check("no move before the start, joint p", "开始前无变动的联合 p 值", p, f">= {ALPHA}", p >= ALPHA)
 
 
 def _permuted(rows: _Rows, draws: int, seed: int, level: float) -> Check:
@@ -227,4 +236,4 @@ def _permuted(rows: _Rows, draws: int, seed: int, level: float) -> Check:
     drawn = (abs(float(rng.choice(gains, rows.starters, replace=False).sum())) for _ in range(draws))
     larger = sum(one >= own * (1 - 1e-9) for one in drawn)
     p = (1 + larger) / (1 + draws)
-    return Check("permuted stores, p", "随机置换门店 p 值", p, f"< {1 - level:.2g} for an effect", p < 1 - level)
+    return Check("permuted stores, p", "随机置换门店 p 值", p, f"< {1 - level:.2g}", p < 1 - level)

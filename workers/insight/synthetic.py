@@ -83,6 +83,16 @@ def _wide(frame: pl.DataFrame, unit: str, start: date | datetime) -> tuple[Float
     """times x units, the treated one first; times at which it has a value."""
     own = frame.filter(pl.col("unique_id") == unit).sort("ds")
     complain(wrong("unit", f"an unknown unit ({unit})", f"未知对象（{unit}）", int(own.height == 0), "one of unique_id", "unique_id 之一"))
+    complain(
+        wrong(
+            "start",
+            "a time of another kind than ds",
+            "与 ds 类型不同的时间",
+            int(type(start) is not type(own["ds"][0])),
+            "as ds",
+            "与 ds 一致",
+        )
+    )
     wide = own.select("ds").join(frame.pivot(on="unique_id", index="ds", values="y"), on="ds", how="left").sort("ds")
     full = [name for name in wide.columns if name not in ("ds", unit) and wide[name].null_count() == 0]
     before = int(own.select((pl.col("ds") < start).sum()).item())
@@ -127,7 +137,7 @@ def _earlier(before: Floats, shifted: bool) -> Check:
     name, zh = "start that never happened, p", "虚构开始时间 p 值"
     split = 2 * len(before) // 3
     if split < 3:
-        return Check(name, zh, math.nan, "5 periods or more before", False)
+        return Check("periods before the start", "开始前的周期数", float(len(before)), ">= 5", False)
     ratios = []
     for index in range(before.shape[1]):
         others = [k for k in range(before.shape[1]) if k not in (index, 0)]

@@ -23,8 +23,8 @@ TASK, PERSON = ("Task", "任务"), ("Person", "员工")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`minutes` of work at a zone, begun from `opens` on. `due`: wanted by; each minute after it costs `late_cost`. `deadline`: must be done by.
-    `skip_cost`: of leaving it undone, None where it must be done."""
+    """`minutes` of work at a zone, begun from `opens` on. `due`: wanted by; each minute after it costs `late_cost`. `deadline`: must
+    be done by. `skip_cost`: of leaving it undone, None where it must be done."""
 
     id: str
     zone: str
@@ -95,9 +95,8 @@ def solve(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Plan:
     solver, status = model.run(work, seed)
     if status in ("optimal", "feasible"):
         duties, undone = model.read(solver)
-        proof = Proof(
-            status, solver.objective_value, solver.best_objective_bound, time.perf_counter() - started, binding(problem, duties, undone)
-        )
+        cost, notes = model.price(duties, undone), binding(problem, duties, undone)
+        proof = Proof(status, cost, solver.best_objective_bound, time.perf_counter() - started, notes)
         return Plan(proof, duties, undone)
     soft = _Model(problem, soft=True)
     soft.model.minimize(sum(soft.gives.values()) if soft.gives else 0)
@@ -121,7 +120,7 @@ class _Model:
         self.problem, self.model, self.soft = problem, cp_model.CpModel(), soft
         self.gives: dict[tuple[str, str], Any] = {}
         self.begins = [self.model.new_int_var(task.opens, max(task.opens, DAY), "") for task in problem.tasks]
-        self.late = [self.model.new_int_var(0, 2 * DAY + MOST, "") for _ in problem.tasks]
+        self.late = [self.model.new_int_var(0, 2 * DAY, "") for _ in problem.tasks]
         self.does: dict[tuple[int, int], Any] = {}
         self.walked: list[tuple[int, Any]] = []
         for p in range(len(problem.people)):
@@ -209,7 +208,7 @@ class _Model:
 
 
 def binding(problem: Problem, duties: Sequence[Duty], undone: Sequence[str]) -> tuple[Note, ...]:
-    """People without time to spare (95 % of the shift walked, waited or worked), tasks late and undone, skills that all who have them use up."""
+    """People without time to spare (95 % of the shift walked or worked), skills that all who have them use up, tasks late and undone."""
     notes, tasks, full = [], {task.id: task for task in problem.tasks}, set()
     for person in problem.people:
         own = [duty for duty in duties if duty.person == person.id]

@@ -1,13 +1,13 @@
 """Price elasticity of each item from its own prices and sales, shrunk towards its category, with an interval and checks against it.
 
-Demand is log-log in price, log E[y] = a + b log(price / usual price) + g promotion + market, fitted by Poisson pseudo-likelihood, which takes
-weeks without sales as they are and needs no log of nought (Santos Silva and Tenreyro, "The Log of Gravity", Review of Economics and Statistics
-88, 2006). `market` is the log of what the other categories sold that week, with coefficient 1: season and traffic, at no cost in freedom.
-Coefficients of items are then normal about their category, categories about all (empirical Bayes: Morris, JASA 78, 1983; variances by
-Paule and Mandel, 1982). Own code: no maintained library fits thousands of short series with shrinkage over two levels.
+Demand is log-log in price, log E[y] = a + b log(price / usual price) + g promotion + market, fitted by Poisson pseudo-likelihood, which
+takes weeks without sales as they are and needs no log of nought (Santos Silva and Tenreyro, "The Log of Gravity", Review of Economics and
+Statistics 88, 2006). `market` is the log of what the other categories sold that week, with coefficient 1: season and traffic, at no cost in
+freedom. Coefficients of items are then normal about their category, categories about all (empirical Bayes: Morris, JASA 78, 1983; variances
+by Paule and Mandel, 1982). Own code: no maintained library fits thousands of short series with shrinkage over two levels.
 
-Weeks sold out in part are left out where `out_of_stock` exceeds a tenth: their sales are not their demand. Prices that follow demand (raised
-because much sells) bias any such estimate; only prices set by chance or by calendar are safe.
+Weeks sold out in part are left out where `out_of_stock` exceeds a tenth: their sales are not their demand. Prices that follow demand
+(raised because much sells) bias any such estimate, and so do promotions that are not named: only prices set by chance or calendar are safe.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DRAWS = 400
 @dataclass(frozen=True, slots=True)
 class Elasticities:
     """`table`: unique_id, category, weeks, own and its own_se (null where prices did not move), elasticity, low, high, weight (of the own
-    estimate), promotion, level, usual_price. `within` and `between`: standard deviation of items about their category, and of categories."""
+    estimate), promotion, usual_price. `within` and `between`: standard deviation of items about their category, and of categories."""
 
     table: pl.DataFrame
     level: float
@@ -264,9 +264,7 @@ def _later(rule: Rule, before: _Item, after: _Item, row: dict[str, Any]) -> Floa
     price, promo = (0.0, 0.0) if rule == "constant" else (centre, row["promotion"])
     usual = before.usual
     shape = np.exp(np.clip(price * np.log(before.price / usual) + promo * before.promo + before.market, -30, 30))
-    mean = before.y.sum() / shape.sum() * np.exp(
-        np.clip(price * np.log(after.price / usual) + promo * after.promo + after.market, -30, 30)
-    )
+    mean = before.y.sum() / shape.sum() * np.exp(np.clip(price * np.log(after.price / usual) + promo * after.promo + after.market, -30, 30))
     y = after.y
     return np.asarray(2 * (np.where(y > 0, y * np.log(np.maximum(y, 1e-12) / mean), 0.0) - (y - mean)))
 
@@ -287,8 +285,8 @@ def _items(frame: pl.DataFrame) -> list[_Item]:
         others = part["rest"].to_numpy()
         market = np.log(others / others.mean()) if others.min() > 0 else np.zeros(others.size)
         days = part["ds"].cast(pl.Date).cast(pl.Int32).to_numpy().astype(np.float64)
-        values = (part[key].to_numpy() for key in ("y", "price", "promo"))
-        items.append(_Item(str(name), str(part["category"][0]), days, *values, market))
+        y, price, promo = (part[key].to_numpy() for key in ("y", "price", "promo"))
+        items.append(_Item(str(name), str(part["category"][0]), days, y, price, promo, market))
     return items
 
 
@@ -307,7 +305,9 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
         found += wrong(name, ("other values", "其他数值"), bad, (allowed, allowed))
     if frame.schema["ds"] != pl.Date:
         found += wrong("ds", (f"type {frame.schema['ds']}", f"类型 {frame.schema['ds']}"), frame.height, ("Date", "日期"))
-    blank = int(frame.select(pl.col("unique_id").is_null().sum() + pl.col("category").is_null().sum() + pl.col("ds").is_null().sum()).item())
+    blank = int(
+        frame.select(pl.col("unique_id").is_null().sum() + pl.col("category").is_null().sum() + pl.col("ds").is_null().sum()).item()
+    )
     found += wrong("unique_id, category, ds", ("nothing", "空值"), blank, ("a value in each row", "每行都有值"))
     complain(found)
     twice = frame.filter(pl.struct("unique_id", "ds").is_duplicated())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storeloom.workers.optimise.fleet import Problem, Trip, Vehicle, trip
@@ -20,8 +20,9 @@ from storeloom.workers.optimise.plans import SEED
 
 NEAR = 8
 MOST_COLUMNS = 60
-ROUND = 1e-6
-SETTLED = 1e-9
+ROUND = 1e-10
+SETTLED = 1e-7
+MISSED = 20.0
 
 
 class OutOfWork(Exception):
@@ -67,32 +68,34 @@ class Bound:
 
 
 class Relaxation:
-    """The LP over trips. `free`: trips cost nothing and only missed stops count, so a bound above 0 proves that no plan exists."""
+    """The LP over trips, in shares `unit` of the dearest way, for the solver's sake. `free`: trips cost nothing and only
+    missed stops count, so a bound above 0 proves that no plan exists."""
 
     def __init__(self, problem: Problem, free: bool = False) -> None:
         from ortools.linear_solver import pywraplp
 
         self.problem, self.free = problem, free
-        self.kinds = [_kind(problem, vehicle, free) for vehicle in problem.vehicles]
+        self.unit = 1.0 if free else max(1.0, *(_dearest(_kind(problem, vehicle)) for vehicle in problem.vehicles))
+        self.kinds = [_kind(problem, vehicle, 0 if free else 1 / self.unit) for vehicle in problem.vehicles]
         self.near = _near(problem)
         self.solver: Any = pywraplp.Solver.CreateSolver("GLOP")
         infinity = self.solver.infinity()
         self.covers = [self.solver.Constraint(1, infinity) for _ in problem.stops]
         self.numbers = [self.solver.Constraint(-infinity, kind.count) for kind in self.kinds]
         self.fewest = fewest(problem)
+        self.blur = ROUND * sum(kind.count for kind in self.kinds) * 4 * (1 + len(problem.stops))
         self.least = self.solver.Constraint(self.fewest, infinity)
         self.seen: set[tuple[int, tuple[int, ...]]] = set()
-        self.missed = 1.0 if free else 20.0 * (1 + max(_dearest(kind) for kind in self.kinds))
         for row in [*self.covers, self.least]:
             extra = self.solver.NumVar(0, infinity, "")
             row.SetCoefficient(extra, 1)
-            self.solver.Objective().SetCoefficient(extra, self.missed)
+            self.solver.Objective().SetCoefficient(extra, 1.0 if free else MISSED)
         self.solver.Objective().SetMinimization()
 
-    def add(self, kind: int, order: tuple[int, ...]) -> None:
-        """A trip as a column; its cost is that of the relaxation."""
+    def add(self, kind: int, order: tuple[int, ...]) -> bool:
+        """A trip as a column, where it is new; its cost is that of the relaxation."""
         if (kind, order) in self.seen or not order:
-            return
+            return False
         self.seen.add((kind, order))
         column = self.solver.NumVar(0, self.solver.infinity(), "")
         for stop in set(order):
@@ -100,30 +103,32 @@ class Relaxation:
         self.numbers[kind].SetCoefficient(column, 1)
         self.least.SetCoefficient(column, 1)
         self.solver.Objective().SetCoefficient(column, _cost(self.kinds[kind], order))
+        return True
 
     def solve(self, work: Work) -> Bound:
-        """The best bound found within the work."""
-        best = Bound(None)
+        """The best bound found within the work. Rough pricing finds trips while it can; full pricing, which alone bounds, comes after."""
+        best, full = Bound(None), False
         try:
             while True:
-                self.solver.Solve()
+                if self.solver.Solve() != self.solver.OPTIMAL:
+                    return replace(best, converged=False)
                 cover = tuple(row.dual_value() for row in self.covers)
                 number, least = tuple(row.dual_value() for row in self.numbers), self.least.dual_value()
                 value, added, bottom = sum(cover) + self.fewest * least, 0, 0.0
                 for n, kind in enumerate(self.kinds):
-                    found = price(kind, self.near, cover, number[n] + least, work)
+                    found = price(kind, self.near, cover, number[n] + least, work, rough=not full)
                     lowest = min((reduced for reduced, _ in found), default=0.0)
                     value += kind.count * (number[n] + min(0.0, lowest))
                     bottom = min(bottom, lowest)
-                    for reduced, order in sorted(found)[:MOST_COLUMNS]:
-                        if reduced < -ROUND and (n, order) not in self.seen:
-                            self.add(n, order)
-                            added += 1
-                value /= self.problem.scale if not self.free else 1
-                if best.value is None or value > best.value or not added:
-                    best = Bound(max(value, best.value or 0.0), cover, number, least, bottom > -SETTLED * (1 + self.missed))
-                if not added:
-                    return best
+                    added += sum(self.add(n, order) for _, order in sorted(found)[:MOST_COLUMNS])
+                if full:
+                    value = (value - self.blur) * (1 if self.free else self.unit / self.problem.scale)
+                    if best.value is None or value > best.value or not added:
+                        settled = bottom > -SETTLED
+                        best = Bound(max(value, best.value or 0.0), cover, number, least, settled)
+                    if not added:
+                        return best
+                full = not added
         except OutOfWork:
             return best
 
@@ -135,10 +140,11 @@ def fewest(problem: Problem) -> int:
     return max([1, *(math.ceil(load / room) for load, room in zip(total, most, strict=True) if room)])
 
 
-def _kind(problem: Problem, vehicle: Vehicle, free: bool) -> _Kind:
+def _kind(problem: Problem, vehicle: Vehicle, share: float = 1) -> _Kind:
+    """A vehicle with costs in solver units times `share`."""
     base, first = problem.base[vehicle.depot], len(problem.depots)
     depot = problem.depots[base]
-    fixed, metre, second = (0, 0, 0) if free else problem.units(vehicle)
+    fixed, metre, second = (share * part for part in problem.units(vehicle))
     limits = [*vehicle.capacity, *(most for most in (vehicle.max_s, vehicle.max_m) if most is not None)]
     start, end = max(depot.opens, vehicle.starts), min(depot.closes, vehicle.ends)
     kind = _Kind(vehicle, min(vehicle.count, len(problem.stops)), fixed, start, end, tuple(limits))
@@ -187,8 +193,11 @@ def _cost(kind: _Kind, order: Sequence[int]) -> float:
     return kind.fixed + sum(costs[a][b] for a, b in zip((-1, *order), order, strict=False)) + kind.home[order[-1]][0]
 
 
-def price(kind: _Kind, near: Sequence[int], cover: Sequence[float], number: float, work: Work) -> list[tuple[float, tuple[int, ...]]]:
-    """The ng-route of least reduced cost for each last stop, those below 0 only."""
+def price(
+    kind: _Kind, near: Sequence[int], cover: Sequence[float], number: float, work: Work, *, rough: bool = False
+) -> list[tuple[float, tuple[int, ...]]]:
+    """The ng-route of least reduced cost for each last stop, those below 0 only. `rough`: labels are compared by cost and time alone, which
+    is quick and may miss some."""
     best: dict[int, tuple[float, _Label]] = {}
     kept: dict[int, list[_Label]] = {here: [] for here in kind.ways}
     root = _Label(kind.start, kind.fixed - number, -1, 0, (0,) * len(kind.limits), None)
@@ -199,7 +208,7 @@ def price(kind: _Kind, near: Sequence[int], cover: Sequence[float], number: floa
             continue
         for new in _extended(kind, label, cover, near):
             work.spend()
-            if _beaten(kept[new.here], new):
+            if _beaten(kept[new.here], new, rough):
                 continue
             made += 1
             heapq.heappush(heap, (new.time, made, new))
@@ -252,14 +261,14 @@ def _closed(kind: _Kind, label: _Label) -> float | None:
     return label.reduced + cost
 
 
-def _beaten(kept: list[_Label], new: _Label) -> bool:
+def _beaten(kept: list[_Label], new: _Label, rough: bool) -> bool:
     """Whether a kept label is as good in every respect; else the new one is kept and those that it beats are marked and dropped."""
     for old in kept:
-        if old.reduced <= new.reduced + ROUND and old.time <= new.time and not old.mask & ~new.mask and _within(old.used, new.used):
+        if old.reduced <= new.reduced + ROUND and old.time <= new.time and (rough or _wider(old, new)):
             return True
     rest = []
     for old in kept:
-        if new.reduced <= old.reduced and new.time <= old.time and not new.mask & ~old.mask and _within(new.used, old.used):
+        if new.reduced <= old.reduced and new.time <= old.time and (rough or _wider(new, old)):
             old.beaten = True
         else:
             rest.append(old)
@@ -267,8 +276,9 @@ def _beaten(kept: list[_Label], new: _Label) -> bool:
     return False
 
 
-def _within(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return all(map(int.__le__, one, other))
+def _wider(one: _Label, other: _Label) -> bool:
+    """Whether a label may go wherever another may."""
+    return not one.mask & ~other.mask and all(map(int.__le__, one.used, other.used))
 
 
 def trips_within(relaxation: Relaxation, bound: Bound, gap: float, work: Work) -> list[list[Trip]]:
@@ -279,7 +289,7 @@ def trips_within(relaxation: Relaxation, bound: Bound, gap: float, work: Work) -
             min((row[1] for ways in kind.ways.values() for row in ways if row[0] == stop), default=0.0) for stop in range(len(kind.home))
         ]
         gains = [max(0.0, dual - cost) for dual, cost in zip(bound.cover, cheapest, strict=True)]
-        home, most = min(way[0] for way in kind.home.values()), gap * problem.scale + ROUND
+        home, most = min(way[0] for way in kind.home.values()), gap * problem.scale / relaxation.unit + SETTLED
         best: dict[frozenset[int], Trip] = {}
         stack = [(_Label(kind.start, kind.fixed - bound.number[n] - bound.least, -1, 0, (0,) * len(kind.limits), None), sum(gains))]
         while stack:
@@ -304,7 +314,7 @@ def assignment(problem: Problem) -> float | None:
     way at the price of the cheapest vehicle; None where no assignment exists, which proves that no plan does. In minor units."""
     from ortools.graph.python import linear_sum_assignment
 
-    kinds = [_kind(problem, vehicle, False) for vehicle in problem.vehicles]
+    kinds = [_kind(problem, vehicle) for vehicle in problem.vehicles]
     stops = len(problem.stops)
     trips = min(stops, sum(vehicle.count for vehicle in problem.vehicles))
     solver = linear_sum_assignment.SimpleLinearSumAssignment()

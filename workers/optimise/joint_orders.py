@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from storeloom.workers.optimise.order_notes import binding, relaxed
-from storeloom.workers.optimise.plans import Checks, Proof
+from storeloom.workers.optimise.plans import Checks, Note, Proof
 from storeloom.workers.optimise.stock_input import Floats, history
 
 NODES, GAP = 50, 1e-4
@@ -90,7 +90,7 @@ class Order:
 
 
 def gains(demand: Any, position: float, case: float, under: float, over: float, most: int) -> tuple[float, ...]:
-    """What each further case of `case` units is worth on samples of the demand to be covered: `under` a unit sold, less `over` a unit left."""
+    """What each further case of `case` units is worth on samples of the demand to cover: `under` a unit sold, less `over` a unit left."""
     samples = history("demand", demand, 1)
     starts = position + case * np.arange(most)
     used = np.minimum(case, np.maximum(samples[:, None] - starts[None, :], 0.0)).mean(axis=0)
@@ -115,7 +115,7 @@ def solve(problem: Problem, *, nodes: int = NODES, gap: float = GAP) -> Order:
     bound = -float(found.mip_dual_bound) if found.mip_dual_bound is not None else None
     if found.x is None:
         order = one_by_one(problem)
-        proof = Proof(order.proof.status, order.proof.objective, bound, time.perf_counter() - begun)
+        proof = replace(order.proof, bound=bound, seconds=time.perf_counter() - begun)
         return Order(order.cases, order.vehicles, order.spent, proof)
     cases = {line.item: round(found.x[n]) for n, line in enumerate(problem.lines) if round(found.x[n])}
     vehicles = round(found.x[model.vehicles])
@@ -186,7 +186,7 @@ def one_by_one(problem: Problem) -> Order:
         dropped |= short
     vehicles = vehicles_for(problem, cases)
     if not keeps_rules(problem, cases) or vehicles > limits.vehicles:
-        return Order({}, 0, 0.0, Proof("infeasible", None, None))
+        return Order({}, 0, 0.0, Proof("infeasible", None, None, proved=False))
     return Order(cases, vehicles, spent(problem, cases), Proof("feasible", value(problem, cases, vehicles), None))
 
 
@@ -300,19 +300,21 @@ class _Model:
             return {}, {}
         rules = {self.rows[row][0]: -float(dual) for row, dual in zip([*less, *more], found.ineqlin.marginals, strict=True)}
         musts = {
-            line.item: float(found.lower.marginals[n]) for n, line in enumerate(self.problem.lines) if line.least and found.lower.marginals[n]
+            line.item: float(found.lower.marginals[n])
+            for n, line in enumerate(self.problem.lines)
+            if line.least and found.lower.marginals[n]
         }
         return {rule: price for rule, price in rules.items() if rule}, musts
 
 
-def _least_relaxation(model: _Model) -> tuple[Any, ...]:
+def _least_relaxation(model: _Model) -> tuple[Note, ...]:
     """Columns for each rule that may give way, how far and whether: first as few as can be, then as little."""
     problem = model.problem
-    rules: list[tuple[str, int | None, float, float]] = []
-    for row, (name, _, low, _high) in enumerate(model.rows):
+    rules: list[tuple[str, int, float, float]] = []
+    for at, (name, _, least, _most) in enumerate(model.rows):
         if name:
-            reach = float(np.abs(model.matrix[[row]].toarray()[0] * model.ceiling).sum()) + abs(model.high[row] if math.isinf(low) else 0.0)
-            rules.append((name, row, reach, 1.0 if math.isinf(low) else -1.0))
+            reach = float(np.abs(model.matrix[[at]].toarray()[0] * model.ceiling).sum()) + abs(model.high[at] if math.isinf(least) else 0.0)
+            rules.append((name, at, reach, 1.0 if math.isinf(least) else -1.0))
     rules += [(f"must:{line.item}", n, float(line.least), 0.0) for n, line in enumerate(problem.lines) if line.least]
     count, base = len(rules), model.columns
     blocks = sparse.lil_array((len(model.rows) + 2 * count, base + 2 * count))
@@ -323,9 +325,9 @@ def _least_relaxation(model: _Model) -> tuple[Any, ...]:
     for n, (_, row, reach, sign) in enumerate(rules):
         extra = len(model.rows) + n
         blocks[extra, base + n], blocks[extra, base + count + n] = 1.0, -reach
-        if sign and row is not None:
+        if sign:
             blocks[row, base + n] = -sign
-        elif row is not None:
+        else:
             floor[row] = 0.0
             below = len(model.rows) + count + n
             blocks[below, row], blocks[below, base + n] = 1.0, 1.0

@@ -2,8 +2,9 @@
 
 Sources: Levi, Perakis and Uichanco, Operations Research 63 (2015), for the newsvendor on samples; Conover, Practical Nonparametric
 Statistics, for the interval of a quantile; Silver, Pyke and Thomas, Inventory and Production Management in Supply Chains, for (R,S), its
-alpha service (type 1: no demand lost in a cycle) and beta service (type 2, fill rate: share of demand served from stock); Hadley and Whitin,
-Analysis of Inventory Systems, for orders in whole cases: the position after a review lies evenly between the target and a case above it.
+alpha service (type 1: no demand lost in a cycle) and beta service (type 2, fill rate: share of demand served from stock); Hadley and
+Whitin, Analysis of Inventory Systems, for orders in whole cases: the position after a review lies evenly between the target and a case
+above it.
 The levels hold where what is missing is waited for; where it is lost, as in shops, a little more is served than they say.
 
 Quantities are in the item's unit; a day on which demand could not show is null. Days of weekday rhythm are kept together: sums are of days
@@ -184,6 +185,15 @@ def order_up_to(
     return Target(best, float(low), float(high), level, cycle.alpha(best), cycle.beta(best), safety, later)
 
 
+def level_for(demand: Any, review: Review, service: Service, wanted: float, *, unit: float = 1.0) -> float:
+    """The level alone, without its interval and check: for thousands of items at once."""
+    days, found = quantities("demand", demand)
+    complain(found + review.faults() + needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
+    cycle = _Cycle.of(days, review)
+    complain(needed(("spans of known days", "需求已知的连续时段"), cycle.spans, LEAST_SUMS))
+    return cycle.smallest(service, wanted, unit)
+
+
 def service_of(demand: Any, review: Review, up_to: float) -> tuple[float, float]:
     """Alpha and beta service that an order-up-to level gives on the days seen."""
     days, found = quantities("demand", demand)
@@ -230,7 +240,7 @@ class _Cycle:
     def positions(self, up_to: float) -> Floats:
         """Where stock and orders stand after a review: the target and, by whole cases, evenly up to a case above."""
         points = int(min(max(1, round(self.case)), PARTS))
-        return up_to + self.case / points * np.arange(points)
+        return np.asarray(up_to + self.case / points * np.arange(points), dtype=np.float64)
 
     def alpha(self, up_to: float) -> float:
         at = self.positions(up_to)

@@ -1,7 +1,8 @@
 """Order policies judged by simulation on the demand of real days: service, waste, stock and cost beside a fixed (s,S).
 
 Every policy meets the same demand on the same days (common random numbers), learns only from days before, and differs from the baseline
-item by item, so that the interval of the difference is far narrower than that of either cost (Law, Simulation Modeling and Analysis, ch. 11).
+item by item, so that the interval of the difference is far narrower than that of either cost (Law, Simulation Modeling and Analysis,
+ch. 11).
 The demand is taken as it would have been with full shelves; where only sales are known, set the days sold out to null and fill them first.
 """
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.optimise.inventory import safety_factor
-from storeloom.workers.optimise.order_up_to import Review, order_up_to
+from storeloom.workers.optimise.order_up_to import Review, level_for
 from storeloom.workers.optimise.perishable import Costs, Course, Flow, best_level, paths, simulate
 from storeloom.workers.optimise.stock_input import Floats, complain, needed, quantities, setting
 
@@ -53,7 +54,7 @@ Policy = Callable[[Floats, Flow, Costs], Levels]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`table`: a row a policy: fill_rate, in_stock (share of item-days without a loss), waste_share, stock (units), lines (a day), cost (a day)
+    """`table`: a row a policy: fill_rate, in_stock (share of item-days without a loss), waste_share, stock (units), lines and cost a day,
     and `ratio` of its cost to the baseline's with `low`..`high` (95 %, paired over items). `by_item`: cost a day of each."""
 
     table: pl.DataFrame
@@ -79,8 +80,8 @@ def normal_r_s(history: Floats, flow: Flow, costs: Costs) -> Levels:
 
 def fill_rate_r_s(history: Floats, flow: Flow, costs: Costs) -> Levels:
     """(R,S) for a fill rate of 98 % on the demand as it was."""
-    target = order_up_to(history, Review(flow.review_days, flow.lead_days, flow.case), "beta", SERVICE)
-    return Levels(target.up_to - 1e-6, target.up_to)
+    up_to = level_for(history, Review(flow.review_days, flow.lead_days, flow.case), "beta", SERVICE)
+    return Levels(up_to - 1e-6, up_to)
 
 
 def least_cost(history: Floats, flow: Flow, costs: Costs) -> Levels:
@@ -100,15 +101,14 @@ def fitted_s_s(history: Floats, flow: Flow, costs: Costs) -> Levels:
     drawn = paths(history, PATH_DAYS, PATHS, seed=0)
     plain = fixed_s_s(history, flow, costs)
     mean = float(history.mean())
-    best: tuple[float, Levels] | None = None
-    for share in np.linspace(0.0, 1.4, 15):
-        for cover in (0, 1, 2, 4, 7, 14):
-            levels = Levels(share * plain.reorder, max(1.0, share * plain.reorder + cover * mean))
-            ran = simulate(drawn, flow, np.full(len(drawn), levels.up_to), np.full(len(drawn), levels.reorder), warm_up=WARM)
-            cost = float(ran.cost(costs).mean())
-            if best is None or cost < best[0] - 1e-9:
-                best = (cost, levels)
-    return best[1] if best else plain
+    grid = [
+        Levels(share * plain.reorder, max(1.0, share * plain.reorder + cover * mean))
+        for share in np.linspace(0.0, 1.4, 15)
+        for cover in (0, 1, 2, 4, 7, 14)
+    ]
+    up_to, reorder = (np.repeat([level[at] for level in grid], PATHS) for at in (1, 0))
+    ran = simulate(np.tile(drawn, (len(grid), 1)), flow, up_to, reorder, warm_up=WARM)
+    return grid[int(np.argmin(np.round(ran.cost(costs).reshape(len(grid), PATHS).mean(axis=1), 9)))]
 
 
 POLICIES: Mapping[str, Policy] = {

@@ -60,12 +60,13 @@ class Task:
 
     def rate(self, day: int, price: float) -> float:
         """Mean demand of a day at a price; `elasticity` is negative where demand falls with the price."""
-        return float(self.daily[day] * (price / self.usual) ** self.elasticity)
+        answer: float = (price / self.usual) ** self.elasticity
+        return float(self.daily[day] * answer)
 
     def earns(self, price: float) -> float:
         """What a unit sold at a price brings, less what it takes from sales at the usual price."""
         extra = max(0.0, 1 - (price / self.usual) ** -self.elasticity)
-        return price - self.cannibal_share * self.usual * extra
+        return float(price - self.cannibal_share * self.usual * extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def value_under(task: Task, chosen: Plan, elasticity: float) -> tuple[float, flo
 
 
 def fluid_bound(task: Task) -> float:
-    """An upper bound without guardrails but the least price: demand runs exactly as expected, prices may be mixed (Gallego and van Ryzin)."""
+    """An upper bound without guardrails but the least price: demand runs as expected, prices may be mixed (Gallego and van Ryzin)."""
     prices = [price for price in task.prices if price >= task.guards.least_price]
     rates = np.array([[task.rate(day, price) for price in prices] for day in range(len(task.daily))])
     worth = np.array([task.earns(price) for price in prices]) + task.disposal_cost

@@ -110,7 +110,7 @@ def _reachable(address: str) -> str:
     try:
         socket.create_connection((host, int(port)), REACH_S).close()
     except (OSError, ValueError) as error:
-        raise PoolError(f"There is no Ray cluster at {address}: {error}. Give HOST:PORT or ray://HOST:PORT of its head.") from error
+        raise PoolError(f"There is no Ray cluster at {address}: {error}.") from error
     return address
 
 

@@ -15,7 +15,7 @@ MESSAGES: dict[str, Message] = {
     "SL-EXP-02": Message(
         "error",
         "{what} holds {got} in {count} places; allowed: {allowed}.",
-        "{what}有 {count} 处为{got}；允许：{allowed}。",
+        "{what} 有 {count} 处为 {got}；允许：{allowed}。",
         "Mend or remove them; nothing is filled in silently.",
         "请更正或删除；系统不会自动补值。",
     ),

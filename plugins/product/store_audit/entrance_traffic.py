@@ -333,12 +333,18 @@ class EntranceTraffic(Solution):
 
 @hookimpl
 def storeloom_config_problems(config, store):
-    """A line must have a length."""
-    return [
-        Problem(f"lines.{number}", "The line has no length", "计数线没有长度", "Give two different points.", "请填写两个不同的点。")
-        for number, line in enumerate(config["lines"])
-        if list(line["from"]) == list(line["to"])
-    ]
+    """A line must have a length and lie in the picture."""
+    problems = []
+    for number, line in enumerate(config["lines"]):
+        if list(line["from"]) == list(line["to"]):
+            problems.append(
+                Problem(f"lines.{number}", "The line has no length", "计数线没有长度", "Give two different points.", "请填写两个不同的点。")
+            )
+        for end in ("from", "to"):
+            if not all(0 <= share <= 1 for share in line[end]):
+                en, zh = f"The point {list(line[end])} lies outside the picture.", f"点 {list(line[end])} 在画面之外。"
+                problems.append(Problem(f"lines.{number}.{end}", en, zh, "Give shares from 0 to 1.", "请填写 0 到 1 之间的比例。"))
+    return problems
 
 
 def _cameras(zone):

@@ -44,6 +44,19 @@ def test_closed_days_and_sold_out_ones_are_unknown():
     assert [one.code for one in panel.findings] == ["SL-FCT-09", "SL-FCT-13"], "sales on a closed day count, and are told"
 
 
+def test_null_stays_unknown_to_the_last_day():
+    panel = build(
+        rows(("a", date(2025, 3, 1), 2.0), ("a", date(2025, 3, 2), None), ("a", date(2025, 3, 4), -1.0), ("a", date(2025, 3, 5), None))
+    )
+    assert values(panel) == [1.0, None, 0.0, 0.0, None]
+    assert dict(panel.findings[1].args) == {"count": 1, "series": 1, "zero": 1, "unknown": 0}
+
+
+def test_times_as_text():
+    found = build(rows(("a", "2025-03-01", 1.0), ("a", "2025-03-02T00:00", 2.0), ("a", "2025-03-03 00:00:00.000", 3.0)))
+    assert values(found) == [1.0, 2.0, 3.0]
+
+
 def test_gaps_of_meters_are_unknown():
     assert values(build(rows(("a", date(2025, 3, 1), 2.0), ("a", date(2025, 3, 3), 3.0)), gaps=None)) == [2.0, None, 3.0]
 

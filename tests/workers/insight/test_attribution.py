@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from storeloom.workers.insight import attribution as at
 from storeloom.workers.insight.attribution import Path
@@ -61,7 +64,7 @@ def test_shapley_by_hand_and_over_all_orders() -> None:
 def test_all_methods_share_out_all_purchases_with_intervals() -> None:
     found = at.attribute([*PATHS, Path((), 3, 10)], draws=100)
     assert found.purchases == 20
-    sums = found.table.group_by("method").agg(pl_sum("share"), pl_sum("credit"))
+    sums = found.table.group_by("method").agg(pl.col("share").sum(), pl.col("credit").sum())
     assert sums["share"].to_list() == pytest.approx([1.0] * 6) and sums["credit"].to_list() == pytest.approx([20.0] * 6)
     inside = found.table.filter((found.table["low"] <= found.table["share"] + 1e-9) & (found.table["share"] <= found.table["high"] + 1e-9))
     assert inside.height == 12
@@ -91,7 +94,22 @@ def test_bad_paths_are_refused() -> None:
             call()
 
 
-def pl_sum(name: str) -> object:
-    import polars as pl
+TRIPS = st.tuples(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5), st.integers(0, 9), st.integers(1, 9))
 
-    return pl.col(name).sum()
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5), st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=8
+    )
+)
+def test_every_method_shares_out_exactly_what_was_bought(rows: list[tuple[list[str], int, int]]) -> None:
+    paths = [Path(tuple(channels), bought, bought + lost) for channels, bought, lost in rows]
+    purchases = sum(path.bought for path in paths)
+    if not purchases:
+        with pytest.raises(InsightFault):
+            at.attribute(paths, draws=0)
+        return
+    table = at.attribute(paths, draws=0).table
+    assert table.group_by("method").agg(pl.col("credit").sum())["credit"].to_list() == pytest.approx([purchases] * 6)
+    assert table.filter(pl.col("method") != "shapley")["credit"].min() >= -1e-9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -80,6 +80,14 @@ def test_the_interval_covers_and_the_checks_hold_where_all_is_well() -> None:
     assert covered >= 53 and level >= 53 and study >= 53
 
 
+def test_two_treated_stores_leave_one_degree_of_freedom() -> None:
+    # (1/2 + 1/28)^2 / (1/4 / 1 + 1/784 / 27) = 1.1478
+    assert absorb.freedom(np.array([1, 1] + [0] * 28)) == pytest.approx(1.1478, abs=1e-4)
+    assert absorb.freedom(np.array([1] * 15 + [0] * 15)) == pytest.approx(28.0)
+    starts = {"s00": week(10), "s01": week(10)}
+    assert sum(did.change(walk(seed, treated=2), starts, draws=0).effect.covers(2.0) for seed in range(40)) >= 36
+
+
 def test_stores_that_drifted_apart_before_are_told() -> None:
     found = did.change(walk(1, slope=0.5), STARTS)
     assert not found.checks[0].held
@@ -122,6 +130,11 @@ def test_the_event_study_shows_when() -> None:
     y[:3, 6], y[:3, 7], y[:3, 8:] = np.arange(3) + 1.0, np.arange(3) + 2.0, np.arange(3)[:, None] + 3.0
     table = did.event_study(chain(y), {f"s{k:02d}": week(6) for k in range(3)}, before=3, after=3).table
     assert dict(zip(table["period"], table["value"], strict=True)) == pytest.approx({-3: 0, -2: 0, -1: 0, 0: 1, 1: 2, 2: 3}, abs=1e-9)
+
+
+def test_too_few_treated_stores_allow_no_joint_test() -> None:
+    found = did.event_study(walk(0, treated=2), {"s00": week(10), "s01": week(10)})
+    assert not found.pre.held and found.pre.value == 2 and found.table.height == 8
 
 
 def test_bad_panels_are_refused() -> None:
@@ -204,6 +217,6 @@ def test_a_unit_that_had_moved_before_is_told_by_the_start_that_never_happened()
 
 
 def test_synthetic_control_refuses_what_it_cannot_stand_on() -> None:
-    for unit, start in (("s99", week(30)), ("s00", week(2)), ("s00", week(60))):
+    for unit, start in (("s99", week(30)), ("s00", week(2)), ("s00", week(60)), ("s00", datetime(2026, 5, 4))):
         with pytest.raises(InsightFault):
             synthetic.control(factors(0), unit, start)

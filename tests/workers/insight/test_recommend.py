@@ -128,6 +128,14 @@ def test_the_second_ranking_by_hand():
     assert ranked(Wishes(margin=margins, margin_weight=0.0), 4)["item"].to_list() == ["a1", "a2", "b1", "b2"]
 
 
+@pytest.mark.parametrize("columns", [5, 639, 3_001])
+def test_the_best_are_those_of_a_whole_sort(columns):
+    scores = np.random.default_rng(columns).permuted(np.tile(np.arange(columns, dtype=np.float32), (40, 1)), axis=1)
+    scores[:, ::7] = -np.inf
+    best = recommend._best(scores, 10)
+    assert np.array_equal(best, np.argsort(-scores, axis=1, kind="stable")[:, : min(10, columns)])
+
+
 def test_hit_and_ndcg_by_hand():
     offered = pl.DataFrame({"member": ["a", "a", "a", "b"], "rank": [1, 2, 3, 1], "item": ["x", "y", "z", "x"]})
     bought = pl.DataFrame({"member": ["a", "a", "a", "b", "c"], "item": ["y", "z", "y", "q", "x"]})

@@ -3,11 +3,11 @@
 import itertools
 import random
 from dataclasses import replace
-from math import dist, inf
-from pathlib import Path
+from math import inf
 
 import pytest
 
+from storeloom.core.bench.solomon import OPTIMA, c101
 from storeloom.workers.optimise import routes
 from storeloom.workers.optimise.fleet import Depot, Problem, Stop, Vehicle, straight, trip
 from storeloom.workers.optimise.fleet_bound import assignment
@@ -121,25 +121,17 @@ def test_a_trip_starts_so_that_no_time_is_lost(seed):
             assert (made.cost if made else inf) == pytest.approx(trip_by_hand(given, vehicle, order), abs=1e-6)
 
 
-def solomon(customers):
-    """C101 of Solomon (1987), ten units to a unit of length and time, distances cut to one decimal as in the published optima."""
-    rows = [list(map(int, line.split())) for line in Path(__file__).with_name("c101.txt").read_text().splitlines()][: customers + 1]
-    table = [[int(10 * dist(one[1:3], other[1:3]) + 1e-9) for other in rows] for one in rows]
-    stops = tuple(Stop(str(row[0]), (row[3],), 10 * row[4], 10 * row[5], 10 * row[6]) for row in rows[1:])
-    return Problem((Depot("0", 0, 12360),), stops, (Vehicle("v", "0", (200,), 25, 0, 12360, cost_km=1000),), table, table)
-
-
-@pytest.mark.parametrize(("customers", "published", "vehicles"), [(25, 1913, 3), (50, 3624, 5)])
+@pytest.mark.parametrize(("customers", "published", "vehicles"), [(25, OPTIMA[25], 3), (50, OPTIMA[50], 5)])
 def test_solomons_c101_is_solved_to_the_published_optimum(customers, published, vehicles):
-    plan = routes.solve(solomon(customers), iterations=200)
+    plan = routes.solve(c101(customers), iterations=200)
     assert plan.proof.status == "optimal" and plan.proof.gap == 0
     assert plan.proof.objective == plan.proof.bound == published
     assert len(plan.trips) == vehicles
 
 
 def test_solomons_c101_with_all_customers_is_found():
-    trips = routes.search(solomon(100), 200, 1)
-    assert (len(trips), sum(one.cost for one in trips)) == (10, 8273)
+    trips = routes.search(c101(), 200, 1)
+    assert (len(trips), sum(one.cost for one in trips)) == (10, OPTIMA[100])
 
 
 def test_the_same_seed_gives_the_same_plan_and_the_bound_needs_no_clock():

@@ -30,6 +30,7 @@ START = "2026-01-01T00:00:00Z"
 Play = Literal["free", "real_time"]
 State = Literal["online", "degraded", "offline", "fault"]
 NO_REMEDY = {"remedy_en": "", "remedy_zh": ""}
+MOST_NAMED = 8
 
 
 class JobFault(VisionError):
@@ -216,9 +217,15 @@ def _faults(cameras: Sequence[Mapping[str, Any]], place: Place, recorded: bool) 
             yield _problem(words, {"en": "Lower least_fps.", "zh": "请调小 least_fps。"}, (*at, "least_fps"), place)
         yield from _start_faults(one.get("start", START), (*at, "start"), place)
         yield from _address_faults(one.get("address"), (*at, "address"), place, recorded)
-        yield from _model_faults(one.get("model", ""), (*at, "model"), place)
+        unusable = list(_model_faults(one.get("model", ""), (*at, "model"), place))
+        yield from unusable
+        classes = None if unusable else detector_model(one.get("model", "")).card.classes
         for name, a in one["algorithms"].items():
-            yield from _algorithm_faults(a, (*at, "algorithms", name), place)
+            keys = (*at, "algorithms", name)
+            faults = list(_algorithm_faults(a, keys, place))
+            yield from faults
+            if not faults and classes is not None:
+                yield from _class_faults(a, classes, keys, place)
 
 
 def _start_faults(start: str, keys: tuple[str | int, ...], place: Place) -> Iterator[Finding]:
@@ -267,6 +274,22 @@ def _algorithm_faults(one: Mapping[str, Any], keys: tuple[str | int, ...], place
     except VisionError as error:
         words = {"en": error.what, "zh": f"参数相互矛盾或无意义（{error.what.rstrip('.')}）。"}
         yield _problem(words, _remedy(error), (*keys, "settings", error.path), place)
+
+
+def _class_faults(one: Mapping[str, Any], known: Sequence[str], keys: tuple[str | int, ...], place: Place) -> Iterator[Finding]:
+    """An algorithm that looks for things of which its camera's detector knows none, and would see nothing for ever."""
+    made = algorithms.make(one["algorithm"], one.get("settings", {}))
+    settings = made.settings
+    wanted = getattr(settings, "classes", (getattr(settings, "cls", "person"),))
+    if not made.needs & {"tracks", "detections"} or set(wanted) & set(known):
+        return
+    words = {
+        "en": f"It looks for {', '.join(wanted)}, which the camera's detector does not know.",
+        "zh": f"它查找 {'、'.join(wanted)}，而该摄像机的检测模型不含此类别。",
+    }
+    some = ", ".join(known[:MOST_NAMED]) + (" ..." if len(known) > MOST_NAMED else "")
+    remedy = {"en": f"Use another model, or one of its classes: {some}.", "zh": f"请更换模型，或使用其类别：{some}。"}
+    yield _problem(words, remedy, (*keys, "algorithm"), place)
 
 
 def _remedy(error: VisionError) -> Mapping[str, str]:

@@ -139,3 +139,21 @@ def test_a_catalogue_stands_nowhere_but_among_the_items(tmp_path: Path, capsys: 
     assert main(["models", "train-items", str(tmp_path / "in"), "--data", str(tmp_path / "data"), "--name", "../x", "--lang", "en"]) == 2
     assert "--name must be the name of a folder, such as produce, got ../x" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+def test_corrections_and_other_items_of_the_catalogue_before_are_kept_beside_it(
+    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(**{f"690{seed}": [textured(seed, number) for number in range(3)] for seed in range(3)})
+    words = ["models", "train-items", str(root), "--data", str(tmp_path / "data"), "--json"]
+    assert main(words) == 0 and main(words) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["before"] is None, "the same again loses nothing"
+    path = tmp_path / "data" / "items" / "goods" / "catalogue.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["items"][0]["corrected"] = 1
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert main(words) == 0
+    before = Path(json.loads(capsys.readouterr().out.splitlines()[-1])["before"])
+    assert before == path.parent.with_name(".goods.before-1")
+    assert json.loads((before / "catalogue.json").read_text(encoding="utf-8")) == stored and (before / stored["vectors"]).is_file()
+    assert json.loads(path.read_text(encoding="utf-8"))["items"][0]["corrected"] == 0

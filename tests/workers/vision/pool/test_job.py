@@ -1,10 +1,14 @@
 """Jobs in and out as data, with all that is wrong told at once and in both languages."""
 
+import hashlib
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from storeloom.workers.vision.models import BUILT_IN
 from storeloom.workers.vision.pool.job import CameraJob, JobFault, algorithm_jobs, jobs
 
 DOOR = {
@@ -105,3 +109,22 @@ def test_reading_jobs_loads_neither_opencv_nor_onnxruntime_nor_ray() -> None:
 def test_the_pool_of_this_process_loads_no_ray() -> None:
     code = "import sys, storeloom.workers.vision.pool.inline, storeloom.workers.vision.pool.batch; print('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_an_algorithm_whose_things_the_detector_does_not_know_is_told(tmp_path: Path) -> None:
+    network = b"never run"
+    card = json.loads((BUILT_IN / "nanodet" / "card.json").read_text(encoding="utf-8"))
+    own = card | {"classes": [f"fruit {k}" for k in range(80)], "sha256": hashlib.sha256(network).hexdigest()}
+    (tmp_path / "card.json").write_text(json.dumps(own), encoding="utf-8")
+    (tmp_path / "model.onnx").write_bytes(network)
+    looking = {
+        "door": {"algorithm": "line_count", "settings": {"points": [[0.5, 0], [0.5, 1]]}},
+        "area": {"algorithm": "zone_occupancy", "settings": {"classes": ["person", "fruit 7"]}},
+        "falls": {"algorithm": "fall"},
+        "codes": {"algorithm": "codes"},
+    }
+    told = "cameras[0].algorithms.{}.algorithm"
+    assert faults(DOOR | {"model": str(tmp_path), "algorithms": looking}) == {
+        told.format("door"): "SL-CFG-05",
+        told.format("falls"): "SL-CFG-05",
+    }

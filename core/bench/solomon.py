@@ -1,3 +1,21 @@
+"""Solomon's instance C101 of the vehicle routing problem with time windows, with its published optima.
+
+Source: Solomon (1987), "Algorithms for the vehicle routing and scheduling problems with time window constraints". Optima with distances cut
+to one decimal: Kohl, Desrosiers, Madsen, Solomon and Soumis (1999), "2-path cuts for the vehicle routing problem with time windows".
+"""
+
+from __future__ import annotations
+
+from math import dist
+
+from storeloom.workers.optimise.fleet import Depot, Problem, Stop, Vehicle
+
+TENTHS = 10
+OPTIMA = {25: 1913, 50: 3624, 100: 8273}
+"""Length of the best routes in tenths, by the number of the first customers that are served."""
+
+# number, x, y, demand, ready time, due time, service time
+ROWS = """
 0 40 50 0 0 1236 0
 1 45 68 10 912 967 90
 2 45 70 30 825 870 90
@@ -99,3 +117,14 @@
 98 58 75 20 30 84 90
 99 55 80 10 743 820 90
 100 55 85 20 647 726 90
+"""
+
+
+def c101(customers: int = 100) -> Problem:
+    """The instance with its first customers; lengths and times in tenths of its units, a unit of length costing one of money."""
+    rows = [[int(part) for part in line.split()] for line in ROWS.split("\n") if line][: customers + 1]
+    table = [[int(TENTHS * dist(one[1:3], other[1:3]) + 1e-9) for other in rows] for one in rows]
+    _, *customer_rows = rows
+    stops = tuple(Stop(str(row[0]), (row[3],), TENTHS * row[4], TENTHS * row[5], TENTHS * row[6]) for row in customer_rows)
+    closes = TENTHS * rows[0][5]
+    return Problem((Depot("0", 0, closes),), stops, (Vehicle("v", "0", (200,), 25, 0, closes, cost_km=1000),), table, table)
