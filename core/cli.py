@@ -206,15 +206,17 @@ def build_parser(lang: str) -> Parser:
         "area",
         nargs="?",
         default="all",
-        en="catalogue, compose, forecast, insight, items, log, runtime, soak, swap, tracking, vision, vision_models, vision_rules, or all",
-        words="catalogue、compose、forecast、insight、items、log、runtime、soak、swap、tracking、vision、vision_models、vision_rules、all",
+        en="catalogue, compose, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, tracking, vision, "
+        "vision_models, vision_rules, or all",
+        words="catalogue、compose、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、vision、"
+        "vision_models、vision_rules、all",
     )
     option(
         bench,
         "--data",
         metavar="FOLDER",
-        en="forecast, insight: the Complete Journey data set; items: the Grocery Store data set",
-        words="forecast、insight：Complete Journey 数据集目录；items：Grocery Store 数据集目录",
+        en="forecast, insight, optimise_stock: the Complete Journey data set; items: the Grocery Store data set",
+        words="forecast、insight、optimise_stock：Complete Journey 数据集目录；items：Grocery Store 数据集目录",
     )
     option(bench, "--split", metavar="NAME", en="items: recognise what NAME.txt lists (default val)", words="items：识别 NAME.txt 所列图片")
     models = command(

@@ -14,12 +14,12 @@ from storeloom.workers.optimise.pick_routes import RULES, Block, Spot
 from storeloom.workers.optimise.plans import SEED
 from storeloom.workers.optimise.savings import savings
 
-SEEDS = range(3)
-STOPS, ITERATIONS, LABELS = 40, 500, 100_000
+SEEDS = range(2)
+STOPS, ITERATIONS, LABELS = 25, 500, 600_000
 PROVED = 50
 WALKS = 300
 BLOCK = Block(10, 30, 3, 4)
-WORK = 5.0
+WORK = 2.0
 HOT_C = 25.0
 
 
@@ -39,7 +39,7 @@ def _solomon() -> list[Result]:
 
 
 def _town(seed: int) -> Problem:
-    """Stops in five quarters round two depots, half of them with a window of two hours, two kinds of van."""
+    """Stops in five quarters round two depots, each with a window of an hour, and two kinds of van."""
     chance = random.Random(seed)
     centres = [(chance.randrange(2000, 18000), chance.randrange(2000, 18000)) for _ in range(5)]
     points: list[tuple[float, float]] = [(10000, 10000), (4000, 15000)]
@@ -47,11 +47,11 @@ def _town(seed: int) -> Problem:
     for n in range(STOPS):
         x, y = centres[n % len(centres)]
         points.append((x + chance.gauss(0, 1200), y + chance.gauss(0, 1200)))
-        opens = chance.randrange(8, 15) * 3600 if n % 2 else 8 * 3600
-        stops.append(Stop(f"S{n}", (chance.randrange(5, 40),), opens, opens + 7200 if n % 2 else 18 * 3600, 300))
+        opens = chance.randrange(8, 16) * 3600
+        stops.append(Stop(f"S{n}", (chance.randrange(15, 40),), opens, opens + 3600, 600))
     vans = (
-        Vehicle("van", "main", (200,), 8, 8 * 3600, 18 * 3600, fixed_cost=6000, cost_km=120, cost_h=3000),
-        Vehicle("truck", "north", (400,), 4, 8 * 3600, 18 * 3600, fixed_cost=11000, cost_km=200, cost_h=3600),
+        Vehicle("van", "main", (150,), 8, 8 * 3600, 18 * 3600, fixed_cost=6000, cost_km=120),
+        Vehicle("truck", "north", (250,), 4, 8 * 3600, 18 * 3600, fixed_cost=11000, cost_km=200),
     )
     metres, seconds = straight(points, 8, 1.3)
     return Problem((Depot("main"), Depot("north")), tuple(stops), vans, metres, seconds)
@@ -68,7 +68,7 @@ def _deliveries() -> list[Result]:
         gaps.append(_gap(plan.proof.gap))
     return [
         Result("routes_against_savings", statistics.mean(ratios), "ratio", "<= 0.97", f"Clarke-Wright, {STOPS} stops", len(ratios)),
-        Result("routes_gap", statistics.mean(gaps), "share", "<= 0.1", "column generation or assignment bound", len(gaps)),
+        Result("routes_gap", statistics.mean(gaps), "share", "<= 0.06", "column generation or assignment bound", len(gaps)),
     ]
 
 

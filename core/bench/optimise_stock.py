@@ -149,7 +149,8 @@ def virtual() -> list[Result]:
 
     plain = trial(fixed_s_s)
     results = []
-    for name, policy in (("fill_rate", fill_rate_r_s), ("least_cost_fresh", by_kind(least_cost_ewa, fill_rate_r_s))):
+    least = by_kind(least_cost_ewa, fill_rate_r_s)
+    for name, policy in (("own_ordering", None), ("fill_rate", fill_rate_r_s), ("least_cost_fresh", least)):
         found = trial(policy)
         words = ", ".join(
             f"{what} {before:.4g} -> {after:.4g}"

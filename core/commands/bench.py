@@ -16,6 +16,8 @@ AREAS = (
     "insight",
     "items",
     "log",
+    "optimise_routes",
+    "optimise_stock",
     "runtime",
     "soak",
     "swap",
@@ -25,7 +27,7 @@ AREAS = (
     "vision_rules",
 )
 
-TAKES = {"forecast": ("data",), "insight": ("data",), "items": ("data", "split")}
+TAKES = {"forecast": ("data",), "insight": ("data",), "items": ("data", "split"), "optimise_stock": ("data",)}
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -40,8 +42,8 @@ def bench(arguments: argparse.Namespace) -> int:
     options = {key: value for key, value in given.items() if value}
     if set(options) - set(TAKES.get(arguments.area, ())):
         reason = {
-            "en": "--data belongs to the areas 'forecast', 'insight' and 'items', --split to 'items'",
-            "zh": "--data 只用于“forecast”、“insight”与“items”，--split 只用于“items”",
+            "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --split to 'items'",
+            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”",
         }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)
