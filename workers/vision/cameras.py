@@ -159,6 +159,14 @@ class CameraSet:
         """What the algorithms that are due read in a frame, in their order. Raises as `turn`."""
         return self.turn(view).readings
 
+    def rest(self) -> list[Reading]:
+        """What has not been told because its window is still open, up to the last frame: for footage that has ended there."""
+        with self._lock:
+            if self._latest_s is None:
+                return []
+            running = [runner for runner in self._runners.values() if runner.on]
+            return [told for runner in running for told in runner.algorithm.rest(self.camera, self._latest_s, runner.state)]
+
     def turn(self, view: View, *, budget_ms: float | None = None, costs_ms: Mapping[str, float] | None = None) -> Turn:
         """One frame worked through, in the order of the algorithms.
 

@@ -374,3 +374,20 @@ def test_probation_and_failures_survive_a_restart() -> None:
     turn = camera.set.turn(camera.view())
     assert list(turn.taken_back) == ["a"] and looks(turn.readings) == [4]
     assert not camera.set.standings()[1].on
+
+
+def test_windows_that_are_open_when_the_footage_ends_are_told_cut_short() -> None:
+    """A man crosses y = 0.5 downwards (out of the default line's left, in to its right) within the third second."""
+    worker = VisionWorker()
+    watched = CameraSet("cam", {name: make(name, {"window_s": 60.0}) for name in ("line_count", "zone_occupancy", "heat_map")})
+    assert watched.rest() == []
+    for seq, top in enumerate((0.0, 0.1, 0.3, 0.4)):
+        man = {"id": "p1", "class": "person", "box": [0.4, top, 0.1, 0.3], "floor": [1.2, 1.2]}
+        frame = {"camera": "cam", "seq": seq, "scene": {"objects": [man]}}
+        watched.look(worker.view(frame, START + timedelta(seconds=seq)))
+    before = json.dumps(watched.state(), sort_keys=True)
+    count, zone, heat = (reading.data for reading in watched.rest())
+    assert (count["in"] + count["out"], count["from"], count["to"]) == (1, "2026-03-02T10:00:00Z", "2026-03-02T10:00:03Z")
+    assert (zone["occupancy"], zone["entered"], zone["left"], zone["to"]) == (1, 1, 0, "2026-03-02T10:00:03Z")
+    assert (sum(heat["values"]), heat["to"]) == (3.0, "2026-03-02T10:00:03Z")
+    assert json.dumps(watched.state(), sort_keys=True) == before, "the set can go on"

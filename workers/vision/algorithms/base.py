@@ -60,6 +60,10 @@ class Algorithm(ABC, Generic[C]):
     def look(self, view: View, state: Mapping[str, Any]) -> tuple[State, list[Reading]]:
         """One frame: the next state and what was found. The state given is not changed."""
 
+    def rest(self, camera: str, t_s: float, state: Mapping[str, Any]) -> list[Reading]:
+        """What is told of a window that is open when the footage ends at `t_s`: that window, cut short. Nothing where there is none."""
+        return []
+
     @classmethod
     def takes_over(cls, other: type[Algorithm[Any]], state: Mapping[str, Any]) -> State | None:
         """The state with which this class goes on where `other` was replaced by it; None to begin anew."""

@@ -69,13 +69,20 @@ class HeatMap(Algorithm[HeatForm]):
         known = state.get("heat", {})
         readings = []
         if from_s < begins:
-            _, values = heat.step(known, self._grid, {}, t_s, gap_s=options.gap_s)
-            window = {"from": moment(from_s), "to": moment(from_s + options.window_s)}
-            grid = {"cell_m": options.cell_m, "cols": options.cols, "rows": options.rows, "values": [seconds(value) for value in values]}
-            readings.append(Reading("vision.heatmap", {"zone": options.zone, **grid, **window}))
+            readings.append(self._told(state, t_s, from_s + options.window_s))
             known = {"tracks": known.get("tracks", {})}
         after, _ = heat.step(known, self._grid, points, t_s, gap_s=options.gap_s)
         return {"heat": after, "from_s": begins, "staff": staff}, readings
+
+    def rest(self, camera: str, t_s: float, state: Mapping[str, Any]) -> list[Reading]:
+        return [self._told(state, t_s, t_s)] if state else []
+
+    def _told(self, state: Mapping[str, Any], t_s: float, to_s: float) -> Reading:
+        options = self.settings
+        _, values = heat.step(state["heat"], self._grid, {}, t_s, gap_s=options.gap_s)
+        window = {"from": moment(state["from_s"]), "to": moment(to_s)}
+        grid = {"cell_m": options.cell_m, "cols": options.cols, "rows": options.rows, "values": [seconds(value) for value in values]}
+        return Reading("vision.heatmap", {"zone": options.zone, **grid, **window})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class LineCount(Algorithm[LineForm]):
         options, t_s = self.settings, view.t_s
         begins = window_of(t_s, options.window_s)
         from_s = state.get("from_s", begins)
-        readings = [self._told(view, state, from_s)] if from_s < begins else []
+        readings = [self._told(view.camera, state, from_s + options.window_s)] if from_s < begins else []
         counts = dict(state["counts"]) if state and not readings else {"in": 0, "out": 0}
         people = persons(view, None, options.uniform, (options.cls,))
         staff = remembered(state.get("staff", {}), people, t_s) if options.without_staff else {}
@@ -65,10 +65,13 @@ class LineCount(Algorithm[LineForm]):
             counts = {"in": max(counts["in"] + change.inward, 0), "out": max(counts["out"] + change.outward, 0)}
         return {"from_s": begins, "counts": counts, "feet": feet, "recent": recent, "staff": staff}, readings
 
-    def _told(self, view: View, state: Mapping[str, Any], from_s: float) -> Reading:
+    def rest(self, camera: str, t_s: float, state: Mapping[str, Any]) -> list[Reading]:
+        return [self._told(camera, state, t_s)] if state else []
+
+    def _told(self, camera: str, state: Mapping[str, Any], to_s: float) -> Reading:
         options = self.settings
-        window = {"from": moment(from_s), "to": moment(from_s + options.window_s)}
-        told = {"line": options.line, "class": options.cls, "camera": view.camera, "staff_excluded": options.without_staff}
+        window = {"from": moment(state["from_s"]), "to": moment(to_s)}
+        told = {"line": options.line, "class": options.cls, "camera": camera, "staff_excluded": options.without_staff}
         return Reading("vision.count", {**told, **state["counts"], **window})
 
 
@@ -107,7 +110,7 @@ class ZoneOccupancy(Algorithm[ZoneForm]):
         after, now = zones.step(before, options.polygon, points, t_s, vanish_s=options.vanish_s, leave_s=options.leave_s)
         readings, counts = [], dict(state.get("counts", {"entered": 0, "left": 0, "dwell_s": 0.0}))
         if from_s < begins:
-            readings.append(self._told(view, state.get("occupancy", 0), counts, from_s))
+            readings.append(self._told(view.camera, {**state, "counts": counts}, from_s + options.window_s))
             counts = {"entered": 0, "left": 0, "dwell_s": 0.0}
         counts["entered"] += len(now.entered)
         counts["left"] += len(now.left)
@@ -119,9 +122,12 @@ class ZoneOccupancy(Algorithm[ZoneForm]):
                 readings.append(Reading("vision.zone", {**told, **window, "dwell_s": seconds(stay.dwell_s)}))
         return {"from_s": begins, "counts": counts, "zone": after, "occupancy": now.occupancy, "staff": staff}, readings
 
-    def _told(self, view: View, occupancy: int, counts: Mapping[str, Any], from_s: float) -> Reading:
-        window = {"from": moment(from_s), "to": moment(from_s + self.settings.window_s)}
-        data = {"zone": self.settings.zone, "camera": view.camera, "occupancy": occupancy, **window}
+    def rest(self, camera: str, t_s: float, state: Mapping[str, Any]) -> list[Reading]:
+        return [self._told(camera, state, t_s)] if state else []
+
+    def _told(self, camera: str, state: Mapping[str, Any], to_s: float) -> Reading:
+        counts, window = state["counts"], {"from": moment(state["from_s"]), "to": moment(to_s)}
+        data = {"zone": self.settings.zone, "camera": camera, "occupancy": state["occupancy"], **window}
         data |= {"entered": counts["entered"], "left": counts["left"]}
         return Reading("vision.zone", data | ({"dwell_mean_s": seconds(counts["dwell_s"] / counts["left"])} if counts["left"] else {}))
 

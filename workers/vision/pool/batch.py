@@ -151,15 +151,15 @@ def follow(chain: Chain, models: Models) -> Iterator[Outcome]:
     write = writer(chain.form)
     kept: Kept | None = None
     before = ""
-    for piece in chain.pieces:
-        before = _digest(chain, piece, before)
+    for piece, following in zip(chain.pieces, [*chain.pieces[1:], None], strict=True):
+        before = _digest(chain, piece, following, before)
         note = chain.out / DONE / chain.job.camera / f"{piece.file.name}.json"
         told = _told(note, before)
         if told is not None:
             kept = None if told["kept"] is None else Kept(**told["kept"])
             yield Outcome.of({**told["outcome"], "resumed": True})
             continue
-        outcome, rows, kept = _one(chain.job, piece, models, _going_on(kept, piece))
+        outcome, rows, kept = _one(chain.job, piece, following, models, _going_on(kept, piece))
         write(chain.out / chain.job.camera / f"{piece.file.name}.{chain.form}", rows)
         remembered = None if kept is None else kept.as_json()
         _whole(note, json.dumps({"digest": before, "outcome": outcome.as_json(), "kept": plain(remembered)}).encode())
@@ -172,15 +172,20 @@ def _going_on(kept: Kept | None, piece: Piece) -> Kept | None:
     return kept if latest_s is not None and piece.start.timestamp() - latest_s <= GAP_S else None
 
 
-def _one(job: CameraJob, piece: Piece, models: Models, kept: Kept | None) -> tuple[Outcome, list[dict[str, Any]], Kept | None]:
-    """One file: its outcome, its rows, and what the camera remembers after it."""
+def _one(
+    job: CameraJob, piece: Piece, following: Piece | None, models: Models, kept: Kept | None
+) -> tuple[Outcome, list[dict[str, Any]], Kept | None]:
+    """One file: its outcome, its rows, and what the camera remembers after it. Windows that are open at its end are told with it, unless
+    the file that follows goes on with them."""
     camera = CameraWork(job, models, kept)
     rows: list[dict[str, Any]] = []
     frames, findings = 0, list[Finding]()
+    seq, time = -1, piece.start
     try:
         with Source(piece.file, GrabSettings(fps=job.fps), start=piece.start) as source:
             for grabbed in source.frames():
-                rows += [_row(piece, one) for one in camera.look(grabbed.seq, grabbed.time, grabbed.image)]
+                seq, time = grabbed.seq, grabbed.time
+                rows += [_row(piece, one) for one in camera.look(seq, time, grabbed.image)]
                 frames += 1
     except GrabError as error:
         words = {lang: text.rstrip(".。") for lang, text in error.words.items()}
@@ -193,6 +198,8 @@ def _one(job: CameraJob, piece: Piece, models: Models, kept: Kept | None) -> tup
         if not standing.on and standing.words is not None:
             words = {lang: text.rstrip(".。") for lang, text in standing.words.items()}
             findings.append(_refused(piece.file, words, "Correct its settings and run again."))
+    if following is None or _going_on(camera.state(), following) is None:
+        rows += [_row(piece, one) for one in camera.rest(seq + 1, time)]
     return Outcome(job.camera, piece.file.name, len(rows), frames, False, tuple(findings)), rows, camera.state()
 
 
@@ -244,11 +251,20 @@ def _told(note: Path, digest: str) -> Mapping[str, Any] | None:
     return found if found["digest"] == digest else None
 
 
-def _digest(chain: Chain, piece: Piece, before: str) -> str:
-    """What the readings of a file depend on: it, its time, its job, the form, and what came before."""
+def _digest(chain: Chain, piece: Piece, following: Piece | None, before: str) -> str:
+    """What the readings of a file depend on: it, its time, its job, the form, what came before, and when it goes on."""
     job = {key: value for key, value in chain.job.as_json().items() if key in ("algorithms", "model", "fps")}
     facts = piece.file.stat()
-    said = [before, piece.file.name, facts.st_size, facts.st_mtime_ns, rfc3339(piece.start), job, chain.form]
+    said = [
+        before,
+        piece.file.name,
+        facts.st_size,
+        facts.st_mtime_ns,
+        rfc3339(piece.start),
+        job,
+        chain.form,
+        following and rfc3339(following.start),
+    ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

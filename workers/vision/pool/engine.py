@@ -181,6 +181,8 @@ class CameraRun:
                 self._work = CameraWork(job, self._models, self.order.kept)
             self._source = self._opener(self.order.job)
             over = self._follow(self._source, self._work)
+            if over == "ended" and not self.order.job.live:
+                self._note_rest(self._work)
         except Exception as error:
             trouble = told_of(error)
         finally:
@@ -233,6 +235,12 @@ class CameraRun:
             self._noted += noted
             self._counts += Counts(frames=int(looked), skipped=int(not looked), failed=failed)
         return looked
+
+    def _note_rest(self, work: CameraWork) -> None:
+        """At the end of a recording, tell the windows that are still open, noted after the last frame."""
+        if self._last >= 0:
+            self._noted += work.rest(self._last + 1, self._time)
+            self._first = self._last + 1 if self._first < 0 else self._first
 
     def _is_due(self, t_s: float) -> bool:
         rate = self._rate

@@ -120,7 +120,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Report:
-    """A camera's frames `first` to `seq` (inclusive): what was read in them, and how many there were; `time` is the last one's."""
+    """A camera's frames `first` to `seq` (inclusive): what was read in them, and how many there were; `time` is the last one's.
+
+    The last report of a recording may hold no frame (`first` is one past `seq`) but windows that were still open.
+    """
 
     camera: str
     first: int

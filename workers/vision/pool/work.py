@@ -69,6 +69,11 @@ class CameraWork:
             self._latest = seq
             return [Noted(seq, index, time, one.stream, one.data) for index, one in enumerate(found)]
 
+    def rest(self, seq: int, time: datetime) -> list[Noted]:
+        """What windows that are still open tell at the end of a recording, noted after its last frame as of number `seq`."""
+        with self._lock:
+            return [Noted(seq, index, time, one.stream, one.data) for index, one in enumerate(self._set.rest())]
+
     def set_algorithms(self, wanted: Mapping[str, AlgorithmJob]) -> list[str]:
         """Run these from the next frame on; the names of those that begin anew. Those that stay as they are notice nothing.
 

@@ -56,7 +56,12 @@ def test_a_row_a_reading_and_a_camera_remembers_the_file_before(night, tmp_path,
         (20, "2026-03-02T22:00:02Z", "vision.zone", 1)
     ]
     second = rows(tmp_path / "out" / "a" / "a_20260302T220004Z.avi.jsonl")
-    assert [(one["seq"], one["data"]["from"]) for one in second] == [(0, "2026-03-02T22:00:02Z"), (20, "2026-03-02T22:00:04Z")]
+    assert [(one["seq"], one["data"]["from"]) for one in second] == [
+        (0, "2026-03-02T22:00:02Z"),
+        (20, "2026-03-02T22:00:04Z"),
+        (40, "2026-03-02T22:00:06Z"),
+    ]
+    assert second[-1]["data"]["to"] == second[-1]["time"], "where the footage ends, the last window is told cut short"
     assert second[0]["data"]["occupancy"] == 1, "nobody is seen in the second file: it is remembered"
 
 
@@ -130,4 +135,4 @@ def test_parquet_holds_the_same_rows(night, tmp_path, bright) -> None:
     table = polars.read_parquet(tmp_path / "p" / "a" / "a_20260302T220004Z.avi.parquet")
     assert table.columns == list(batch.COLUMNS)
     lines = rows(tmp_path / "j" / "a" / "a_20260302T220004Z.avi.jsonl")
-    assert [{**row, "data": json.loads(row["data"])} for row in table.to_dicts()] == lines and len(lines) == 2
+    assert [{**row, "data": json.loads(row["data"])} for row in table.to_dicts()] == lines and len(lines) == 3
