@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storeloom.core.bench.harness import Result, interleaved
+from storeloom.core.bench.harness import Result, interleaved, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
 
@@ -99,10 +99,7 @@ def _read(data: Path) -> Sales:
 
     files = [data / f"{name}.parquet" for name in ("transactions", "products", "promotions")]
     for file in files:
-        if not file.is_file():
-            reason = {"en": "there is no such file", "zh": "文件不存在"}
-            remedy = "Name the folder of the Complete Journey tables: storeloom bench forecast --data FOLDER"
-            raise InputFault(Finding("SL-INP-01", {"file": str(file), "reason": reason, "remedy": remedy}, file=str(file)))
+        require_file(file, "Name the folder of the Complete Journey tables: storeloom bench forecast --data FOLDER")
     lines, products = (pl.read_parquet(file) for file in files[:2])
     joined = lines.join(products.select("product_id", "department", "product_category"), on="product_id")
     goods = joined.filter(~pl.col("product_category").is_in(NO_GOODS) & (pl.col("quantity") < MOST_UNITS))

@@ -9,7 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from storeloom.core.kernel.errors import Finding, InputFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,11 @@ def cold(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, float]:
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}")
     return seconds, usage.ru_maxrss / 1024
+
+
+def require_file(path: Path, remedy: str) -> Path:
+    """The path of a file that a measurement reads; InputFault (SL-INP-01) with the next step where there is none."""
+    if path.is_file():
+        return path
+    reason = {"en": "there is no such file", "zh": "文件不存在"}
+    raise InputFault(Finding("SL-INP-01", {"file": str(path), "reason": reason, "remedy": remedy}, file=str(path)))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storeloom.core.bench import insight_causes
-from storeloom.core.bench.harness import Result, cold, interleaved
+from storeloom.core.bench.harness import Result, cold, interleaved, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
 
@@ -57,11 +57,7 @@ def measure(data: Path = DATA) -> list[Result]:
 def require_files(data: Path) -> None:
     """InputFault (SL-INP-01) where the data set is absent."""
     for name in FILES:
-        if not (data / name).is_file():
-            reason = {"en": "there is no such file", "zh": "文件不存在"}
-            remedy = "Name the folder of the Complete Journey data set: storeloom bench insight --data FOLDER"
-            file = str(data / name)
-            raise InputFault(Finding("SL-INP-01", {"file": file, "reason": reason, "remedy": remedy}, file=file))
+        require_file(data / name, "Name the folder of the Complete Journey data set: storeloom bench insight --data FOLDER")
 
 
 def read(data: Path) -> tuple[Purchases, pl.DataFrame]:

@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storeloom.core.bench.harness import Result
-from storeloom.core.kernel.errors import Finding, InputFault
+from storeloom.core.bench.harness import Result, require_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,12 +34,8 @@ TABLES = ("transactions", "campaigns", "campaign_descriptions", "coupons")
 
 def measure(folder: Path) -> list[Result]:
     """Simulations, then the campaigns of Complete Journey in `folder`. InputFault where its tables are absent."""
-    absent = [name for name in TABLES if not (folder / f"{name}.parquet").is_file()]
-    if absent:
-        reason = {"en": "there is no such file", "zh": "文件不存在"}
-        remedy = "Name the folder of Complete Journey's tables: storeloom bench insight --data FOLDER"
-        file = str(folder / f"{absent[0]}.parquet")
-        raise InputFault(Finding("SL-INP-01", {"file": file, "reason": reason, "remedy": remedy}, file=file))
+    for name in TABLES:
+        require_file(folder / f"{name}.parquet", "Name the folder of Complete Journey's tables: storeloom bench insight --data FOLDER")
     return [*simulated(), *journey(folder)]
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storeloom.core.bench.harness import Result, interleaved
+from storeloom.core.bench.harness import Result, interleaved, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
 
@@ -42,11 +42,7 @@ def measure(data: Path = DATA, split: str = "val") -> list[Result]:
         from storeloom.workers.vision.items.grocery import count, read_split, table
     except ImportError as error:
         raise InputFault(Finding("SL-INP-03", {"what": "bench items", "extra": "vision"})) from error
-    if not (data / "train.txt").is_file():
-        reason = {"en": "there is no such file", "zh": "文件不存在"}
-        remedy = "Name the folder of the Grocery Store data set: storeloom bench items --data FOLDER"
-        file = str(data / "train.txt")
-        raise InputFault(Finding("SL-INP-01", {"file": file, "reason": reason, "remedy": remedy}, file=file))
+    require_file(data / "train.txt", "Name the folder of the Grocery Store data set: storeloom bench items --data FOLDER")
     embedding, shown = Embedding(), count if sys.stderr.isatty() else _silent
     try:
         train, test = (read_split(data, name, embedding, shown) for name in ("train", split))

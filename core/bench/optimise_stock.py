@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storeloom.core.bench.harness import Result
+from storeloom.core.bench.harness import Result, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
 
@@ -53,11 +53,7 @@ def read(data: Path) -> pl.DataFrame:
     import polars as pl
 
     for name in FILES:
-        if not (data / name).is_file():
-            reason = {"en": "there is no such file", "zh": "文件不存在"}
-            remedy = "Name the folder of the Complete Journey data set with --data FOLDER."
-            file = str(data / name)
-            raise InputFault(Finding("SL-INP-01", {"file": file, "reason": reason, "remedy": remedy}, file=file))
+        require_file(data / name, "Name the folder of the Complete Journey data set with --data FOLDER.")
     lines = pl.read_parquet(data / FILES[0]).join(pl.read_parquet(data / FILES[1]), on="product_id", how="left")
     shown = pl.read_parquet(data / FILES[2]).select("product_id", "week", pl.lit(1.0).alias("promo")).unique()
     lines = lines.join(shown, on=["product_id", "week"], how="left").with_columns(ds=pl.col("transaction_timestamp").dt.date())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.bench.harness import Result
+from storeloom.core.bench.harness import Result, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
 
@@ -41,11 +41,7 @@ def measure(truths: Path = TRUTHS, videos: Path = VIDEOS) -> list[Result]:
 
 def there(path: Path) -> Path:
     """The path of a file that exists; InputFault otherwise."""
-    if path.is_file():
-        return path
-    reason = {"en": "there is no such file", "zh": "文件不存在"}
-    remedy = "Run the bench in a source tree, with the footage that tests/workers/vision/truth names."
-    raise InputFault(Finding("SL-INP-01", {"file": str(path), "reason": reason, "remedy": remedy}, file=str(path)))
+    return require_file(path, "Run the bench in a source tree, with the footage that tests/workers/vision/truth names.")
 
 
 def rows(name: str, row: dict[str, Any], goals: str | None) -> list[Result]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from storeloom.workers.optimise import solving
 from storeloom.workers.optimise.plans import SEED, Checks, Note, Proof
 
 WORK = 20.0
@@ -97,7 +98,7 @@ def book(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Bookings:
         if request.must:
             model.model.add_exactly_one(model.of(n))
     model.model.maximize(model.worth())
-    solver, status = model.run(work, seed)
+    solver, status = solving.run(model.model, work, seed)
     if status in ("optimal", "feasible"):
         slots, refused = model.read(solver)
         worth, bound = solver.objective_value / MILLI, solver.best_objective_bound / MILLI
@@ -106,7 +107,7 @@ def book(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Bookings:
     soft = _Model(problem)
     must = [n for n, request in enumerate(problem.requests) if request.must]
     soft.model.maximize(sum(variable for n in must for variable in soft.of(n)))
-    solver, most = soft.run(work, seed)
+    solver, most = solving.run(soft.model, work, seed)
     if most == "unknown":
         raise RuntimeError(f"no bookings found within the work of {work}; allow more")
     out = [problem.requests[n].id for n in must if not any(solver.value(variable) for variable in soft.of(n))]
@@ -160,16 +161,6 @@ class _Model:
                 over, _ = above(_away(problem, self.risks, mix), problem.slots[k].capacity)
                 total.append(-round(MILLI * problem.turned_away * over) * variable)
         return sum(total)
-
-    def run(self, work: float, seed: int) -> tuple[Any, Any]:
-        from ortools.sat.python import cp_model
-
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = seed
-        solver.parameters.max_deterministic_time = work
-        names = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible", cp_model.INFEASIBLE: "infeasible"}
-        return solver, names.get(solver.solve(self.model), "unknown")
 
     def read(self, solver: Any) -> tuple[tuple[Load, ...], tuple[str, ...]]:
         problem, loads, booked = self.problem, [], set()

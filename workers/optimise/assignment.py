@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storeloom.workers.optimise import solving
 from storeloom.workers.optimise.plans import SEED, Checks, Note, Proof, clock
 
 WORK = 20.0
@@ -92,7 +93,7 @@ def solve(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Plan:
     check(problem)
     model = _Model(problem)
     model.model.minimize(model.cost())
-    solver, status = model.run(work, seed)
+    solver, status = solving.run(model.model, work, seed)
     if status in ("optimal", "feasible"):
         duties, undone = model.read(solver)
         cost, notes = model.price(duties, undone), binding(problem, duties, undone)
@@ -100,7 +101,7 @@ def solve(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Plan:
         return Plan(proof, duties, undone)
     soft = _Model(problem, soft=True)
     soft.model.minimize(sum(soft.gives.values()) if soft.gives else 0)
-    solver, least = soft.run(work, seed)
+    solver, least = solving.run(soft.model, work, seed)
     if least == "unknown":
         raise RuntimeError(f"no plan found within the work of {work}; allow more")
     notes = _relax(problem, [key for key, gives in soft.gives.items() if solver.value(gives)])
@@ -174,17 +175,6 @@ class _Model:
         walked = sum(self.problem.walk_cost * minutes * arc for minutes, arc in self.walked)
         tasks = zip(self.problem.tasks, self.late, self.skipped, strict=True)
         return walked + sum(task.late_cost * late + (task.skip_cost or 0) * skipped for task, late, skipped in tasks)
-
-    def run(self, work: float, seed: int) -> tuple[Any, Any]:
-        from ortools.sat.python import cp_model
-
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = seed
-        solver.parameters.max_deterministic_time = work
-        status = solver.solve(self.model)
-        names = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible", cp_model.INFEASIBLE: "infeasible"}
-        return solver, names.get(status, "unknown")
 
     def read(self, solver: Any) -> tuple[tuple[Duty, ...], tuple[str, ...]]:
         """Duties begun as early as their order allows, and the tasks left undone."""

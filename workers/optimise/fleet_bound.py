@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from storeloom.workers.optimise import solving
 from storeloom.workers.optimise.fleet import Problem, Trip, Vehicle, trip
 from storeloom.workers.optimise.plans import SEED
 
@@ -358,11 +359,7 @@ def choose(problem: Problem, trips: Sequence[Sequence[Trip]], work_limit: float)
     for serves in serving.values():
         model.add_exactly_one(serves)
     model.minimize(sum(round(one.cost * problem.scale) * take for one, take in chosen))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = SEED
-    solver.parameters.max_deterministic_time = work_limit
-    status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    solver, status = solving.run(model, work_limit, SEED)
+    if status not in ("optimal", "feasible"):
         return None
-    return [one for one, take in chosen if solver.value(take)], status == cp_model.OPTIMAL
+    return [one for one, take in chosen if solver.value(take)], status == "optimal"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from storeloom.workers.optimise import solving
 from storeloom.workers.optimise.pick_routes import RULES, Block, Route, Spot, shortest
 from storeloom.workers.optimise.plans import SEED, Checks, Note, Proof, clock
 
@@ -159,8 +160,8 @@ def _exact(walked: _Walked, group: Sequence[int], every: Sequence[frozenset[int]
     for n in group:
         model.add_exactly_one(take for some, take in zip(every, takes, strict=True) if n in some)
     model.minimize(sum(round(MM * walked.route(some).metres) * take for some, take in zip(every, takes, strict=True)))
-    solver, status = _run(model, work)
-    if status == "unknown":
+    solver, status = solving.run(model, work, SEED)
+    if status not in ("optimal", "feasible"):
         return _savings(walked, group), False
     return [some for some, take in zip(every, takes, strict=True) if solver.value(take)], status == "optimal"
 
@@ -216,8 +217,8 @@ def waves(batches: Sequence[Batch], pickers: int, starts: int, *, work: float = 
     for row in rows:
         model.add_no_overlap(row)
     model.minimize(sum(lateness))
-    solver, status = _run(model, work)
-    if status == "unknown":
+    solver, status = solving.run(model, work, SEED)
+    if status not in ("optimal", "feasible"):
         raise RuntimeError(f"no order of the batches found within the work of {work}; allow more")
     turns = []
     for p in range(pickers):
@@ -232,17 +233,6 @@ def waves(batches: Sequence[Batch], pickers: int, starts: int, *, work: float = 
         status, total, solver.best_objective_bound, time.perf_counter() - started, tuple(_late(turn) for turn in turns if turn.late)
     )
     return Wave(proof, tuple(turns))
-
-
-def _run(model: Any, work: float) -> tuple[Any, Any]:
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = SEED
-    solver.parameters.max_deterministic_time = work
-    names = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible"}
-    return solver, names.get(solver.solve(model), "unknown")
 
 
 def _late(turn: Turn) -> Note:

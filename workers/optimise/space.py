@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storeloom.workers.optimise import solving
 from storeloom.workers.optimise.plans import SEED, Checks, Note, Proof
 
 CENTS = 100
@@ -96,14 +97,14 @@ def solve(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Planogra
     check(problem)
     model = _Model(problem)
     model.maximise()
-    solver, status = model.run(work, seed)
+    solver, status = solving.run(model.model, work, seed)
     if status in ("optimal", "feasible"):
         places = _placed(problem, model.facings(solver))
         objective, bound = solver.objective_value / CENTS, solver.best_objective_bound / CENTS
         return Planogram(Proof(status, objective, bound, time.perf_counter() - started, binding(problem, places)), places)
     relaxed = _Model(problem, soft=True)
     relaxed.model.minimize(sum(relaxed.soft.values()) if relaxed.soft else 0)
-    solver, least = relaxed.run(work, seed)
+    solver, least = solving.run(relaxed.model, work, seed)
     if least == "unknown":
         raise RuntimeError(f"no planogram found within the work of {work}; allow more")
     notes = _relax(problem, [key for key, gives in (relaxed.soft or {}).items() if solver.value(gives)])
@@ -190,17 +191,6 @@ class _Model:
         self.model.maximize(
             sum(round(CENTS * earns(problem.items[n], problem.shelves[k], size)) * variable for (n, k, size), variable in self.at.items())
         )
-
-    def run(self, work: float, seed: int) -> tuple[Any, Any]:
-        from ortools.sat.python import cp_model
-
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = seed
-        solver.parameters.max_deterministic_time = work
-        status = solver.solve(self.model)
-        names = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible", cp_model.INFEASIBLE: "infeasible"}
-        return solver, names.get(status, "unknown")
 
     def facings(self, solver: Any) -> dict[str, tuple[str, int]]:
         """Shelf and facings of each item that is there."""

@@ -308,7 +308,7 @@ class LaneAiScale(Solution):
         return price if price and price.per == "kg" else None
 
     def _product(self, key):
-        plus = self.tables.products.derived("plu", _by_plu)
+        plus = self.tables.products.derived("plu", self.workers.gs1.scale_labels.by_plu)
         return self.tables.products.get(key) or self.tables.products.get(plus.get(str(key).lstrip("0"), ""))
 
     def _written(self, gtin):
@@ -345,7 +345,3 @@ class LaneAiScale(Solution):
         screen = self._screen(lane)
         bound = [one for kind in ("scale", "kiosk", "display") for one in self.devices.get(kind, ()) if one.id in (lane["scale"], screen)]
         return next((one.settings["till"] for one in bound if one.settings.get("till")), lane["name"] or lane["scale"] or screen)
-
-
-def _by_plu(rows):
-    return {str(row["plu"]).lstrip("0"): row["gtin"] for row in rows if row.get("plu")}

@@ -1,47 +1,14 @@
 """A model on trial whose verdict others hold, and models that are chosen without a trial."""
 
-from datetime import UTC, datetime, timedelta
-
-import numpy as np
-
 from storeloom.workers.vision.pipeline import VisionWorker
 from storeloom.workers.vision.swap import Swap, words
-from storeloom.workers.vision.things import Detection, Observation
-
-START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-
-
-class Fake:
-    """Sees a walker whose score tells which model it is; notes the numbers of the frames that it saw."""
-
-    def __init__(self, mine: float) -> None:
-        self.score, self.mine = 0.35, mine
-        self.seen: list[int] = []
-
-    def detect(self, frame: np.ndarray, *, min_score: float | None = None) -> list[Detection]:
-        if frame[0, 0, 0] != 1:
-            return []
-        self.seen.append(int(frame[0, 0, 1]))
-        return [Detection("person", self.mine, (0.2, 0.2, 0.1, 0.4))]
-
-
-def feed(worker: VisionWorker, first: int, last: int, camera: str = "c1") -> list[Observation]:
-    found = []
-    for seq in range(first, last + 1):
-        pixels = np.zeros((4, 4, 3), np.uint8)
-        pixels[0, 0] = (1, seq, 0)
-        found.append(worker.observe({"camera": camera, "seq": seq, "pixels": pixels}, START + timedelta(seconds=seq / 20)))
-    return found
+from tests.workers.vision.numbered import Fake, feed, scores
 
 
 def begun(worker: VisionWorker, camera: str | None, new: Fake, **options: object) -> Swap:
     swap = worker.swap_model(camera, lambda: new, **options)  # type: ignore[arg-type]
     assert swap.wait(30, ("live",)) == "live"
     return swap
-
-
-def scores(observations: list[Observation]) -> list[float]:
-    return [o.objects[0].score for o in observations]
 
 
 def test_one_that_is_held_stays_on_trial_until_it_is_settled() -> None:

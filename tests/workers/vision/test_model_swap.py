@@ -5,8 +5,7 @@ import string
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,22 +18,7 @@ from storeloom.workers.vision.models.faults import fault
 from storeloom.workers.vision.pipeline import VisionWorker
 from storeloom.workers.vision.swap import TEXTS, Swap, SwapError, words
 from storeloom.workers.vision.things import Detection, Observation
-
-START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-WALKER = Detection("person", 0.9, (0.2, 0.2, 0.1, 0.4))
-BLANK = -1
-Found = Sequence[Detection]
-
-
-def picture(seq: int) -> np.ndarray:
-    """A frame that carries its number; a picture of one colour has none."""
-    pixels = np.zeros((4, 4, 3), np.uint8)
-    pixels[0, 0] = (1, seq >> 8, seq & 255)
-    return pixels
-
-
-def number(frame: np.ndarray) -> int:
-    return (int(frame[0, 0, 1]) << 8) + int(frame[0, 0, 2]) if frame[0, 0, 0] == 1 else BLANK
+from tests.workers.vision.numbered import BLANK, WALKER, Fake, Found, feed, scores
 
 
 @pytest.fixture(autouse=True)
@@ -43,45 +27,11 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectors, "NEVER_LATE_S", 5.0)
 
 
-class Fake:
-    """Sees a walker whose score tells which model it is; notes the numbers of the frames that it saw."""
-
-    def __init__(self, score: float = 0.9, cost_s: float = 0.0, classes: tuple[str, ...] | None = None) -> None:
-        self.score = 0.35
-        self.mine = score
-        self.cost_s = cost_s
-        self.seen: list[int] = []
-        self.on: dict[int, Callable[[], Found]] = {}
-        if classes is not None:
-            self.classes = classes
-
-    def detect(self, frame: np.ndarray, *, min_score: float | None = None) -> Found:
-        seq = number(frame)
-        self.seen.append(seq)
-        if self.cost_s and seq != BLANK:
-            time.sleep(self.cost_s)
-        if seq in self.on:
-            return self.on[seq]()
-        return [] if seq == BLANK else [Detection("person", self.mine, WALKER.box)]
-
-
-def feed(worker: VisionWorker, first: int, last: int, camera: str = "c1") -> list[Observation]:
-    """Frames `first` to `last`, 50 ms of event time apart."""
-    return [
-        worker.observe({"camera": camera, "seq": seq, "pixels": picture(seq)}, START + timedelta(seconds=seq / 20))
-        for seq in range(first, last + 1)
-    ]
-
-
 def begun(worker: VisionWorker, camera: str | None, new: object, **options: object) -> Swap:
     """A swap whose new model has been loaded, or has failed to."""
     swap = worker.swap_model(camera, new if callable(new) else lambda: new, **options)  # type: ignore[arg-type]
     assert swap.wait(5, ("live",)) != "loading"
     return swap
-
-
-def scores(observations: list[Observation]) -> list[float]:
-    return [o.objects[0].score for o in observations]
 
 
 def tracks(observations: list[Observation]) -> set[str | None]:
