@@ -61,7 +61,7 @@ def test_run_prints_readings_and_changes_and_ends_with_the_recording(film, jobs,
     assert last["cameras"]["door"]["frames"] == {"frames": 12, "skipped": 0, "lost": 0, "failed": 0}
     assert [one["data"]["code"] for one in told if one["stream"] == "device.status"] == ["running", "ended"]
     zones = [(one["seq"], one["time"], one["data"]["occupancy"]) for one in told if one["stream"] == "vision.zone"]
-    assert zones == [(5, "2026-01-01T00:00:01Z", 0), (10, "2026-01-01T00:00:02Z", 0)]
+    assert zones == [(5, "2026-01-01T00:00:01Z", 0), (10, "2026-01-01T00:00:02Z", 0), (12, "2026-01-01T00:00:02.2Z", 0)]
 
 
 def test_run_tells_a_camera_that_fails_and_exits_with_1(tmp_path, jobs, capsys) -> None:
@@ -94,7 +94,7 @@ def test_batch_works_through_a_folder_and_tells_what_is_wrong_with_it(film, jobs
     (tmp_path / "batch.toml").write_text(JOBS.format(address="", more="").replace('address = ""\n', ""), encoding="utf-8")
     assert main([*command, "--json", "--lang", "zh"]) == 1
     told = lines(capsys)[0]
-    assert told["files"] == [{"camera": "door", "file": "door_20260302T220000Z.avi", "readings": 2, "frames": 12, "resumed": False}]
+    assert told["files"] == [{"camera": "door", "file": "door_20260302T220000Z.avi", "readings": 3, "frames": 12, "resumed": False}]
     assert [one["reason"] for one in told["findings"]] == [f"无法读入 {tmp_path / 'night' / 'holiday.avi'}：文件名未注明摄像机与开始时间。"]
     assert (tmp_path / "out" / "door" / "door_20260302T220000Z.avi.jsonl").is_file()
     (tmp_path / "night" / "holiday.avi").unlink()

@@ -48,7 +48,7 @@ def guard(tmp_path):
     yield made
     made.close()
     assert hosts_alive() == running
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(os.listdir("/proc/self/fd")) <= files  # what an earlier test left may have been collected meanwhile
     assert not (tmp_path / "hosts").exists()
 
 

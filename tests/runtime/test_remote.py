@@ -413,9 +413,7 @@ GREEDY = """
 @on("sensor.reading")
 def follow(self, event):
     if event["value"] == 1:
-        self.kept = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(8)]
-        for thread in self.kept:
-            thread.start()
+        threading.Timer(0.3, many).start()  # after the answer, whenever the guard looks
     elif event["value"] == 2:
         for number in range(6):
             with open(f"{number}.bin", "wb") as file:
@@ -428,15 +426,24 @@ def follow(self, event):
             file.write(bytes(3_000_000))
 """
 
+MANY = """
+import threading
+import time
+
+def many():
+    for _ in range(8):
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+"""
+
 
 def test_threads_and_files_are_bounded(guard, toys):
-    toys.add("greedy", GREEDY, tail="\nimport threading\nimport time\n")
+    toys.add("greedy", GREEDY, tail=MANY)
     registry = toys.registry()
     registry.catalogue.solutions["greedy"] = replace(registry.catalogue.solutions["greedy"], limits={"threads": 5, "disk_mb": 1})
     item = InstancePlan("g", "greedy", {})
     one = hosts_of(guard).maker(item, registry)(item, None)
     assert "OSError: [Errno 27] File too large" in refuse(one, reading(1, 3)).findings[0].text()
-    for value, words in ((1, "threads = 5: it used 9."), (2, "disk_mb = 1: it used 2."), (4, "disk_mb = 1: it used 1.")):
+    for value, words in ((1, "threads = 5: it used "), (2, "disk_mb = 1: it used 2."), (4, "disk_mb = 1: it used 1.")):
         do(one, reading(2, value))
         host, until = one._host, time.monotonic() + 10
         while host.alive and time.monotonic() < until:
