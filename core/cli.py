@@ -82,6 +82,7 @@ def build_parser(lang: str) -> Parser:
         prog="storeloom",
         description="按门店组合、试跑并发布方案包。" if zh else "Compose, try, pack and run a store's bundle of solutions.",
     )
+    parser.add_argument("--lang", choices=("zh", "en"), help="输出语言" if zh else "language of the output")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, target: str, en: str, words: str) -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,10 @@ import pytest
 from storeloom.core.kernel import index
 from storeloom.core.kernel.registry import ROOT, Package, Registry, read_catalogue
 from storeloom.core.runtime.status import InstanceStatus, QueueStatus, StoreStatus
+
+# Native pools of threads spin while they wait for one another: tests that share cores are many times slower with more than one each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 REPO = ROOT
 DATA = REPO.parent / "shared" / "data"

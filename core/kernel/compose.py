@@ -74,6 +74,7 @@ def compose_sources(sources: Sources, registry: Registry, given: Collection[str]
         if store:
             _check_format(one, sources, store, findings)
             _bind(one, sources, store, findings)
+            findings += _strangers(one, sources, store)
     edges: list[wiring.Edge] = []
     if store and isinstance(store.get("devices", {}), Mapping):
         edges = wiring.wire(instances, sources, store, registry.catalogue, findings, given)
@@ -133,16 +134,25 @@ def _check_config(one: Instance, sources: Sources, registry: Registry, store: Ma
 
 def _crons(one: Instance, sources: Sources, at: str) -> Iterable[Finding]:
     """Settings with the widget `cron` whose text is none."""
-    for key, facts in schemas.load(one.entry.schema_file).get("properties", {}).items():
-        text = one.config.get(key)
-        if facts.get("x-widget") != "cron" or not isinstance(text, str):
+    for keys, text in schemas.marked(one.entry.schema_file, one.config, "cron"):
+        if not isinstance(text, str):
             continue
         try:
             check_schedule(Schedule(cron=text))
         except ValueError as error:
             zh = "五段式 cron 文本：分 时 日 月 星期，如 0 6 * * 1-5"
             args = {"got": schemas.show(text), "allowed": {"en": f"a cron text ({error})", "zh": zh}, "remedy_en": "", "remedy_zh": ""}
-            yield Finding("SL-CFG-03", args, f"{at}.{key}", *sources.place("solutions", one.name, "config", key))
+            yield Finding("SL-CFG-03", args, schemas.join(at, keys), *sources.place("solutions", one.name, "config", *keys))
+
+
+def _strangers(one: Instance, sources: Sources, store: Mapping[str, Any]) -> Iterable[Finding]:
+    """Settings with the widget `device` that name none of the store's."""
+    known = _table(store.get("devices"))
+    for keys, device in schemas.marked(one.entry.schema_file, one.config, "device") if one.valid and known else ():
+        if isinstance(device, str) and device and device not in known:
+            args = {"device": device, "known": list(known), **hint(device, known)}
+            at = schemas.join(f"solutions.{one.name}.config", keys)
+            yield Finding("SL-DEV-05", args, at, *sources.place("solutions", one.name, "config", *keys))
 
 
 def _check_format(one: Instance, sources: Sources, store: Mapping[str, Any], findings: list[Finding]) -> None:

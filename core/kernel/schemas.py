@@ -120,6 +120,28 @@ def check(path: Path, value: Any, *, at: str = "", place: Place | None = None) -
     return [finding for error in compiled.iter_errors(value) for finding in _word(error, load(path), at, place)]
 
 
+def marked(path: Path, value: Any, widget: str) -> list[tuple[tuple[str | int, ...], Any]]:
+    """The parts of a value whose setting has the widget, each with the keys that lead to it; the value fits the schema file."""
+    schema = load(path)
+    return list(_marked(schema, schema, value, widget, ()))
+
+
+def _marked(
+    schema: Mapping[str, Any], part: Mapping[str, Any], value: Any, widget: str, keys: tuple[str | int, ...]
+) -> Iterable[tuple[tuple[str | int, ...], Any]]:
+    for also in [_resolve(schema, part["$ref"])] if "$ref" in part else part.get("anyOf", []):
+        yield from _marked(schema, also, value, widget, keys)
+    if part.get("x-widget") == widget:
+        yield from [((*keys, at), one) for at, one in enumerate(value)] if isinstance(value, list) else [(keys, value)]
+    elif isinstance(value, Mapping):
+        others = part.get("additionalProperties")
+        for key, one in value.items():
+            yield from _marked(schema, part.get("properties", {}).get(key, others) or {}, one, widget, (*keys, key))
+    elif isinstance(value, list):
+        for at, one in enumerate(value):
+            yield from _marked(schema, part.get("items", {}), one, widget, (*keys, at))
+
+
 def _word(error: Any, schema: Mapping[str, Any], at: str, place: Place | None) -> Iterable[Finding]:
     keys = list(error.instance_path)
     kind = type(error.kind).__name__.rpartition("_")[2]
@@ -128,7 +150,7 @@ def _word(error: Any, schema: Mapping[str, Any], at: str, place: Place | None) -
 
     def finding(code: str, args: Mapping[str, Any], extra: tuple[Any, ...] = ()) -> Finding:
         file, line = place(*keys, *extra) if place else (None, None)
-        return Finding(code, args, path=_join(at, [*keys, *extra]), file=file, line=line)
+        return Finding(code, args, path=join(at, [*keys, *extra]), file=file, line=line)
 
     if kind == "AdditionalProperties" or kind == "UnevaluatedProperties":
         known = sorted(parent.get("properties", {}))
@@ -215,7 +237,8 @@ def _remedy(schema: Mapping[str, Any]) -> dict[str, str]:
     return {"remedy_en": "", "remedy_zh": ""}
 
 
-def _join(at: str, keys: list[Any]) -> str:
+def join(at: str, keys: Iterable[str | int]) -> str:
+    """The place of a part in a text: `solutions.a.config.lines[0].camera`."""
     text = at
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) else (f".{key}" if text else str(key))

@@ -52,6 +52,8 @@ def refuse_stump(file: str) -> None:
 
 def fault_of(error: apsw.Error, file: str, system: int) -> LogFault:
     """What an error of SQLite on a file means; `system` is the system's own error number, 0 where there is none."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return LogFault(Finding("SL-LOG-08", {"file": file, "wait_s": BUSY_MS // 1000}, file=file))
     if not isinstance(error, apsw.FullError) and not (isinstance(error, apsw.IOError) and system == errno.ENOSPC):
         return unusable(file, str(error))
     folder = Path(file).absolute().parent

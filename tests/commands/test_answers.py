@@ -113,6 +113,7 @@ def test_the_language_comes_from_the_option_else_from_the_locale(call, shop, mon
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert "个错误" in call("check", shop).out
     assert "errors" in call("check", shop, "--lang=en").out
+    assert "errors" in call("--lang", "en", "check", shop).out
     monkeypatch.delenv("LC_ALL")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     assert "errors" in call("check", shop).out

@@ -293,3 +293,27 @@ def test_the_way_up_is_checked_address_secret_and_streams(hot, bundle):
     for url in ("https://", "https://hq@evil.example", "http://127.0.0.1.evil.example", "ftp://hq.example", "https://hq.example?a=1"):
         findings = compose(bundle(body.format(url, "pos.sale")), hot.registry()).findings
         assert [one.code for one in findings] == ["SL-CFG-03"], url
+
+
+COUNTER = '''"""A toy that counts at lines."""
+from pydantic import BaseModel, Field
+from storeloom.core.kernel.contract import Solution, SolutionConfig, on, setting
+class Line(BaseModel):
+    camera: str = Field(title="Camera", json_schema_extra={"x-zh": "摄像机", "x-widget": "device"})
+class Toy(Solution):
+    zh, en, purpose_zh, formats, produces = "玩具", "Toy", "测试", ("supermarket",), ("alert.raise",)
+    class Config(SolutionConfig):
+        lines: list[Line] = setting(list, "Lines", "计数线")
+        clocks: list[str] = setting(list, "Clocks", "时钟", widget="device")
+    @on("sensor.reading?")
+    def f(self, event): ...
+'''
+
+
+def test_a_setting_that_names_a_device_the_store_lacks_is_told_with_its_line(toys, bundle):
+    toys.add("counter", "", source=COUNTER)
+    body = '[solutions.counter.config]\nclocks = ["clock-1"]\nlines = [{ camera = "cam-1" }, { camera = "cam1" }]\n'
+    composition = compose(bundle(body, devices={"cam-1": "camera", "clock-1": "terminal"}), toys.registry())
+    (finding,) = [one for one in composition.findings if one.severity != "info"]
+    assert (finding.code, finding.severity, finding.path) == ("SL-DEV-05", "warning", "solutions.counter.config.lines[1].camera")
+    assert finding.line and "Did you mean 'cam-1'?" in finding.text() and composition.plan is not None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import mmap
-import multiprocessing
 import os
 import pickle
 import queue
+import sys
+import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
 from typing import Any, TypeVar
 
 from storeloom.workers.pool.base import Backend, Chunk, Done, Shared, failure, work
@@ -18,6 +21,7 @@ from storeloom.workers.pool.base import Backend, Chunk, Done, Shared, failure, w
 T = TypeVar("T")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 KEPT = 4
+_MAIN = threading.Lock()
 _KNOWN: OrderedDict[str, Any] = OrderedDict()
 
 
@@ -49,6 +53,22 @@ class InMemory(Shared[T]):
             views.append(view[start : start + length])
             start += length
         return pickle.loads(views[0], buffers=views[1:])
+
+
+class _MainlessProcess(SpawnProcess):
+    """A fresh interpreter that does not run the program's main module again, as spawning does: a Streamlit page is one, and has effects."""
+
+    def start(self) -> None:
+        with _MAIN:
+            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _Mainless(SpawnContext):
+    Process = _MainlessProcess
 
 
 class Processes(Backend):
@@ -108,7 +128,7 @@ class Processes(Backend):
         self._memory.clear()
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.cores, multiprocessing.get_context("spawn"), initializer=_one_thread)
+        return ProcessPoolExecutor(self.cores, _Mainless(), initializer=_one_thread)
 
 
 def _one_thread() -> None:

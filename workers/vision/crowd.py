@@ -32,9 +32,13 @@ class CrowdRule:
     def __post_init__(self) -> None:
         thresholds = [density for _, density in self.levels]
         if not self.area_m2 > 0:
-            raise GeometryError(f"The zone's area is {self.area_m2} m2.", "area_m2", "Give a zone that spans an area.")
+            raise GeometryError(
+                f"The zone's area is {self.area_m2} m2.", "area_m2", "Give a zone that spans an area.", zh=f"区域面积为 {self.area_m2} m²。"
+            )
         if not thresholds or thresholds != sorted(set(thresholds)) or thresholds[0] <= 0:
-            raise GeometryError("The densities do not rise.", "levels", "Give densities above 0, each above the one before.")
+            raise GeometryError(
+                "The densities do not rise.", "levels", "Give densities above 0, each above the one before.", zh="各级密度未依次递增。"
+            )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ class FloorPlan:
         """Floor area of a picture polygon (its sides stay straight under the map); GeometryError where it reaches the horizon."""
         corners = [self.at(corner) for corner in polygon]
         if any(corner is None for corner in corners):
-            raise GeometryError("The zone reaches the horizon.", "polygon", "Draw it on the floor that the camera sees.")
+            raise GeometryError(
+                "The zone reaches the horizon.", "polygon", "Draw it on the floor that the camera sees.", zh="区域越过地平线。"
+            )
         return shoelace([corner for corner in corners if corner is not None])
 
     def _depth(self, point: Point) -> float:
@@ -62,7 +64,12 @@ def fit(picture: Sequence[Point], floor: Sequence[Point], *, most_error_m: float
     worst = int(np.argmax(off))
     if off[worst] > most_error_m:
         what = f"Point {worst + 1} lies {off[worst]:.2f} m from where the other points put it, more than {most_error_m:g} m."
-        raise GeometryError(what, f"floor[{worst}]", "Check that both of its positions are of one place, and that all lie on the floor.")
+        raise GeometryError(
+            what,
+            f"floor[{worst}]",
+            "Check that both of its positions are of one place, and that all lie on the floor.",
+            zh=f"第 {worst + 1} 点与其余各点推算的位置相差 {off[worst]:.2f} m，超过 {most_error_m:g} m。",
+        )
     held_out = None if len(picture) == FEWEST else max(_held_out(picture, floor, k) for k in range(len(picture)))
     return FloorPlan(matrix, len(picture), math.sqrt(float(np.mean(off**2))), float(off[worst]), held_out)
 
@@ -82,7 +89,9 @@ def bounds(polygon: Sequence[Sequence[float]]) -> Box:
 def _check_spread(points: Sequence[Point], which: str) -> None:
     """GeometryError where the points do not span an area, or where three of only four lie in a line."""
     if len(points) < FEWEST:
-        raise GeometryError(f"There are {len(points)} {which} points.", which, "Give four pairs or more.")
+        raise GeometryError(
+            f"There are {len(points)} {which} points.", which, "Give four pairs or more.", zh=f"{which} 只有 {len(points)} 个点。"
+        )
     array = np.asarray(points, np.float64)
     sizes = np.linalg.svd(array - array.mean(axis=0), compute_uv=False)
     degenerate = sizes[1] < 1e-3 * sizes[0]
@@ -90,7 +99,9 @@ def _check_spread(points: Sequence[Point], which: str) -> None:
         threes = [np.delete(array, k, axis=0) for k in range(FEWEST)]
         degenerate = any(shoelace(three.tolist()) < 1e-3 * sizes[0] ** 2 for three in threes)
     if degenerate:
-        raise GeometryError(f"The {which} points lie in a line.", which, "Give four points, no three of them in a line.")
+        raise GeometryError(
+            f"The {which} points lie in a line.", which, "Give four points, no three of them in a line.", zh=f"{which} 的各点共线。"
+        )
 
 
 def _in_front(matrix: Sequence[Sequence[float]], picture: Sequence[Point]) -> tuple[tuple[float, ...], ...]:
@@ -98,7 +109,9 @@ def _in_front(matrix: Sequence[Sequence[float]], picture: Sequence[Point]) -> tu
     array = np.asarray(matrix, np.float64)
     depths = np.column_stack([np.asarray(picture, np.float64), np.ones(len(picture))]) @ array[2]
     if not (np.all(depths > 0) or np.all(depths < 0)):
-        raise GeometryError("The points lie on both sides of the horizon.", "homography", "Check that no two points are swapped.")
+        raise GeometryError(
+            "The points lie on both sides of the horizon.", "homography", "Check that no two points are swapped.", zh="各点分处地平线两侧。"
+        )
     return tuple(tuple(float(v) for v in row) for row in array * np.sign(depths[0]))
 
 

@@ -28,7 +28,7 @@ class Line:
 
     def __post_init__(self) -> None:
         if self.start == self.end:
-            raise GeometryError("The line has no length.", "line", "Give two different points.")
+            raise GeometryError("The line has no length.", "line", "Give two different points.", zh="计数线长度为零。")
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,9 @@ def _seen_from(matrix: Homography, metres: Polygon) -> list[Point]:
     try:
         back = np.linalg.inv(np.asarray(matrix, np.float64))
     except np.linalg.LinAlgError:
-        raise GeometryError("The homography cannot be turned round.", "zones.cameras.homography", "Calibrate the camera anew.") from None
+        raise GeometryError(
+            "The homography cannot be turned round.", "zones.cameras.homography", "Calibrate the camera anew.", zh="单应矩阵不可逆。"
+        ) from None
     seen = [back @ np.array([x, y, 1.0]) for x, y in metres]
     in_front = all(v[2] > 0 for v in seen) or all(v[2] < 0 for v in seen)
     return [(float(v[0] / v[2]), float(v[1] / v[2])) for v in seen] if in_front else []

@@ -56,9 +56,14 @@ def parse(label: str) -> tuple[str, int]:
     """Name and version of `algorithm@version`; AlgorithmError for another form or an unknown algorithm."""
     match = LABEL.fullmatch(label)
     if match is None:
-        raise AlgorithmError(f"'{label}' names no version of an algorithm.", "label", "Write algorithm@version, as zone_dwell@1.")
+        raise AlgorithmError(
+            f"'{label}' names no version of an algorithm.",
+            "label",
+            "Write algorithm@version, as zone_dwell@1.",
+            zh=f"“{label}”不是算法版本。",
+        )
     if match[1] not in NAMES:
-        raise AlgorithmError(f"There is no algorithm '{match[1]}'.", "label", f"Known: {', '.join(NAMES)}.")
+        raise AlgorithmError(f"There is no algorithm '{match[1]}'.", "label", f"Known: {', '.join(NAMES)}.", zh=f"没有算法“{match[1]}”。")
     return match[1], int(match[2])
 
 
@@ -71,7 +76,7 @@ def settings_of(label: str, own: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     released = RELEASES.get(name, {1: {}})
     if version not in released and label not in own:
         known = ", ".join([f"{name}@{v}" for v in released] + sorted(key for key in own if key.startswith(f"{name}@")))
-        raise AlgorithmError(f"There is no {label}.", "label", f"Known: {known}.")
+        raise AlgorithmError(f"There is no {label}.", "label", f"Known: {known}.", zh=f"没有 {label}。")
     return {**released.get(version, {}), **own.get(name, {}), **own.get(label, {})}
 
 
@@ -131,7 +136,12 @@ def _incident(site: Site, given: Mapping[str, Any]) -> Algorithm[Any]:
     `loitering`, `crowding`)."""
     unknown = sorted(set(given) - {"fall", "loitering", "crowding"})
     if unknown:
-        raise AlgorithmError(f"Incidents have no setting {', '.join(unknown)}.", "settings", "Settings: fall, loitering, crowding.")
+        raise AlgorithmError(
+            f"Incidents have no setting {', '.join(unknown)}.",
+            "settings",
+            "Settings: fall, loitering, crowding.",
+            zh=f"事件检测没有设置项 {'、'.join(unknown)}。",
+        )
     areas = [(place, outline) for place in site.places if (outline := place.outline())]
     parts: dict[str, Algorithm[Any]] = {}
     for place, outline in areas:
@@ -170,6 +180,11 @@ def order_of(labels: Sequence[str]) -> dict[str, str]:
     for label in labels:
         name, _ = parse(label)
         if name in named:
-            raise AlgorithmError(f"{name} is named twice, as {named[name]} and {label}.", "labels", "Keep one version of it.")
+            raise AlgorithmError(
+                f"{name} is named twice, as {named[name]} and {label}.",
+                "labels",
+                "Keep one version of it.",
+                zh=f"{name} 出现两次：{named[name]} 与 {label}。",
+            )
         named[name] = label
     return named

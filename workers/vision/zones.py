@@ -48,7 +48,12 @@ class ZoneStep:
 def contains(polygon: Sequence[Sequence[float]], point: Sequence[float]) -> bool:
     """Whether a point lies in a simple polygon, its border included (even-odd rule)."""
     if len(polygon) < 3:
-        raise GeometryError(f"A polygon of {len(polygon)} corners spans nothing.", "polygon", "Give three corners or more.")
+        raise GeometryError(
+            f"A polygon of {len(polygon)} corners spans nothing.",
+            "polygon",
+            "Give three corners or more.",
+            zh=f"{len(polygon)} 个顶点围不成区域。",
+        )
     x, y = point[0], point[1]
     inside = False
     for k, (bx, by) in enumerate((p[0], p[1]) for p in polygon):

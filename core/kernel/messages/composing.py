@@ -231,6 +231,13 @@ MESSAGES: dict[str, Message] = {
         "It takes: {known}.",
         "可用类别：{known}。",
     ),
+    "SL-DEV-05": Message(
+        "warning",
+        "No device '{device}' in the store: nothing will come from it.{hint_en}",
+        "门店没有设备“{device}”，不会收到其数据。{hint_zh}",
+        "Devices: {known}.",
+        "现有设备：{known}。",
+    ),
     # formats and capacity
     "SL-FMT-01": Message(
         "error",

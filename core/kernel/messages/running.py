@@ -168,6 +168,13 @@ MESSAGES: dict[str, Message] = {
         "Stop the store and put back a snapshot of the file; storeloom log snapshot makes them.",
         "请停止门店进程并恢复快照；快照由 storeloom log snapshot 生成。",
     ),
+    "SL-LOG-08": Message(
+        "error",
+        "The store log {file} is in use: another process has been writing for more than {wait_s} s.",
+        "门店日志 {file} 正被占用：另一进程持续写入超过 {wait_s} 秒。",
+        "Nothing was changed. Try again; a store that starts or works off a backlog lets others in when it is done.",
+        "未作任何更改。请重试；门店启动或处理积压期间会占用日志，结束后即可。",
+    ),
     # real input
     "SL-INP-01": Message(
         "error",

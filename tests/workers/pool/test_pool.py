@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -123,6 +125,16 @@ def test_an_item_that_kills_its_workers_is_named_and_no_other_is_lost(apart: Poo
 def test_workers_are_other_processes_of_one_thread(apart: Pool) -> None:
     assert os.getpid() not in apart.map(calls.where, range(4))
     assert set(apart.map(calls.threads, range(4))) == {"1"}
+
+
+def test_the_main_module_is_not_run_again_in_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ModuleType("__main__")
+    page.__file__ = str(tmp_path / "page.py")
+    (tmp_path / "page.py").write_text("raise RuntimeError('a page has effects')\n")
+    monkeypatch.setitem(sys.modules, "__main__", page)
+    with open_pool("processes", cores=1) as made:
+        assert made.map(calls.square, [3]) == [9]
+    assert sys.modules["__main__"] is page
 
 
 def test_where_the_environment_sends_work() -> None:

@@ -157,7 +157,7 @@ def test_a_file_played_as_live_keeps_its_rate_and_begins_again(tmp_path: Path) -
     grabbed = [one for one in seen if one is not None]
     seconds = [(one.time - grabbed[0].time).total_seconds() for one in grabbed]
     assert len(grabbed) == 12 and status.reconnects == 0
-    assert seconds[8] >= 8 / 20 - 0.01
+    assert seconds[8] >= 8 / 20 * 0.75  # the first may be late, not early
     assert [one.number for one in grabbed[-2:]] != [10, 11] and grabbed[-1].number < 10
     assert abs(time.time() - grabbed[-1].time.timestamp()) < 5
 

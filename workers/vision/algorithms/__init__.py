@@ -38,7 +38,7 @@ __all__ = ["CATALOGUE", "Algorithm", "AlgorithmError", "Reading", "algorithm_cla
 def algorithm_class(name: str) -> type[Algorithm[Any]]:
     """The class of an algorithm; AlgorithmError for a name that is not in the catalogue."""
     if name not in CATALOGUE:
-        raise AlgorithmError(f"There is no algorithm '{name}'.", "algorithm", f"Known: {', '.join(CATALOGUE)}.")
+        raise AlgorithmError(f"There is no algorithm '{name}'.", "algorithm", f"Known: {', '.join(CATALOGUE)}.", zh=f"没有算法“{name}”。")
     module, attribute = CATALOGUE[name].split(".")
     found: type[Algorithm[Any]] = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
     return found

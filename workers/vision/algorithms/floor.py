@@ -105,7 +105,9 @@ class CrowdForm(form.Settings):
         plan = form.plan(self.floor)
         if self.area_m2 == 0 and plan is None:
             what = "The floor's area is not known."
-            raise AlgorithmError(what, "area_m2", "Give the area in square metres, or four reference points on the floor.")
+            raise AlgorithmError(
+                what, "area_m2", "Give the area in square metres, or four reference points on the floor.", zh="地面面积未知。"
+            )
         area = self.area_m2 if self.area_m2 > 0 or plan is None else plan.area_m2(self.polygon)
         return crowd.CrowdRule(area, (("busy", self.busy), ("dense", self.dense), ("critical", self.critical)), self.slack, self.hold_s)
 

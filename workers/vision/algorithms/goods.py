@@ -40,7 +40,12 @@ class FacingsForm(form.Settings):
     def check(self) -> None:
         form.check_polygon(self.polygon)
         if self.shelves and not all(self.shelves):
-            raise AlgorithmError("A shelf of the plan has no facing.", "shelves", "Name the item of each facing, or leave the shelf out.")
+            raise AlgorithmError(
+                "A shelf of the plan has no facing.",
+                "shelves",
+                "Name the item of each facing, or leave the shelf out.",
+                zh="陈列图中有一层没有任何排面。",
+            )
 
 
 class Facings(Algorithm[FacingsForm]):

@@ -113,7 +113,7 @@ def parsed(settings: Callable[..., S], schema: Mapping[str, Any], given: Mapping
     ]
     if faults:
         known = ", ".join(schema["properties"])
-        raise AlgorithmError("; ".join(faults) + ".", "settings", f"Settings: {known}.")
+        raise AlgorithmError("; ".join(faults) + ".", "settings", f"Settings: {known}.", zh=f"设置有误：{'；'.join(faults)}。")
     return settings(**{key: _frozen(one) for key, one in value.items()})
 
 
@@ -130,21 +130,36 @@ def check_points(points: Sequence[Point], path: str) -> None:
     """GeometryError for a point outside the picture."""
     for k, (x, y) in enumerate(points):
         if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise GeometryError(f"The point ({x:g}, {y:g}) lies outside the picture.", f"{path}[{k}]", "Give shares from 0 to 1.")
+            raise GeometryError(
+                f"The point ({x:g}, {y:g}) lies outside the picture.",
+                f"{path}[{k}]",
+                "Give shares from 0 to 1.",
+                zh=f"点 ({x:g}, {y:g}) 在画面之外。",
+            )
 
 
 def check_polygon(corners: Polygon, path: str = "polygon") -> None:
     """GeometryError for a polygon that leaves the picture, has fewer than three corners, spans nothing, or crosses itself."""
     if len(corners) < 3:
-        raise GeometryError(f"A polygon of {len(corners)} corners spans nothing.", path, "Give three corners or more.")
+        raise GeometryError(
+            f"A polygon of {len(corners)} corners spans nothing.",
+            path,
+            "Give three corners or more.",
+            zh=f"{len(corners)} 个顶点围不成区域。",
+        )
     check_points(corners, path)
     sides = [(corners[k - 1], corners[k]) for k in range(len(corners))]
     crossing = [(i, j) for i in range(len(sides)) for j in range(i + 2, len(sides)) if (i, j) != (0, len(sides) - 1)]
     for i, j in crossing:
         if _cross(*sides[i], *sides[j]):
-            raise GeometryError(f"Its sides {i} and {j} cross.", path, "Give the corners in their order around the zone.")
+            raise GeometryError(
+                f"Its sides {i} and {j} cross.",
+                path,
+                "Give the corners in their order around the zone.",
+                zh=f"第 {i} 条边与第 {j} 条边相交。",
+            )
     if shoelace(corners) < LEAST_AREA:
-        raise GeometryError("The polygon spans nothing.", path, "Draw a zone with an area.")
+        raise GeometryError("The polygon spans nothing.", path, "Draw a zone with an area.", zh="区域面积为零。")
 
 
 def check_line(points: Polygon, path: str = "line", *, wanted: bool = False) -> None:
@@ -153,7 +168,7 @@ def check_line(points: Polygon, path: str = "line", *, wanted: bool = False) -> 
         return
     check_points(points, path)
     if len(points) != 2 or points[0] == points[1]:
-        raise GeometryError("The line has no length.", path, "Give two different points.")
+        raise GeometryError("The line has no length.", path, "Give two different points.", zh="计数线长度为零。")
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:

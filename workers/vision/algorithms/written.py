@@ -113,7 +113,9 @@ class PlateForm(form.Settings):
         form.check_polygon(self.polygon)
         if len(self.salt) < 8:
             what = "The secret with which plates are hashed is shorter than 8 characters."
-            raise AlgorithmError(what, "salt", "Give the store's secret; without it hashes of plates can be guessed.")
+            raise AlgorithmError(
+                what, "salt", "Give the store's secret; without it hashes of plates can be guessed.", zh="用于车牌散列的密钥不足 8 个字符。"
+            )
 
 
 class Plates(Algorithm[PlateForm]):
