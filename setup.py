@@ -33,13 +33,31 @@ def packages():
 
 EXTRAS = {
     "data": ["polars>=1.20,<2"],
+    "devices": [
+        "bacpypes3>=0.0.102,<0.1",
+        "httpx>=0.27,<1",
+        "llrpkit>=0.3,<0.4",
+        "paho-mqtt>=2.1,<3",
+        "pillow>=10.3,<14",
+        "pydifact>=0.2.3,<0.3",
+        "pymodbus>=3.8,<4",
+        "pyserial>=3.5,<4",
+        "pysnmp>=7.1,<8",
+        "python-escpos>=3.1,<4",
+        "waitress>=3,<4",
+        "websockets>=14,<18",
+        "WSDiscovery>=2.1,<3",
+        "zeroconf>=0.132,<1",
+    ],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": [
+        "hierarchicalforecast>=1.5,<2",
         "lightgbm>=4.5,<5",
         "mlforecast>=1.0.2,<2",
         "numpy>=1.26,<3",
         "pandas>=2.2,<3",
         "polars>=1.20,<2",
+        "python-dateutil>=2.8.2,<3",
         "scipy>=1.11,<2",
         "statsforecast>=2.0.1,<3",
     ],
@@ -64,7 +82,9 @@ EXTRAS["dev"] = sorted(
     | set(EXTRAS["server"])
     | set(EXTRAS["ray"])
     | set(EXTRAS["insight"])
+    | set(EXTRAS["devices"])
     | {
+        "aiosmtpd>=1.4.6,<2",
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",
         "mypy>=1.11,<3",

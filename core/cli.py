@@ -207,9 +207,9 @@ def build_parser(lang: str) -> Parser:
         "area",
         nargs="?",
         default="all",
-        en="catalogue, compose, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, tracking, vision, "
-        "vision_models, vision_rules, or all",
-        words="catalogue、compose、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、vision、"
+        en="catalogue, compose, engines, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, tracking, "
+        "vision, vision_models, vision_rules, or all",
+        words="catalogue、compose、engines、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、vision、"
         "vision_models、vision_rules、all",
     )
     option(
@@ -220,6 +220,40 @@ def build_parser(lang: str) -> Parser:
         words="forecast、insight、optimise_stock：Complete Journey 数据集目录；items：Grocery Store 数据集目录",
     )
     option(bench, "--split", metavar="NAME", en="items: recognise what NAME.txt lists (default val)", words="items：识别 NAME.txt 所列图片")
+    option(
+        bench,
+        "--quick",
+        action="store_true",
+        en="engines: each figure on little, in under a minute",
+        words="engines：小规模快速测量，一分钟内",
+    )
+    device = command("device", "devices:device", "find, probe, watch and command devices", "查找、检测、监看与控制设备")
+    option(device, "action", choices=("find", "probe", "watch", "send"), en="what to do", words="操作")
+    option(device, "file", metavar="STORE|ADAPTER", en="the store profile; find: the adapter", words="门店档案；find：适配器")
+    option(
+        device,
+        "device",
+        nargs="?",
+        metavar="DEVICE|WHERE",
+        en="the device (probe: default all); find: where to search",
+        words="设备（probe 默认全部）；find：搜索范围",
+    )
+    option(device, "stream", nargs="?", en="send: the command's stream", words="send：指令数据流")
+    option(device, "json_data", nargs="?", metavar="DATA", en="send: its data as JSON", words="send：JSON 数据")
+    option(device, "--data", en="folder with the store's secrets.json", words="secrets.json 所在的门店数据目录")
+    option(
+        device,
+        "--for",
+        dest="seconds",
+        type=positive,
+        metavar="SECONDS",
+        en="watch: end after so many seconds; find: search so long",
+        words="watch：监看秒数；find：搜索秒数",
+    )
+    plugin = command("plugin", "devices:plugin", "conformance of adapters with their virtual twins", "用虚拟孪生检验适配器")
+    option(plugin, "action", choices=("check",), en="check", words="check")
+    option(plugin, "ids", nargs="*", metavar="ADAPTER", en="which (default: all with a twin)", words="适配器（默认全部带孪生者）")
+    option(plugin, "--only", action="append", metavar="CHECK", en="only this check, as fault:reset:during", words="仅该项检查")
     models = command(
         "models", "models:models", "vision models: list, import, check, measure, teach items", "视觉模型：列出、导入、检查、测速、训练商品"
     )

@@ -13,9 +13,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storeloom.core.bench import forecast_drivers
 from storeloom.core.bench.harness import Result, interleaved, require_file
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.registry import ROOT
+from storeloom.core.progress import bar
+from storeloom.workers.pool import Pool, open_pool
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,14 +86,18 @@ def measure(data: Path = DATA) -> list[Result]:
     cells = sales.panel(["store_id", "product_category"], CELLS, "1w")
     departments = _seasonal(sales.panel(["department"], DEPARTMENTS))
     with_ets = (*PLAIN, "auto_ets")
-    found = {
-        "category-day": backtest(categories, DAYS, ORIGINS, with_ets),
-        "product-day": backtest(products, DAYS, ORIGINS, with_ets, means_only=("auto_ets",), drivers=_plans(data, products)),
-        "product-day-no-plans": backtest(products, DAYS, ORIGINS, ("auto",)),
-        "store-category-week": backtest(cells, WEEKS, ORIGINS, with_ets),
-        "weekly-seasonal-day": backtest(departments, DAYS, ORIGINS, with_ets),
-    }
-    results = [*_goals(found), *_energy(data.parent / ENERGY), *_cost(products)]
+    plans = _plans(data, products)
+    with bar("back-tests") as told, open_pool(progress=told) as pool:
+        found = {
+            "category-day": backtest(categories, DAYS, ORIGINS, with_ets, pool=pool),
+            "product-day": backtest(products, DAYS, ORIGINS, with_ets, means_only=("auto_ets",), drivers=plans, pool=pool),
+            "product-day-no-plans": backtest(products, DAYS, ORIGINS, ("auto",), pool=pool),
+            "store-category-week": backtest(cells, WEEKS, ORIGINS, with_ets, pool=pool),
+            "weekly-seasonal-day": backtest(departments, DAYS, ORIGINS, with_ets, pool=pool),
+        }
+        energy = _energy(data.parent / ENERGY, pool)
+    driven = forecast_drivers.measure(data, sales.lines, products, categories, data.parent / ENERGY, FIRST_MONDAY)
+    results = [*_goals(found), *energy, *driven, *_cost(products)]
     return [*results, *(row for name, scores in found.items() for row in _rows(name, scores))]
 
 
@@ -167,7 +174,7 @@ def _rows(task: str, scores: Scores) -> list[Result]:
     return [Result(f"{task}/{method}/{figure}", value, "", "", "", ORIGINS) for method, figure, value in cells if value == value]
 
 
-def _energy(file: Path) -> list[Result]:
+def _energy(file: Path, pool: Pool) -> list[Result]:
     """Day-ahead electricity by the hour over the last four weeks, against the same hour a week before."""
     if not file.is_file():
         return []
@@ -179,7 +186,9 @@ def _energy(file: Path) -> list[Result]:
     wide = pl.read_csv(file, try_parse_dates=True)
     long = wide.unpivot(index="timestamp", variable_name="unique_id", value_name="y").rename({"timestamp": "ds"})
     panel = build(long.filter(pl.col("ds") < long["ds"].dt.truncate("1d").max()), "1h", gaps=None)
-    scores = backtest(panel, 24, DAYS, ("auto", "seasonal_naive", "seasonal_window_average", "lightgbm", "rates"), candidates=HOURLY)
+    scores = backtest(
+        panel, 24, DAYS, ("auto", "seasonal_naive", "seasonal_window_average", "lightgbm", "rates"), candidates=HOURLY, pool=pool
+    )
     against = "mean absolute error of the same hour last week, 28 origins, two buildings"
     ratio = scores.of("auto", "mae") / scores.of("seasonal_naive", "mae")
     off = abs(scores.of("auto", "covered") - LEVEL)

@@ -146,8 +146,16 @@ def virtual() -> list[Result]:
     plain = trial(fixed_s_s)
     results = []
     least = by_kind(least_cost_ewa, fill_rate_r_s)
-    for name, policy in (("own_ordering", None), ("fill_rate", fill_rate_r_s), ("least_cost_fresh", least)):
-        found = trial(policy)
+    for name, policy, corrected, forecast in (
+        ("own_ordering", None, False, False),
+        ("fill_rate", fill_rate_r_s, False, False),
+        ("fill_rate_corrected", fill_rate_r_s, True, False),
+        ("least_cost_fresh", least, False, False),
+        ("least_cost_fresh_corrected", least, True, False),
+        ("forecast", least, False, True),
+        ("forecast_corrected", least, True, True),
+    ):
+        found = trial(policy, corrected=corrected, forecast=forecast)
         words = ", ".join(
             f"{what} {before:.4g} -> {after:.4g}"
             for what, before, after in (

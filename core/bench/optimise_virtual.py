@@ -10,8 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
+from storeloom.core.bench.optimise_demand import forecast_levels, histories, panel, sales
 from storeloom.core.virtual import VirtualStore, default_profile
 
 if TYPE_CHECKING:
@@ -41,13 +40,19 @@ class Outcome:
 def trial(
     policy: Policy | None,
     *,
+    corrected: bool = False,
+    forecast: bool = False,
     store_format: str = "supermarket",
     seed: int = SEED,
     scale: float = SCALE,
     history: int = HISTORY,
     judged: int = JUDGED,
 ) -> Outcome:
-    """A run of the store under a policy, under its own ordering where None."""
+    """A run of the store under a policy, under its own ordering where None.
+
+    `corrected`: it learns from demand with the days sold out estimated, not from sales. `forecast`: goods that keep are ordered from
+    forecasts of what it learns from, over lead time and review.
+    """
     store = VirtualStore(default_profile(store_format), seed=seed, scale=scale)
     for _ in store.run(START, history, ()):
         raise RuntimeError("no stream was asked for")
@@ -58,7 +63,7 @@ def trial(
     for number in range(judged):
         day = START + timedelta(days=history + number)
         if policy is not None and number % EVERY == 0:
-            levels = {gtin: _levels(store, item, policy, day) for gtin, item in store.stock.items.items()}
+            levels = _levels(store, policy, day, corrected, forecast)
         ordered = False
         for fact in store.run(day, 1, {"inventory.snapshot"}):
             if policy is not None and not ordered and fact.received.astimezone(zone).hour == ORDER_HOUR:
@@ -79,18 +84,17 @@ def _row(store: VirtualStore, item: Item) -> Mapping[str, Any]:
     return next((row for row in rows if row.get("category") == item.product["category"]), rows[0])
 
 
-def _levels(store: VirtualStore, item: Item, policy: Policy, day: date) -> Any:
-    """Levels in units of 100 g or pieces, learnt from what was sold since the store opened; those of no demand are None."""
-    item.ordered_by_command = True
-    days = [(START + timedelta(days=n)).isoformat() for n in range((day - START).days)]
-    sold = np.array([_sold(store, one, item.gtin) for one in days]) / _unit(item)
-    if sold.sum() <= 0:
-        return None
-    return policy(sold, *_terms(store, item))
-
-
-def _sold(store: VirtualStore, day: str, gtin: str) -> float:
-    return float(store.world.truth.demand.get(day, {}).get(gtin, {}).get("sold", 0.0))
+def _levels(store: VirtualStore, policy: Policy, day: date, corrected: bool, forecast: bool) -> dict[str, Any]:
+    """Levels in units of 100 g or pieces, learnt from what was sold since the store opened; none for items without demand."""
+    items = store.stock.items
+    for item in items.values():
+        item.ordered_by_command = True
+    known = panel(sales(store, {gtin: _unit(item) for gtin, item in items.items()}, START, day), corrected)
+    seen = {gtin: demand for gtin, demand in histories(known).items() if demand.sum() > 0}
+    terms = {gtin: _terms(store, items[gtin]) for gtin in seen}
+    keep = {gtin: flow for gtin, (flow, _) in terms.items() if flow.life_days is None}
+    told = forecast_levels(known, keep) if forecast and keep else {}
+    return told | {gtin: policy(demand, *terms[gtin]) for gtin, demand in seen.items() if gtin not in told}
 
 
 def _terms(store: VirtualStore, item: Item) -> tuple[Flow, Costs]:

@@ -12,6 +12,7 @@ from storeloom.core.kernel.errors import Finding, MisuseFault
 AREAS = (
     "catalogue",
     "compose",
+    "engines",
     "forecast",
     "insight",
     "items",
@@ -27,7 +28,7 @@ AREAS = (
     "vision_rules",
 )
 
-TAKES = {"forecast": ("data",), "insight": ("data",), "items": ("data", "split"), "optimise_stock": ("data",)}
+TAKES = {"engines": ("quick",), "forecast": ("data",), "insight": ("data",), "items": ("data", "split"), "optimise_stock": ("data",)}
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -38,12 +39,13 @@ def bench(arguments: argparse.Namespace) -> int:
         known = ", ".join(AREAS)
         reason = {"en": f"no bench area '{arguments.area}'; known: {known}, all", "zh": f"没有测试项“{arguments.area}”；可用：{known}, all"}
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
-    given = {"data": arguments.data and Path(arguments.data), "split": arguments.split}
+    given = {"data": arguments.data and Path(arguments.data), "split": arguments.split, "quick": getattr(arguments, "quick", False)}
     options = {key: value for key, value in given.items() if value}
     if set(options) - set(TAKES.get(arguments.area, ())):
         reason = {
-            "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --split to 'items'",
-            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”",
+            "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --split to 'items', "
+            "--quick to 'engines'",
+            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”，--quick 只用于“engines”",
         }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)

@@ -3,6 +3,9 @@
 Declared like a solution: one class in one module, listed in plugins.toml under its kind. An adapter hands in facts and takes commands;
 which streams these are is the kind's (`schemas/adapter_kinds.json`), narrowed by what the driver declares.
 
+Words are UnifiedPOS's (OMG, v1.16) where they fit: capabilities, check health, result codes (`hardware_adapters.links.errors`). Opening,
+claiming and enabling are one here: a driver claims its device when `facts` begins and lets it go when it is closed.
+
 A config never holds a password, only the name of one of the store's secrets, in a key of the widget `secret`; `self.secret(name)` gives
 its value, which belongs into no fact, status, log line or finding.
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from storeloom.core.kernel.contract import SolutionConfig
 from storeloom.core.kernel.events import Fact
@@ -30,14 +33,49 @@ class AdapterContext:
     language: str = "en"
 
 
+class Receipt(Protocol):
+    """What the store gives for a fact."""
+
+    def wait(self, timeout_s: float | None = None) -> bool | None:
+        """True once the fact is stored durably, or was before; False when it was refused or left out, and sending it again helps nothing.
+
+        None when nothing was decided in time, or the store stops: then have it sent again later.
+        """
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a health check found: whether the device is fit for use, why not in words, and what it says of itself (model, firmware ...)."""
+
+    ok: bool
+    words: Mapping[str, str] = field(default_factory=lambda: {"en": "", "zh": ""})
+    facts: Mapping[str, str | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A device that answered a search: the settings under which the driver reaches it, and what it says of itself."""
+
+    settings: Mapping[str, Any]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
 class Adapter:
-    """Base of every driver. `device` is the id under which the store knows the device; `context` is set once it is made."""
+    """Base of every driver. `device` is the id under which the store knows the device; `context` is set once it is made.
+
+    `capabilities` are words for what not every device of its kind can do (`tare`, `cut`, `status`). `discovers` says in what a search looks
+    (`an address range, as 10.0.0.0/28`), empty where the protocol has none. `twin` names the class that plays the device on the other side
+    of the protocol, as `package.module:Class`; the conformance suite and dry runs use it.
+    """
 
     zh: ClassVar[str]
     en: ClassVar[str]
     purpose_zh: ClassVar[str]
     feeds: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[tuple[str, ...]] = ()
+    capabilities: ClassVar[tuple[str, ...]] = ()
+    discovers: ClassVar[str] = ""
+    twin: ClassVar[str] = ""
     version: ClassVar[str] = "1.0.0"
     context: AdapterContext = AdapterContext()
 
@@ -64,7 +102,8 @@ class Adapter:
         """What the device has to say, in order of arrival; ends when the source does. InputFault names file and place.
 
         In a live store it runs in a thread of its own, held back while the store cannot keep up, and begins anew after it raised. A
-        device that sends again what it has sent gives each fact its own `key` and `time`: so the repeat is told.
+        device that sends again what it has sent gives each fact its own `key` and `time`: so the repeat is told. In a live store a
+        generator gets each fact's `Receipt` from its `yield` (None elsewhere): so it can acknowledge only what is stored.
         """
         return iter(())
 
@@ -86,6 +125,17 @@ class Adapter:
         `state` is a word of `device.status`; `text` says in `en` and `zh` why it is not online; `figures` are numbers and words by name.
         """
         return {}
+
+    def check_health(self) -> Health:
+        """Ask the device itself, within a few seconds, whether it is fit for use; while nothing else of this driver runs."""
+        told = self.status()
+        state = str(told.get("state", "online"))
+        return Health(state == "online", told.get("text", {}), told.get("figures", {}))
+
+    @classmethod
+    def discover(cls, where: str, seconds: float) -> Iterator[Found]:
+        """The devices that answer a search in `where`, as they answer, for so many seconds; ValueError for a place of no such form."""
+        return iter(())
 
     def close(self) -> None:
         """Let the device go. It may come while `facts` waits in another thread, which it should bring to an end."""

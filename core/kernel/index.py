@@ -136,6 +136,7 @@ def _plugin(
         cls = adapter_class(plugin_id, file, module)
         facts = {"en": cls.en, "zh": cls.zh, "kind": section, "version": cls.version}
         facts |= {"feeds": list(cls.feeds), "takes": list(cls.takes), **_purpose(plugin_id, cls, file, module)}
+        facts |= {"capabilities": list(cls.capabilities), "discovers": cls.discovers, "twin": cls.twin}
         facts["schema"] = f"schemas/adapters/{section}/{plugin_id}.json"
     facts["path"] = path
     schema = config_schema(plugin_id, cls, group)

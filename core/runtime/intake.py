@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Condition, Lock, Thread
@@ -443,9 +443,14 @@ class Feeder:
             self._stopping.wait(wait_s)
 
     def _hand_in(self) -> None:
-        for number, fact in enumerate(self.adapter.facts()):
-            self._intake.offer(fact, fact_key(fact, number))
-            self._trouble = None
+        facts, number, ticket = self.adapter.facts(), 0, None
+        while True:
+            try:
+                fact = facts.send(ticket) if isinstance(facts, Generator) else next(facts)
+            except StopIteration:
+                return
+            ticket = self._intake.offer(fact, fact_key(fact, number))
+            self._trouble, number = None, number + 1
             if self._stopping.is_set() or self._intake.closed:
                 return
 

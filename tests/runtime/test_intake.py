@@ -341,6 +341,23 @@ def test_a_feeder_hands_in_with_running_numbers_and_ends_with_its_source():
     assert feeder.troubles() == () and feeder.stop(5)
 
 
+def test_a_driver_gets_a_receipt_for_each_fact_that_it_yields():
+    way_in, receipts = intake(), []
+
+    class Acknowledging(Driver):
+        def facts(self):
+            for number in range(3):
+                receipts.append((yield reading(number)))
+
+    feeder = fed(way_in, Acknowledging())
+    wait_for(lambda: feeder.ended)
+    arrivals = way_in.take(9, 0)
+    assert [one.wait(0) for one in receipts] == [None] * 3
+    way_in.settle(arrivals[:1], [True])
+    way_in.refuse(arrivals[1], Finding("SL-INP-02", {"stream": "sensor.reading", "reason": "odd", "source": "probe-1"}))
+    assert [one.wait(0) for one in receipts] == [True, False, None] and feeder.stop(5)
+
+
 def test_a_driver_that_raises_starts_again_later_and_later_and_says_why():
     fault = InputFault(Finding("SL-INP-03", {"what": "video_file", "extra": "vision"}))
     driver = Driver((0, OSError("no route to host")), (0, SystemExit(3)), (0, fault), (2, "hang"))

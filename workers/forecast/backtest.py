@@ -15,6 +15,7 @@ import polars as pl
 from storeloom.workers.forecast import metrics
 from storeloom.workers.forecast.chain import DEFAULT, Settled, past_steps, refuge, settle, shares_of, tell, usual_origins
 from storeloom.workers.forecast.choice import CLASSES, Choice, choose, classes
+from storeloom.workers.forecast.drivers import Drivers
 from storeloom.workers.forecast.grid import Array, Grid, make
 from storeloom.workers.forecast.models import named
 from storeloom.workers.forecast.panel import Panel, shifted
@@ -55,7 +56,7 @@ def backtest(
     candidates: Sequence[str] = DEFAULT,
     means_only: Sequence[str] = (),
     calibration: int | None = None,
-    drivers: pl.DataFrame | None = None,
+    drivers: pl.DataFrame | Drivers | None = None,
     season: int | None = None,
     seed: int = 0,
     pool: Pool | None = None,

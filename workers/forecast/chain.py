@@ -7,22 +7,23 @@ chunks of series of a fixed size, so that any pool gives the same results.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from storeloom.workers.forecast import intervals
+from storeloom.workers.forecast import explain, intervals
 from storeloom.workers.forecast.choice import CLASSES, Choice, choose, classes
+from storeloom.workers.forecast.drivers import Drivers
 from storeloom.workers.forecast.grid import Array, Grid, make
 from storeloom.workers.forecast.intervals import History, Spread
 from storeloom.workers.forecast.metrics import by_series, totals, variance
+from storeloom.workers.forecast.models import DRIVEN, named
 from storeloom.workers.forecast.models import methods as known_methods
-from storeloom.workers.forecast.models import named
-from storeloom.workers.forecast.panel import Panel, ahead
+from storeloom.workers.forecast.panel import Panel, PanelFault, ahead, calendar_faults
 from storeloom.workers.pool import Pool, open_pool
 
 DEFAULT = (
@@ -42,17 +43,19 @@ REFUGE = ("rates", "window_average", "naive", "zero")
 CHUNK = 64
 LEAST_STEPS = 8
 OWN_ERRORS, OWN_SUMS = 30.0, 6.0
-ZH = {"smooth": "平稳", "erratic": "波动", "intermittent": "间断", "lumpy": "团块"}
+WITH_DRIVERS = ("smooth", "driven_rates", "driven_average", "day_ahead")
 
 
 @dataclass(frozen=True)
 class Forecasts:
     """`frame`: unique_id, ds, mean, quantiles (q10 is the 10 % quantile), method, why. `totals`: the same of each series' sum over the
-    horizon, where quantiles do not add up. `chosen`: unique_id, pattern, method, loss and naive_loss in the back-test, why, why_zh."""
+    horizon, where quantiles do not add up. `chosen`: unique_id, pattern, method, loss and naive_loss in the back-test, why, why_zh.
+    `explained`: what each driver does to each step, see `explain.effects`; None without typed drivers."""
 
     frame: pl.DataFrame
     totals: pl.DataFrame
     chosen: pl.DataFrame
+    explained: pl.DataFrame | None = None
 
 
 class Task(NamedTuple):
@@ -79,7 +82,7 @@ def forecast(
     panel: Panel,
     horizon: int,
     *,
-    drivers: pl.DataFrame | None = None,
+    drivers: pl.DataFrame | Drivers | None = None,
     closed: pl.DataFrame | None = None,
     methods: Sequence[str] | None = None,
     origins: int | None = None,
@@ -90,27 +93,41 @@ def forecast(
 ) -> Forecasts:
     """Forecast `horizon` steps after a panel.
 
-    `drivers`: what moves demand besides its season (`ds`, numeric columns, `unique_id` where they differ by series), known over history
-    and horizon. `closed`: steps ahead without trade (`ds`, and `unique_id` where they differ): nothing is forecast there.
-    `methods` compete (by default `DEFAULT`, with drivers `smooth` too); with one of them nothing is chosen. `origins`: past steps to judge
-    by (default: `usual_origins`). `levels`: central intervals, in %. `season`: steps, if not that of the frequency.
-    ValueError for unknown methods or a horizon below 1; PanelFault for drivers with gaps.
+    `drivers`: what moves demand besides its season, known over history and horizon: those of `drivers.build`, by which methods that learn
+    from days cleaned of drivers compete too and each forecast is explained; or bare columns (`ds`, numeric columns, `unique_id` where
+    they differ by series). `closed`: steps ahead without trade (`ds`, and `unique_id` where they differ): nothing is forecast there.
+    `methods` compete (default: `candidates`); with one of them nothing is chosen. `origins`: past steps to judge by (default:
+    `usual_origins`). `levels`: central intervals, in %. `season`: steps, if not that of the frequency.
+    ValueError for unknown methods, a horizon or season below 1; PanelFault for drivers with gaps, closed days that are none.
     """
-    methods = (*DEFAULT, *(("smooth",) if drivers is not None else ())) if methods is None else methods
+    methods = candidates(drivers) if methods is None else methods
     named(methods)
     shares = shares_of(levels)
     if horizon < 1:
         raise ValueError(f"the horizon is {horizon} steps; at least 1")
+    if season is not None and season < 1:
+        raise ValueError(f"the season is {season} steps; at least 1")
+    if faults := calendar_faults(closed):
+        raise PanelFault(faults)
     grid = make(panel, horizon, drivers, season)
     ats = past_steps(grid, horizon, usual_origins(panel.freq, horizon) if origins is None else origins)
     with open_pool() as inline:
         told = tell(grid, horizon, methods, ats, seed, pool or inline)
         kinds = classes(grid.values)
-        choice = choose(grid, told, ats, kinds) if ats else _unjudged(grid, methods)
-        final = _final(grid, horizon, choice, seed, pool or inline)
+        choice = choose(grid, told, ats, kinds) if ats else unjudged(grid, methods)
+        parts = _finally(grid, horizon, choice, choice.needed(), seed, pool or inline)
+        final = refuge(grid, horizon, choice.combined(parts), seed)
+        moved = _moved(grid, horizon, choice, parts, seed, pool or inline) if grid.groups else None
     trading = _open(grid, horizon, closed)
     settled = settle(grid, horizon, told, ats, choice, kinds, final, seed, trading)
-    return _framed(grid, horizon, settled, shares, trading)
+    return replace(_framed(grid, horizon, settled, shares, trading), explained=moved)
+
+
+def candidates(drivers: pl.DataFrame | Drivers | None) -> tuple[str, ...]:
+    """The methods that compete by default, with such drivers."""
+    if drivers is None:
+        return DEFAULT
+    return (*DEFAULT, *(("smooth",) if isinstance(drivers, pl.DataFrame) else WITH_DRIVERS))
 
 
 def means(
@@ -118,7 +135,7 @@ def means(
     horizon: int,
     methods: Sequence[str],
     *,
-    drivers: pl.DataFrame | None = None,
+    drivers: pl.DataFrame | Drivers | None = None,
     season: int | None = None,
     seed: int = 0,
     pool: Pool | None = None,
@@ -194,7 +211,7 @@ def _work(task: Task, grid: Grid) -> Array:
     return known_methods()[task.method].run(part, task.horizon, task.seed)
 
 
-def _unjudged(grid: Grid, names: Sequence[str]) -> Choice:
+def unjudged(grid: Grid, names: Sequence[str]) -> Choice:
     """Without a back-test: rates, or the first method given; nothing for what never sold."""
     first = "rates" if "rates" in names else names[0]
     silent = np.nansum(grid.values, axis=1) <= 0
@@ -202,14 +219,26 @@ def _unjudged(grid: Grid, names: Sequence[str]) -> Choice:
     return Choice(((first,), ("zero",)), silent.astype(int), np.full((len(CLASSES), 2), np.nan), none)
 
 
-def _final(grid: Grid, horizon: int, choice: Choice, seed: int, pool: Pool) -> Array:
-    """Means after the last step; a series too short for its methods takes the first of `REFUGE` that knows it."""
-    tasks = [task for name, rows in choice.needed().items() for task in _tasks(name, grid.steps, rows, horizon, seed)]
-    found: dict[str, Array] = {name: np.full((len(grid.ids), horizon), np.nan) for name in choice.needed()}
+def _finally(grid: Grid, horizon: int, choice: Choice, names: Iterable[str], seed: int, pool: Pool) -> dict[str, Array]:
+    """Means of methods in use after the last step."""
+    needed = choice.needed()
+    tasks = [task for name in names for task in _tasks(name, grid.steps, needed[name], horizon, seed)]
+    found: dict[str, Array] = {name: np.full((len(grid.ids), horizon), np.nan) for name in names}
     for task, part in zip(tasks, _run(grid, tasks, pool), strict=True):
         rows = np.arange(len(grid.ids)) if task.rows is None else np.array(task.rows)
         found[task.method][rows] = part
-    return refuge(grid, horizon, choice.combined(found), seed)
+    return found
+
+
+def _moved(grid: Grid, horizon: int, choice: Choice, parts: Mapping[str, Array], seed: int, pool: Pool) -> pl.DataFrame:
+    """What the drivers do to the means; only methods that know drivers are run again."""
+
+    def told(other: Grid) -> Array:
+        again = _finally(other, horizon, choice, [name for name in parts if name in DRIVEN], seed, pool)
+        return refuge(other, horizon, choice.combined({**parts, **again}), seed)
+
+    means = refuge(grid, horizon, choice.combined(parts), seed)
+    return explain.effects(grid, means, _axis(grid, horizon), told)
 
 
 def refuge(grid: Grid, horizon: int, means: Array, seed: int) -> Array:
@@ -233,11 +262,7 @@ def settle(
     trading: Array | float = 1.0,
 ) -> Settled:
     """Distributions about the means of a choice, from its errors at past steps; sums are those of the steps with trade."""
-    zero = np.zeros((len(grid.ids), horizon))
-    past = []
-    for number, at in enumerate(ats):
-        combined = choice.combined({"zero": zero, **{name: arrays[number] for name, arrays in told.items()}})
-        past.append((combined, grid.values[:, at : at + horizon]))
+    past = rehearsed(grid, horizon, told, ats, choice, kinds)
     whole = np.nan_to_num(grid.values)
     counts = (kinds >= 2) & (whole == np.round(whole)).all(axis=1)
     history = History(kinds, counts, np.nan_to_num(by_series(grid.values)), variance(grid.values))
@@ -246,6 +271,25 @@ def settle(
     sums = [(totals(one, actual), totals(actual, actual)) for one, actual in past]
     summed = intervals.spread(sums, (means * trading).sum(axis=1, keepdims=True), of_sums, OWN_SUMS, seed)
     return Settled(kinds, choice, steps, summed)
+
+
+def rehearsed(
+    grid: Grid, horizon: int, told: Mapping[str, Sequence[Array]], ats: Sequence[int], choice: Choice, kinds: NDArray[np.int64]
+) -> list[tuple[Array, Array]]:
+    """Forecasts and actuals at past steps, each by what would have been chosen from the others.
+
+    The least of many errors is low by chance too; errors of the choice at the steps that it was made on would be told too small.
+    """
+    zero = np.zeros((len(grid.ids), horizon))
+    past = []
+    for number, at in enumerate(ats):
+        rest = [place for place in range(len(ats)) if place != number]
+        if rest and len(told) > 1:
+            learnt = {name: [arrays[place] for place in rest] for name, arrays in told.items()}
+            choice = choose(grid, learnt, [ats[place] for place in rest], kinds)
+        combined = choice.combined({"zero": zero, **{name: arrays[number] for name, arrays in told.items()}})
+        past.append((combined, grid.values[:, at : at + horizon]))
+    return past
 
 
 def _open(grid: Grid, horizon: int, closed: pl.DataFrame | None) -> Array:
@@ -261,7 +305,7 @@ def _open(grid: Grid, horizon: int, closed: pl.DataFrame | None) -> Array:
 
 
 def _framed(grid: Grid, horizon: int, settled: Settled, shares: Sequence[float], trading: Array) -> Forecasts:
-    chosen = explained(grid, settled)
+    chosen = explain.chosen(grid, settled.kinds, settled.choice)
     drawn, summed = settled.steps.quantiles(shares) * trading, settled.sums.quantiles(shares)
     data: dict[str, Any] = {"mean": (settled.steps.mean * trading).ravel()}
     data |= {column(share): drawn[place].ravel() for place, share in enumerate(shares)}
@@ -273,48 +317,3 @@ def _framed(grid: Grid, horizon: int, settled: Settled, shares: Sequence[float],
     of_sums: dict[str, Any] = {"unique_id": grid.ids, "mean": settled.sums.mean.ravel()}
     of_sums |= {column(share): summed[place].ravel() for place, share in enumerate(shares)}
     return Forecasts(frame, pl.DataFrame(of_sums), chosen)
-
-
-def explained(grid: Grid, settled: Settled) -> pl.DataFrame:
-    """What was chosen for each series and why, in words."""
-    choice = settled.choice
-    singles = {one: number for number, one in enumerate(choice.sets)}
-    naive = singles.get(("seasonal_naive",), singles.get(("naive",)))
-    rows = []
-    for row, name in enumerate(grid.ids):
-        kind, pick = int(settled.kinds[row]), int(choice.picks[row])
-        loss = float(choice.losses[kind, pick])
-        against = float("nan") if naive is None else float(choice.losses[kind, naive])
-        method = "+".join(choice.sets[pick])
-        why, why_zh = _words(CLASSES[kind], method, loss, against, int(choice.origins[row]))
-        rows.append((name, CLASSES[kind], method, _known(loss), _known(against), why, why_zh))
-    return pl.DataFrame(
-        rows,
-        schema={
-            "unique_id": pl.String,
-            "pattern": pl.String,
-            "method": pl.String,
-            "loss": pl.Float64,
-            "naive_loss": pl.Float64,
-            "why": pl.String,
-            "why_zh": pl.String,
-        },
-        orient="row",
-    )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _words(pattern: str, method: str, loss: float, naive: float, origins: int) -> tuple[str, str]:
-    if method == "zero":
-        return "it has never sold", "从未有销量"
-    if np.isnan(loss):
-        return f"{pattern} demand; too short a history to compare methods", f"{ZH[pattern]}需求；历史太短，无法比较各方法"
-    ratio = f", error {loss / naive:.2f} of the seasonal naive's" if naive > 0 else ""
-    ratio_zh = f"，误差为季节朴素法的 {loss / naive:.2f}" if naive > 0 else ""
-    return (
-        f"{pattern} demand; best of its class in {origins} back-tests{ratio}",
-        f"{ZH[pattern]}需求；{origins} 次回测中同类最优{ratio_zh}",
-    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.forecast.panel import Panel, PanelFault, Step, ahead, shifted
+from storeloom.workers.forecast.vintages import Vintage
+
+if TYPE_CHECKING:
+    from storeloom.workers.forecast.drivers import Drivers
 
 Array = NDArray[np.float64]
 
+WEATHER = ("temperature", "rain")
 SEASONS = {"15m": 672, "1h": 168, "1d": 7, "1w": 52}
 
 
@@ -22,7 +27,8 @@ class Grid:
     """Series x steps, aligned at their last step; NaN where demand could not show and before a series begins.
 
     `start`: first step of each series, as a column; `season`: steps of the season that methods follow, 1 for none; `drivers`: columns by
-    name, each series x (steps + steps ahead).
+    name, each series x (steps + steps ahead). `groups`: what each column tells of (`drivers.GROUPS`); `categories`: number of each series'
+    category; `vintages`: weather, which each step back sees as it was forecast then. The last three are empty without typed drivers.
     """
 
     ids: tuple[str, ...]
@@ -32,21 +38,39 @@ class Grid:
     freq: str
     season: int
     drivers: dict[str, Array]
+    groups: dict[str, str] = field(default_factory=dict)
+    categories: tuple[int, ...] = ()
+    vintages: dict[str, Vintage] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         return int(self.values.shape[1])
 
     def until(self, steps: int) -> Grid:
-        """The grid of the first `steps` steps: what was known then. Drivers are plans, and stay known ahead."""
+        """The grid of the first `steps` steps: what was known then. Plans stay known ahead, of weather what had been forecast."""
         last = shifted(self.last, self.freq, steps - self.steps)
-        return Grid(self.ids, self.values[:, :steps], self.start, last, self.freq, self.season, self.drivers)
+        drivers = self.drivers
+        if self.vintages:
+            from storeloom.workers.forecast.drivers import weather_columns
+
+            drivers = drivers | weather_columns(self.vintages, steps, len(self.ids))
+        return replace(self, values=self.values[:, :steps], last=last, drivers=drivers)
+
+    def without(self, group: str) -> Grid:
+        """The grid with a group of drivers at rest ahead: 0, or for weather the mean of the last four weeks."""
+        drivers = dict(self.drivers)
+        recent = slice(max(0, self.steps - 4 * SEASONS["1d" if self.freq == "1w" else self.freq]), self.steps)
+        for name in (name for name, one in self.groups.items() if one == group):
+            drivers[name] = drivers[name].copy()
+            drivers[name][:, self.steps :] = drivers[name][:, recent].mean(axis=1, keepdims=True) if group in WEATHER else 0.0
+        return replace(self, drivers=drivers, vintages={})
 
     def only(self, rows: Any) -> Grid:
         """The grid of some series, by their numbers."""
         ids = tuple(self.ids[row] for row in rows)
         drivers = {name: column[rows] for name, column in self.drivers.items()}
-        return Grid(ids, self.values[rows], self.start[rows], self.last, self.freq, self.season, drivers)
+        categories = tuple(self.categories[row] for row in rows) if self.categories else ()
+        return replace(self, ids=ids, values=self.values[rows], start=self.start[rows], drivers=drivers, categories=categories)
 
     def filled(self) -> Array:
         """Values without gaps after a series began: a step not known takes the mean of its season's place, weighed by nearness.
@@ -82,8 +106,9 @@ def season_of(freq: str, steps: int) -> int:
     return season if steps >= 2 * season else 1
 
 
-def make(panel: Panel, horizon: int, drivers: pl.DataFrame | None = None, season: int | None = None) -> Grid:
-    """The matrix of a panel. `drivers`: `ds`, columns, and `unique_id` where they differ by series. PanelFault where drivers have gaps."""
+def make(panel: Panel, horizon: int, drivers: pl.DataFrame | Drivers | None = None, season: int | None = None) -> Grid:
+    """The matrix of a panel. `drivers`: typed, or `ds`, columns, and `unique_id` where they differ by series. PanelFault where these have
+    gaps."""
     frame, ids = panel.frame, panel.ids
     first, last = frame["ds"].min(), panel.last
     kind = frame.schema["ds"]
@@ -95,12 +120,26 @@ def make(panel: Panel, horizon: int, drivers: pl.DataFrame | None = None, season
     values = np.full((len(ids), len(axis)), np.nan)
     values[placed["row"].to_numpy(), placed["step"].to_numpy()] = placed["y"].fill_null(np.nan).to_numpy()
     start = placed.group_by("row").agg(pl.col("step").min()).sort("row")["step"].to_numpy()
-    columns = _columns(panel, ids, axis.to_list() + ahead(last, panel.freq, horizon), drivers) if drivers is not None else {}
-    return Grid(tuple(ids), values, start, last, panel.freq, season or season_of(panel.freq, len(axis)), columns)
+    grid = Grid(tuple(ids), values, start, last, panel.freq, season or season_of(panel.freq, len(axis)), {})
+    steps = axis.to_list() + ahead(last, panel.freq, horizon)
+    if drivers is None:
+        return grid
+    if isinstance(drivers, pl.DataFrame):
+        return replace(grid, drivers=_columns(panel, ids, steps, drivers))
+    typed = replace(
+        grid,
+        drivers=_columns(panel, ids, steps, drivers.frame),
+        groups=dict(drivers.groups),
+        categories=drivers.numbers(ids),
+        vintages={name: one.cut(len(steps)) for name, one in drivers.vintages.items()},
+    )
+    return typed.until(grid.steps) if typed.vintages else typed
 
 
 def _columns(panel: Panel, ids: list[str], steps: list[Step], drivers: pl.DataFrame) -> dict[str, Array]:
     names = [name for name in drivers.columns if name not in ("unique_id", "ds")]
+    if not names:
+        return {}
     keys = [name for name in ("unique_id", "ds") if name in drivers.columns]
     axis = pl.DataFrame({"ds": pl.Series(steps, dtype=panel.frame.schema["ds"])})
     whole = pl.DataFrame({"unique_id": ids}).join(axis, how="cross")

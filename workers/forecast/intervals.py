@@ -6,6 +6,12 @@ negative binomial with the mean forecast and the dispersion that the back-test s
 really fell (recalibration by the randomised probability integral transform: Czado, Gneiting and Held, 2009; Kuleshov et al., 2018). Errors
 are pooled over series of a class, by blocks of the horizon. An origin's errors are scaled by what the other origins showed.
 
+Few origins teach little, however many steps they hold: errors of one forecast go together, and those of all series at an origin may. A set
+counts as so many errors as independent ones would tell as much (design effect: Kish, 1965; components of variance of origins and of series
+within origins), and the fewer they are, the more the quantiles lean on Student's t about the forecast with the set's own spread (posterior
+predictive of a Dirichlet process with that base: Ferguson, 1973). Large panels keep the errors' own shape, small ones are told no less wide
+than they must be.
+
 Quantiles never cross and are never negative.
 """
 
@@ -20,10 +26,14 @@ from numpy.typing import NDArray
 from storeloom.workers.forecast.grid import Array
 
 BLOCK = 7
-LEAST = 60
+LEAST, LEAST_EFFECTIVE = 60, 10.0
+BASE_WEIGHT = 8.0
+WINSOR = 3.0
+NORMAL_BY_MEAN = float(np.sqrt(np.pi / 2))
 FLOOR = 0.1
 FARTHEST = 1e-4
 TINY = 1e-9
+EVEN = (np.arange(999) + 1) / 1000
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class Spread:
 
     `counts`: series that are counts; `centre`: the mean of their negative binomial, which is that of the forecast but never below a share
     of the history's, for a forecast of nothing is no certainty; `ratio`: their variance by mean; `scale`: the others' spread, in units;
-    `cells`: number of the calibration set of each forecast; `sets`: sorted standardised errors, or for counts shares of the negative
-    binomial.
+    `cells`: number of the calibration set of each forecast; `sets`: even quantiles of standardised errors, or for counts of shares of the
+    negative binomial.
     """
 
     mean: Array
@@ -53,7 +63,7 @@ class Spread:
             found[place] = np.maximum(0.0, self.mean + self.scale * marks)
             if self.counts.any():
                 rows = self.counts
-                found[place][rows] = _negative_binomial(self.centre[rows], self.ratio[rows, None], marks[rows])
+                found[place][rows] = negative_binomial(self.centre[rows], self.ratio[rows, None], marks[rows])
         found[order] = np.maximum.accumulate(found[order], axis=0)
         return found
 
@@ -73,7 +83,7 @@ class Spread:
         found = (actual - self.mean) / np.maximum(self.scale, TINY)
         if self.counts.any():
             rows = self.counts
-            found[rows] = _pit(actual[rows], self.centre[rows], self.ratio[rows, None], seed)
+            found[rows] = drawn_shares(actual[rows], self.centre[rows], self.ratio[rows, None], seed)
         return found
 
 
@@ -167,25 +177,61 @@ def _cells(
         for block in np.unique(blocks).tolist():
             rows, steps = groups == group, blocks == block
             for take in (fallen[:, rows][:, :, steps], fallen[:, rows], fallen[:, kind]):
-                known = take[~np.isnan(take)]
-                if len(known) >= LEAST:
+                if (~np.isnan(take)).sum() >= LEAST and effective(take) >= LEAST_EFFECTIVE:
                     break
-            else:
-                known = _theory(bool(group % 2))
             cells[np.ix_(rows, steps)] = len(sets)
-            sets.append(np.sort(known))
+            sets.append(calibrated(take, bool(group % 2)))
     return cells, tuple(sets)
 
 
-def _theory(counts: bool) -> Array:
-    """Without a back-test: even shares, or the standard normal's quantiles."""
-    even = (np.arange(999) + 1) / 1000
-    if counts:
-        return even
-    from scipy.special import ndtri
+def calibrated(fallen: Array, shares: bool) -> Array:
+    """999 even quantiles of where the next actual falls, after those that `fallen` holds (origins x series x steps; NaN: not known).
 
-    found: Array = ndtri(even)
-    return found
+    `shares`: they are shares of a distribution, and so are the quantiles; otherwise standardised errors.
+    """
+    from scipy.special import ndtr, ndtri, stdtrit
+
+    errors = ndtri(np.clip(fallen, FARTHEST, 1 - FARTHEST)) if shares else fallen
+    known = errors[~np.isnan(errors)]
+    if len(known) < 2:
+        return EVEN if shares else ndtri(EVEN)
+    number = effective(errors)
+    # The spread by mean absolute error: with the root mean square a few far errors would widen the middle too.
+    base = stdtrit(max(number, 1.0), EVEN) * NORMAL_BY_MEAN * np.mean(np.abs(known)) * np.sqrt(1 + 1 / number)
+    points = np.concatenate([known, base])
+    weights = np.concatenate([np.full(len(known), number / len(known)), np.full(len(base), BASE_WEIGHT / len(base))])
+    order = np.argsort(points, kind="stable")
+    reached = np.cumsum(weights[order]) - weights[order] / 2
+    found: Array = np.interp(EVEN, reached / weights.sum(), points[order])
+    return ndtr(found) if shares else found
+
+
+def effective(errors: Array) -> float:
+    """How many independent errors would tell the middle and the width as well as these do (origins x series x steps)."""
+    return min(_effective(errors), _effective(np.abs(errors - np.nanmedian(errors)))) if (~np.isnan(errors)).any() else 0.0
+
+
+def _effective(errors: Array) -> float:
+    """Independent values whose mean would vary as that of `errors` does: origins, series within them, and steps each add their own part."""
+    known = ~np.isnan(errors)
+    total, origins = int(known.sum()), int(known.any(axis=(1, 2)).sum())
+    middle = np.nanmean(errors)
+    far = WINSOR * np.sqrt(np.nanmean((errors - middle) ** 2))
+    away = np.where(known, np.clip(errors - middle, -far, far), 0.0)
+    variance = (away**2).sum() / total
+    if variance <= TINY**2:
+        return float(total)
+    of_series = known.sum(axis=2)
+    of_origin = of_series.sum(axis=1)
+    by_origin = float((away.sum(axis=(1, 2)) ** 2 / np.maximum(of_origin, 1)).sum())
+    by_both = float((away.sum(axis=2) ** 2 / np.maximum(of_series, 1)).sum())
+    parts = [
+        ((away**2).sum() - by_both, total - int((of_series > 0).sum())),
+        (by_both - by_origin, int((of_series > 0).sum()) - origins),
+        (by_origin, origins - 1),
+    ]
+    largest = max((square / free for square, free in parts if free > 0), default=variance)
+    return float(np.clip(total * variance / max(largest, TINY**2), origins, total))
 
 
 def _quantile(ordered: Array, share: float) -> float:
@@ -200,7 +246,8 @@ def _sizes(mean: Array, ratio: Array) -> tuple[Array, Array]:
     return np.maximum(mean, TINY) / (wide - 1), 1 / wide
 
 
-def _negative_binomial(mean: Array, ratio: Array, shares: Array) -> Array:
+def negative_binomial(mean: Array, ratio: Array, shares: Array) -> Array:
+    """Quantiles of counts with these means and variances `ratio` x mean, at `shares`."""
     from scipy.stats import nbinom
 
     number, chance = _sizes(mean, ratio)
@@ -208,7 +255,8 @@ def _negative_binomial(mean: Array, ratio: Array, shares: Array) -> Array:
     return np.maximum(found, 0.0)
 
 
-def _pit(actual: Array, mean: Array, ratio: Array, seed: int) -> Array:
+def drawn_shares(actual: Array, mean: Array, ratio: Array, seed: int) -> Array:
+    """Shares of the negative binomial at which counts fell, drawn within the chance of each count (the randomised transform)."""
     from scipy.stats import nbinom
 
     number, chance = _sizes(mean, ratio)

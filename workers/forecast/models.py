@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ WINDOW = 28
 WINDOWS = {"15m": 672, "1h": 168, "1d": WINDOW, "1w": 8}
 TSB_ALPHA, TSB_BETA = 0.1, 0.1
 MANY = 1 << 40
+DRIVEN = ("driven_rates", "driven_average", "lightgbm", "smooth", "day_ahead")
 
 Kind = Literal["all", "each"]
 
@@ -118,6 +119,28 @@ def _smooth(grid: Grid, horizon: int, seed: int) -> Array:
     return found
 
 
+def _day_ahead(grid: Grid, horizon: int, seed: int) -> Array:
+    from storeloom.workers.forecast.energy_drivers import day_ahead
+
+    return day_ahead(grid, horizon, seed)
+
+
+def _driven(method: Callable[[Grid, int, int], Array]) -> Callable[[Grid, int, int], Array]:
+    """A method on demand with its drivers taken out, times what the drivers ahead make of it."""
+
+    def run(grid: Grid, horizon: int, seed: int) -> Array:
+        from storeloom.workers.forecast.effects import learn
+
+        if not grid.drivers:
+            return method(grid, horizon, seed)
+        multipliers = learn(grid).multipliers(grid)
+        cleaned = replace(grid, values=grid.values / multipliers[:, : grid.steps], drivers={}, groups={}, vintages={})
+        found: Array = method(cleaned, horizon, seed) * multipliers[:, grid.steps : grid.steps + horizon]
+        return found
+
+    return run
+
+
 def _library(make: Callable[[Any, int], Any], least: Callable[[int], int]) -> Callable[[Grid, int, int], Array]:
     """A method of statsforecast, series by series from their first step on; `least`: steps that it needs, by season."""
 
@@ -162,6 +185,27 @@ def methods() -> Mapping[str, Method]:
         Method("rates", "all", "drifting rate times weekday profile, shrunk to the panel", "漂移需求率×星期系数，向整体收缩", _rates),
         Method("lightgbm", "all", "boosted trees over all series (LightGBM, tweedie)", "全体序列梯度提升树（LightGBM）", _lightgbm),
         Method("smooth", "each", "exponential smoothing with weekday season and drivers", "带星期季节与驱动因素的指数平滑", _smooth),
+        Method(
+            "driven_rates",
+            "all",
+            "rates of demand without its drivers, times their effects",
+            "剔除驱动后的需求率×驱动效应",
+            _driven(_rates),
+        ),
+        Method(
+            "driven_average",
+            "all",
+            "mean of the last four same weekdays without their drivers, times their effects",
+            "剔除驱动后的同星期日均值×驱动效应",
+            _driven(_seasonal_window_average),
+        ),
+        Method(
+            "day_ahead",
+            "each",
+            "regression of each step of the day on yesterday, last week and drivers",
+            "逐时段回归（昨日、上周、驱动因素）",
+            _day_ahead,
+        ),
         _of("croston", "Croston", lambda m, s: m.CrostonClassic(), _one),
         _of("sba", "Croston, Syntetos-Boylan approximation", lambda m, s: m.CrostonSBA(), _one),
         _of("tsb", "Teunter-Syntetos-Babai", lambda m, s: m.TSB(TSB_ALPHA, TSB_BETA), _one),

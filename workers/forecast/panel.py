@@ -9,7 +9,9 @@ A panel has the forecaster's columns `unique_id` (the series), `ds` (Date, or Da
   `censored`;
 - returns count against the sales of their step; what exceeds these is taken off the latest sales before, then dropped;
 - receipt lines (`lines=True`) are put into their steps and summed; otherwise a repeated step is a fault, for it would count double;
-- times with an offset become the store's local time; the hour that autumn brings twice is summed.
+- times with an offset become the store's local time; the hour that autumn brings twice is summed, the one that spring skips is null, and
+  `skipped` names such hours ahead;
+- rows more than 15 years before the last are a fault, as of a mistyped year: each step in between would be a row.
 
 All that is wrong is raised at once; what was mended is kept in `Panel.findings`.
 """
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import polars as pl
@@ -29,6 +32,7 @@ COLUMNS = ("unique_id", "ds", "y")
 STEPS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "1d": timedelta(days=1), "1w": timedelta(weeks=1)}
 MOST = 1e9
 SPIKE = 50
+LONGEST = timedelta(days=15 * 366)
 OFFSET = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$"
 
 Step = date | datetime
@@ -93,12 +97,13 @@ def build(
         raise PanelFault([*([] if rows.height else [Finding("SL-FCT-01")]), *missing])
     rows = rows.select(pl.col("unique_id").cast(pl.String), "ds", "y")
     values, bad = _values(rows, most)
-    steps, wrong = _steps(values, zone)
-    faults = [*bad, *wrong]
+    known = [*_unknown_zone(zone), *calendar_faults(closed), *calendar_faults(hidden)]
+    steps, wrong = (None, []) if known else _steps(values, zone)
+    faults = [*bad, *known, *wrong]
     if steps is None:
         raise PanelFault(faults)
     placed, off = _placed(steps, freq, lines or (freq in ("15m", "1h") and zone is not None), lines)
-    faults += [*off, *_late(placed, until)]
+    faults += [*off, *_late(placed, until), *_old(placed)]
     if faults:
         raise PanelFault(faults)
     summed = (
@@ -112,7 +117,7 @@ def build(
 def _values(rows: pl.DataFrame, most: float) -> tuple[pl.DataFrame, list[Finding]]:
     """Rows with `y` as numbers; what is no number, not finite or beyond `most`, and rows without a series or step."""
     found = []
-    y = rows["y"].cast(pl.Float64, strict=False)
+    y = pl.Series("y", [None] * rows.height, pl.Float64) if rows.schema["y"].is_nested() else rows["y"].cast(pl.Float64, strict=False)
     unread = int((y.is_null() & rows["y"].is_not_null()).sum())
     allowed = {"en": f"finite numbers of at most {most:g}", "zh": f"不超过 {most:g} 的有限数值"}
     huge = y.drop_nulls().filter(~(y.drop_nulls().abs() <= most)).len()
@@ -200,6 +205,41 @@ def _late(rows: pl.DataFrame, until: Step | None) -> list[Finding]:
     return [Finding("SL-FCT-05", {"count": late.height, "until": str(until), "series": late["unique_id"][0], "step": str(late["ds"][0])})]
 
 
+def _old(rows: pl.DataFrame) -> list[Finding]:
+    """Rows too far before the last one."""
+    last = rows["ds"].max()
+    if not isinstance(last, date):
+        return []
+    old = rows.filter(pl.col("ds") < pl.lit(last - LONGEST).cast(rows.schema["ds"])).sort("unique_id", "ds")
+    if not old.height:
+        return []
+    return [Finding("SL-FCT-36", {"count": old.height, "last": str(last), "series": old["unique_id"][0], "step": str(old["ds"][0])})]
+
+
+def _unknown_zone(zone: str | None) -> list[Finding]:
+    try:
+        if zone is not None:
+            ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return [Finding("SL-FCT-35", {"zone": zone})]
+    return []
+
+
+def calendar_faults(steps: pl.DataFrame | None) -> list[Finding]:
+    """What is wrong with steps that are named, as closed or hidden: no `ds`, or text that is no date."""
+    if steps is None or not steps.height:
+        return []
+    if "ds" not in steps.columns:
+        return [Finding("SL-FCT-02", {"column": "ds", "known": ", ".join(steps.columns)})]
+    days = steps["ds"]
+    bad = (
+        days.is_null()
+        if days.dtype.is_temporal()
+        else days.cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).is_null()
+    )
+    return [_unread(int(bad.sum()), str(days.filter(bad)[0]))] if bad.any() else []
+
+
 def _net(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     """Steps below 0 become 0 and what they lack is taken off the latest sales before them."""
     below = rows.filter(pl.col("y") < 0)
@@ -278,6 +318,14 @@ def _looks(full: pl.DataFrame) -> Iterator[Finding]:
     if spikes.height:
         where = {"series": spikes["unique_id"][0], "step": str(spikes["ds"][0]), "got": f"{spikes['y'][0]:g}"}
         yield Finding("SL-FCT-14", {"count": spikes.height, "times": SPIKE, **where})
+
+
+def skipped(last: Step, freq: str, horizon: int, zone: str) -> pl.DataFrame:
+    """Local times ahead that a change of the clock skips, as `ds`: name them as closed, and nothing is forecast there."""
+    steps = pl.DataFrame({"ds": ahead(last, freq, horizon)})
+    if steps.schema["ds"] == pl.Date:
+        return steps.clear()
+    return steps.filter(pl.col("ds").dt.replace_time_zone(zone, non_existent="null", ambiguous="earliest").is_null())
 
 
 def ahead(last: Step, freq: str, horizon: int) -> list[Step]:

@@ -33,12 +33,14 @@ SEED = 74
 @dataclass(frozen=True)
 class Smoothed:
     """Forecast of the days after a series: `paths` is sample paths x days ahead, in units; `effects` the regressors' log effects on the
-    days ahead (days x regressors); `level` and `season` the smoothing constants chosen."""
+    days ahead (days x regressors); `level` and `season` the smoothing constants chosen; `residuals` the latest one-step errors on the log,
+    in order, their mean taken out."""
 
     paths: Array
     effects: Array
     level: float
     season: float
+    residuals: Array
 
     @property
     def mean(self) -> Array:
@@ -89,7 +91,7 @@ def smooth(units: Sequence[float | None], horizon: int, regressors: Any = None, 
     fit = _follow(plain[since:], known[since:], since)
     ahead = fit.simulate(days, horizon) + effects[days:].sum(axis=1)
     paths: Array = np.maximum(0.0, np.expm1(ahead))
-    return Smoothed(paths, effects[days:], fit.gains[0], fit.gains[1])
+    return Smoothed(paths, effects[days:], fit.gains[0], fit.gains[1], fit.residuals)
 
 
 def _effects(logs: Array, known: NDArray[np.bool_], columns: Array) -> Array:

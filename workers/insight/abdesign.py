@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from storeloom.workers.insight.effects import complain, numbers, same_length, unusable
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import numbers, same_length, unusable
+from storeloom.workers.insight.faults import complain, require_setting
 
 LARGEST = 10**9
 NEGLIGIBLE = 5.0
@@ -50,8 +50,9 @@ def means_power(size: int, effect: float, sd: float, design: Design | None = Non
     from scipy.stats import nct, t
 
     design = design or Design()
-    require_setting("size", size, ">= 2", size >= 2)
-    require_setting("sd", sd, "> 0", sd > 0)
+    require_setting("size", size, ">= 2", 2 <= size < math.inf)
+    require_setting("effect", effect, "a finite number", math.isfinite(effect))
+    require_setting("sd", sd, "> 0", 0 < sd < math.inf)
     other = size * design.ratio
     df = size + other - 2
     shift = abs(effect) / (sd * math.sqrt(1 / size + 1 / other))
@@ -65,7 +66,7 @@ def means_power(size: int, effect: float, sd: float, design: Design | None = Non
 def means_size(effect: float, sd: float, design: Design | None = None) -> int:
     """Least control units with which a difference of means of `effect` is seen with the design's power."""
     design = design or Design()
-    require_setting("effect", effect, "not 0", effect != 0)
+    require_setting("effect", effect, "not 0", effect != 0 and math.isfinite(effect))
     return _least(lambda size: means_power(size, effect, sd, design), design.power)
 
 
@@ -74,7 +75,7 @@ def means_detectable(size: int, sd: float, design: Design | None = None) -> floa
     from scipy.optimize import brentq
 
     design = design or Design()
-    require_setting("sd", sd, "> 0", sd > 0)
+    require_setting("sd", sd, "> 0", 0 < sd < math.inf)
     top = 4 * sd * math.sqrt((1 + 1 / design.ratio) / size)
     while means_power(size, top, sd, design) < design.power:
         top *= 1.5

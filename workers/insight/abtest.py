@@ -16,22 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from storeloom.workers.insight.effects import (
-    ALPHA,
-    Check,
-    Effect,
-    Floats,
-    complain,
-    holm,
-    needed,
-    numbers,
-    require_level,
-    same_length,
-    student,
-    unusable,
-    wrong,
-)
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, holm, numbers, require_level, same_length, student, unusable
+from storeloom.workers.insight.faults import complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL, wilson, z_of
 
 RATIO_ALPHA = 0.001

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from storeloom.workers.insight.effects import Floats, complain, needed, numbers
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import Floats, numbers
+from storeloom.workers.insight.faults import complain, needed, require_setting
 
 TO_SIGMA = 1.4826022185056018
 MEAN_TO_SIGMA = 1.2533141373155003

@@ -22,8 +22,8 @@ import numpy as np
 import polars as pl
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.effects import MOST, Check, Effect, complain, needed, warnings, wrong
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import MOST, Check, Effect, warnings
+from storeloom.workers.insight.faults import complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 MOST_CHANNELS = 12
@@ -210,8 +210,9 @@ def _merged(paths: Iterable[Path]) -> list[Path]:
         "0 <= bought <= count",
         "0 <= bought <= count",
     )
+    complain(found)
     purchases = sum(bought for bought, _ in counts.values())
-    complain(found + needed("purchases after a touch", "触达后的购买", round(purchases), 1))
+    complain(needed("purchases after a touch", "触达后的购买", round(purchases), 1))
     return [Path(channels, *both) for channels, both in sorted(counts.items())]
 
 

@@ -20,22 +20,8 @@ from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
 from storeloom.workers.insight import absorb
-from storeloom.workers.insight.effects import (
-    ALPHA,
-    Check,
-    Effect,
-    Floats,
-    complain,
-    holm,
-    needed,
-    panel,
-    require_level,
-    student,
-    unusable,
-    warnings,
-    wrong,
-)
-from storeloom.workers.insight.faults import InsightFault, require_setting
+from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, holm, panel, require_level, student, unusable, warnings
+from storeloom.workers.insight.faults import InsightFault, complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 Starts = Mapping[str, date | datetime]

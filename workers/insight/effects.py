@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.faults import InsightFault, require_setting
+from storeloom.workers.insight.faults import InsightFault, complain, needed, require_setting, wrong
 
 Floats = NDArray[np.float64]
 MOST = 1e12
@@ -70,27 +70,10 @@ def require_level(level: float) -> None:
     require_setting("level", level, "0.5..1", 0.5 < level < 1)
 
 
-def needed(what_en: str, what_zh: str, count: int, least: int) -> list[Finding]:
-    """A finding where there are fewer than `least`, else none."""
-    return [] if count >= least else [Finding("SL-EXP-03", {"what": {"en": what_en, "zh": what_zh}, "count": count, "least": least})]
-
-
-def wrong(what: str, got_en: str, got_zh: str, count: int, allowed_en: str, allowed_zh: str) -> list[Finding]:
-    """A finding where `count` is above nought, else none."""
-    words = {"got": {"en": got_en, "zh": got_zh}, "allowed": {"en": allowed_en, "zh": allowed_zh}}
-    return [Finding("SL-EXP-02", {"what": what, "count": count, **words})] if count else []
-
-
 def unusable(what_en: str, what_zh: str, reason_en: str, reason_zh: str) -> InsightFault:
     """The fault of an estimate that the design does not allow."""
     args = {"what": {"en": what_en, "zh": what_zh}, "reason": {"en": reason_en, "zh": reason_zh}}
     return InsightFault(Finding("SL-EXP-06", args))
-
-
-def complain(findings: Sequence[Finding]) -> None:
-    """Raise where anything was found."""
-    if findings:
-        raise InsightFault(findings)
 
 
 def numbers(name: str, values: Any, least: int = 2) -> tuple[Floats, list[Finding]]:

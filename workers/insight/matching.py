@@ -17,21 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.effects import (
-    ALPHA,
-    Check,
-    Effect,
-    Floats,
-    complain,
-    needed,
-    numbers,
-    same_length,
-    student,
-    unusable,
-    warnings,
-    wrong,
-)
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import ALPHA, Check, Effect, Floats, numbers, same_length, student, unusable, warnings
+from storeloom.workers.insight.faults import complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 CALIPER = 0.2

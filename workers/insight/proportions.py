@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storeloom.workers.insight.faults import require_setting
+
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 
 
 def z_of(level: float) -> float:
-    """Half-width in standard deviations of a two-sided normal interval."""
+    """Half-width in standard deviations of a two-sided normal interval. InsightFault for a level outside 0..1."""
+    require_setting("level", level, "0..1", 0 < level < 1)
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def wilson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Score interval of a share (Wilson, JASA 22, 1927); (0, 1) without trials. Well covered down to few trials and at 0 and 1."""
+    """Score interval of a share (Wilson, JASA 22, 1927); (0, 1) without trials. Well covered down to few trials and at 0 and 1.
+    InsightFault for hits beyond the trials."""
+    require_setting("hits", hits, f"0..{trials}", 0 <= hits <= trials)
     if not trials:
         return 0.0, 1.0
     z = z_of(level)

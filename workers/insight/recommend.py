@@ -129,6 +129,8 @@ def fit(
     require_setting("method", method, ", ".join(METHODS), method in METHODS)
     require_setting("factors", factors, "1..512", 1 <= factors <= 512)
     require_setting("iterations", iterations, ">= 1", iterations >= 1)
+    require_setting("regularisation", regularisation, "0..1e6", 0 <= regularisation <= 1e6)
+    require_setting("alpha", alpha, "0..1e6", 0 < alpha <= 1e6)
     if method == "popular":
         return Model(data, method, None, (0.0, 0.0, 1.0))
     similar = _neighbours(data) if method == "item_knn" else _factors(data, method, factors, regularisation, alpha, iterations, seed)

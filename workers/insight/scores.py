@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.effects import MOST, Check, Floats, complain, needed, numbers, warnings, wrong
-from storeloom.workers.insight.faults import InsightFault, require_setting
+from storeloom.workers.insight.effects import MOST, Check, Floats, numbers, warnings
+from storeloom.workers.insight.faults import InsightFault, complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 LARGEST_MOVE = 0.1

@@ -40,6 +40,8 @@ class Look:
 
 def spent(fraction: float, alpha: float = 0.05) -> float:
     """Alpha (two-sided) spent once this fraction of the full information is in."""
+    require_setting("alpha", alpha, "0..0.5", 0 < alpha < 0.5)
+    require_setting("fraction", fraction, "> 0", 0 < fraction < math.inf)
     return 4 * (1 - NORMAL.cdf(NORMAL.inv_cdf(1 - alpha / 4) / math.sqrt(min(1.0, fraction))))
 
 
@@ -92,7 +94,7 @@ def inflation(fractions: Sequence[float], alpha: float = 0.05, power: float = 0.
 
 def _checked(fractions: Sequence[float], alpha: float) -> None:
     require_setting("alpha", alpha, "0..0.5", 0 < alpha < 0.5)
-    rising = bool(fractions) and fractions[0] > 0 and all(a < b for a, b in pairwise(fractions))
+    rising = bool(fractions) and fractions[0] > 0 and fractions[-1] < math.inf and all(a < b for a, b in pairwise(fractions))
     require_setting("fractions", list(fractions), "rising, > 0", rising)
     require_setting("fractions", list(fractions), "only the last look at or beyond 1", all(one < 1 for one in fractions[:-1]))
 

@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from storeloom.core.kernel.errors import Finding
-from storeloom.workers.insight.effects import Check, Effect, Floats, complain, needed, panel, require_level, warnings, wrong
+from storeloom.workers.insight.effects import Check, Effect, Floats, panel, require_level, warnings
+from storeloom.workers.insight.faults import complain, needed, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 LEAST_BEFORE, LEAST_DONORS = 5, 5

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storeloom.workers.insight import triage_words as words
-from storeloom.workers.insight.effects import complain, needed, wrong
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.faults import complain, needed, require_setting, wrong
 
 GRAMS = (1, 2, 3, 4)
 LEAST_LABELS = 2
@@ -152,6 +151,11 @@ def triage(text: str, labels: Labels | None = None, *, sure: float = 0.6) -> Tri
         tuple(felt),
         best if evidence else None,
     )
+
+
+def deceit(text: str) -> tuple[Word, ...]:
+    """The words of a text that say that the customer was deceived (fake goods, false prices or claims), unless they are negated."""
+    return tuple(_matches(_plain(text[:MOST_CHARACTERS]), words.DECEIT))
 
 
 @dataclass(frozen=True)

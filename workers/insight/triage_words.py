@@ -22,6 +22,21 @@ CATEGORIES = (
     "environment",
     "membership",
 )
+NAMES_ZH = {
+    "food_safety": "食品安全",
+    "injury": "人身伤害",
+    "quality": "质量",
+    "price": "价格",
+    "conduct": "服务态度",
+    "missing_goods": "少件错发",
+    "delivery": "配送",
+    "refund": "退款",
+    "queue": "排队",
+    "stock": "缺货",
+    "environment": "环境",
+    "membership": "会员权益",
+    "other": "其他",
+}
 FIRST_CLASS = ("food_safety", "injury")
 SECOND_CLASS = ("quality", "price", "conduct", "missing_goods")
 
@@ -137,6 +152,16 @@ URGENT = _weights(
     {
         3: ("急诊|住院|送医|救护车|触电|着火|冒烟|漏电|晕倒|ambulance|on fire|electric shock|passed out|fainted|choke|choking"),
         2: ("医院|emergency|hospital|smoke from"),
+    }
+)
+
+DECEIT = _weights(
+    {
+        3: (
+            "假货|欺诈|欺骗|虚假宣传|以次充好|缺斤|短斤|价格欺诈|以旧充新|篡改|"
+            "counterfeit|fraud|deceiv|deceit|false advert|misleading|short weight|relabel|tampered"
+        ),
+        2: ("假的|骗|冒充|价签|标价|scam|cheat|fake|not the advertised|rip-off"),
     }
 )
 

@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from storeloom.workers.insight.effects import Effect, Floats, complain, needed, numbers, require_level, same_length, wrong
-from storeloom.workers.insight.faults import require_setting
+from storeloom.workers.insight.effects import Effect, Floats, numbers, require_level, same_length
+from storeloom.workers.insight.faults import complain, needed, require_setting, wrong
 from storeloom.workers.insight.proportions import LEVEL
 
 LEAST = 30

@@ -46,9 +46,9 @@ class Skills:
 
 
 def is_employed(person: Row, day: date) -> bool:
-    """From the day of hiring to the day before leaving."""
+    """From the day of hiring to the day before leaving; `left` may be true alone."""
     hired, left = str(person.get("hired") or "")[:10], str(person.get("left") or "")[:10]
-    return hired <= day.isoformat() and (not left or day.isoformat() < left)
+    return person.get("left") is not True and hired <= day.isoformat() and (not left or day.isoformat() < left)
 
 
 def is_available(availability: Iterable[Row] | None, start: datetime, end: datetime) -> bool:

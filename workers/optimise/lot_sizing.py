@@ -21,6 +21,7 @@ from storeloom.workers.optimise.plans import Checks, Note, Proof
 
 NODES, GAP = 500, 1e-6
 WORTH = 1e-6
+MOST, MOST_DAYS = 1e9, 3660
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ def check(needs: Sequence[Need], fee: float) -> None:
         if len(lengths) > 1:
             checks.wrong(item, one.item, "days", len(one.days), "the same for all items", "各商品一致")
         for need in one.days:
-            checks.within(item, one.item, "days", need)
+            checks.within(item, one.item, "days", need, 0, MOST)
         checks.within(item, one.item, "holding", one.holding)
         checks.within(item, one.item, "line_fee", one.line_fee)
         if one.keeps is not None:
-            checks.within(item, one.item, "keeps", one.keeps, 1)
+            checks.within(item, one.item, "keeps", one.keeps, 1, MOST_DAYS)
     checks.done()

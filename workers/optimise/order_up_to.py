@@ -169,9 +169,7 @@ def order_up_to(
     Demand: one value a day in order, null where it could not show. Raises `OrderFault` on wrong input.
     """
     days, found = quantities("demand", demand)
-    found += review.faults() + setting("service", service, "alpha, beta", service in ("alpha", "beta"))
-    found += setting("wanted", wanted, "0.5..0.9999", 0.5 <= wanted <= 0.9999) + setting("level", level, "0.5..1", 0.5 < level < 1)
-    found += setting("unit", unit, "> 0", 0 < unit < math.inf)
+    found += review.faults() + _asked(service, wanted, unit) + setting("level", level, "0.5..1", 0.5 < level < 1)
     complain(found or needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
     cycle = _Cycle.of(days, review)
     complain(needed(("spans of known days", "需求已知的连续时段"), cycle.spans, LEAST_SUMS))
@@ -185,10 +183,19 @@ def order_up_to(
     return Target(best, float(low), float(high), level, cycle.alpha(best), cycle.beta(best), safety, later)
 
 
+def _asked(service: str, wanted: float, unit: float) -> list[Any]:
+    return [
+        *setting("service", service, "alpha, beta", service in ("alpha", "beta")),
+        *setting("wanted", wanted, "0.5..0.9999", 0.5 <= wanted <= 0.9999),
+        *setting("unit", unit, "> 0", 0 < unit < math.inf),
+    ]
+
+
 def level_for(demand: Any, review: Review, service: Service, wanted: float, *, unit: float = 1.0) -> float:
     """The level alone, without its interval and check: for thousands of items at once."""
     days, found = quantities("demand", demand)
-    complain(found + review.faults() + needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
+    found += review.faults() + _asked(service, wanted, unit)
+    complain(found + needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
     cycle = _Cycle.of(days, review)
     complain(needed(("spans of known days", "需求已知的连续时段"), cycle.spans, LEAST_SUMS))
     return cycle.smallest(service, wanted, unit)
@@ -197,7 +204,8 @@ def level_for(demand: Any, review: Review, service: Service, wanted: float, *, u
 def service_of(demand: Any, review: Review, up_to: float) -> tuple[float, float]:
     """Alpha and beta service that an order-up-to level gives on the days seen."""
     days, found = quantities("demand", demand)
-    complain(found + review.faults() + needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
+    found += review.faults() + setting("up_to", up_to, ">= 0", 0 <= up_to < math.inf)
+    complain(found + needed(("days of demand", "需求天数"), int(np.sum(~np.isnan(days))), LEAST_DAYS))
     cycle = _Cycle.of(days, review)
     return cycle.alpha(up_to), cycle.beta(up_to)
 

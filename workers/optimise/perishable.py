@@ -165,7 +165,8 @@ def best_level(demand: Floats, flow: Flow, costs: Costs, *, levels: Floats | Non
     checked, found = quantities("demand", demand)
     shape = checked.shape if checked.ndim == 2 else (0, 0)
     found += flow.faults() + needed(("paths", "模拟路径"), shape[0], 2) + needed(("days a path", "每条路径的天数"), shape[1], warm_up + 7)
-    complain(found + setting("costs", costs, ">= 0", min(costs.lost, costs.waste, costs.holding, costs.line) >= 0))
+    fine = all(0 <= one < np.inf for one in (costs.lost, costs.waste, costs.holding, costs.line))
+    complain(found + setting("costs", costs, ">= 0", fine))
     if levels is not None:
         return _judge(checked, flow, costs, np.sort(np.asarray(levels, dtype=np.float64)), warm_up)
     span = min(flow.review_days + flow.lead_days, shape[1])
@@ -174,8 +175,8 @@ def best_level(demand: Floats, flow: Flow, costs: Costs, *, levels: Floats | Non
     rough = _judge(checked, flow, costs, np.arange(0, top + step, step), warm_up)
     if step == 1:
         return rough
-    fine = np.arange(max(0.0, min(rough.low, rough.up_to - step)), max(rough.high, rough.up_to + step) + 1)
-    return _judge(checked, flow, costs, fine if fine.size <= 3 * MOST_LEVELS else fine[:: fine.size // (2 * MOST_LEVELS)], warm_up)
+    near = np.arange(max(0.0, min(rough.low, rough.up_to - step)), max(rough.high, rough.up_to + step) + 1)
+    return _judge(checked, flow, costs, near if near.size <= 3 * MOST_LEVELS else near[:: near.size // (2 * MOST_LEVELS)], warm_up)
 
 
 def paths(demand: Any, days: int, count: int, seed: int, *, least: int = 14) -> Floats:

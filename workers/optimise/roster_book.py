@@ -14,7 +14,7 @@ from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.workers.optimise.eligibility import Skills, is_available, is_employed
 from storeloom.workers.optimise.roster_pay import wages, week_overtime
-from storeloom.workers.optimise.shifts import Duty, Need, Person, Problem, Rules, Shift, Wish, coverage
+from storeloom.workers.optimise.roster_problem import Duty, Need, Person, Problem, Rules, Shift, Wish, coverage
 
 Row = Mapping[str, Any]
 Slots = Mapping[str, Sequence[Any]]
@@ -49,7 +49,8 @@ class RosterBook:
 
     `needs`: by day (ISO date) slots {"role|from": [to, heads]}. `duties`: {staff, role, start, end, state}, of which those in state draft
     and published are the roster itself and others (a loan, another system's shift) only bind their people. `wishes`: {staff, start, end,
-    off}. `absences`: {staff, start, end}. `holidays`: pairs of times.
+    off}. `absences`: {staff, start, end}. `holidays`: pairs of times. What ends before it begins counts for nothing, heads and pay
+    below nil for nil.
     """
 
     def __init__(
@@ -67,16 +68,16 @@ class RosterBook:
     ) -> None:
         self._hours, self._terms, self._needs = hours, terms, needs
         self._staff = {str(row["staff"]): row for row in staff}
-        self._pay = {who: int(row.get("hourly_pay", 0)) for who, row in self._staff.items()}
+        self._pay = {who: max(0, int(row.get("hourly_pay", 0))) for who, row in self._staff.items()}
         self._skills = Skills(skills)
         self._holidays = [(parse_time(start), parse_time(end)) for start, end in holidays]
         self._absences = [(row["staff"], parse_time(row["start"]), parse_time(row["end"])) for row in absences]
         self._wishes = [
             Wish(row["staff"], parse_time(row["start"]), parse_time(row["end"]), bool(row["off"]))
             for row in wishes
-            if row["staff"] in self._staff
+            if row["staff"] in self._staff and _lasts(row)
         ]
-        rows = list(duties)
+        rows = [row for row in duties if _lasts(row)]
         self._standing = [self._duty(row) for row in rows]
         self._roster = [duty for duty, row in zip(self._standing, rows, strict=True) if row["state"] in ("draft", "published")]
 
@@ -86,7 +87,7 @@ class RosterBook:
         needs = [need for day in days for need in self.needs(day)]
         roles = sorted({need.role for need in needs if need.heads > 0})
         forbidden = {(lock["staff"], lock.get("date")) for lock in asked if lock.get("off")}
-        forced = [lock for lock in asked if lock.get("start") and not lock.get("off") and lock.get("staff") in self._staff]
+        forced = [lock for lock in asked if lock.get("start") and not lock.get("off") and lock.get("staff") in self._staff and _lasts(lock)]
         locked = [self._duty(lock) for lock in forced]
         candidates = [
             Duty(who, role, shift)
@@ -98,13 +99,14 @@ class RosterBook:
         ]
         people = {who: self._person(who, days) for who in sorted({duty.person for duty in [*candidates, *locked]})}
         wishes = [wish for wish in self._wishes if self._hours.store_day(wish.start) in days]
-        return Problem(people, needs, candidates, self._standing, locked, wishes, self._terms.rules)
+        return Problem(people, needs, candidates, self._standing, locked, wishes, self._terms.rules, self._hours.zone)
 
     def needs(self, day: date) -> list[Need]:
         """The needs of a day."""
         slots = self._needs.get(day.isoformat(), {})
         keys = ((key.partition("|"), to, heads) for key, (to, heads) in sorted(slots.items()))
-        return [Need(role, parse_time(start), parse_time(to), float(heads)) for (role, _, start), to, heads in keys]
+        spans = ((role, parse_time(start), parse_time(to), max(0.0, float(heads))) for (role, _, start), to, heads in keys)
+        return [Need(role, start, to, heads) for role, start, to, heads in spans if start < to]
 
     def figures(self, day: date) -> DayFigures:
         """What the roster of a day comes to."""
@@ -159,3 +161,7 @@ class RosterBook:
             return False
         start, end = self._hours.local(shift.start), self._hours.local(shift.end)
         return is_employed(person, shift.day) and is_available(person.get("availability"), start, end)
+
+
+def _lasts(row: Row) -> bool:
+    return parse_time(row["start"]) < parse_time(row["end"])

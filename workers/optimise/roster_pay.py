@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from storeloom.workers.optimise.shifts import HOLIDAY_EXTRA, OVERTIME_EXTRA, REST_DAY_EXTRA, WEEK_DAYS, Duty, Shift
+from storeloom.workers.optimise.roster_problem import WEEK_DAYS, Duty, Shift
+from storeloom.workers.optimise.roster_rules import HOLIDAY_EXTRA, OVERTIME_EXTRA, REST_DAY_EXTRA
 
 
 def wages(duties: Iterable[Duty], pay: Mapping[str, int]) -> float:

@@ -11,6 +11,7 @@ seed: the same problem gives the same planogram.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Shelf:
 @dataclass(frozen=True, slots=True)
 class Item:
     """`margin`: what the item earns in a period at `base_facings` and eye height. `weight_g`: of a whole facing, front to back. `block`:
-    items of one stand on one shelf, next to each other. `shelves`: where it may stand, None for all."""
+    items of one stand on one shelf, next to each other. `shelves`: where it may stand, None for all. `kept`: its facings today; of
+    planograms of equal margin the one counts that changes the fewest facings of items that have it."""
 
     id: str
     width_mm: int
@@ -53,6 +55,7 @@ class Item:
     height_mm: int = 0
     block: str | None = None
     shelves: tuple[str, ...] | None = None
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def solve(problem: Problem, *, work: float = WORK, seed: int = SEED) -> Planogra
     solver, status = solving.run(model.model, work, seed)
     if status in ("optimal", "feasible"):
         places = _placed(problem, model.facings(solver))
-        objective, bound = solver.objective_value / CENTS, solver.best_objective_bound / CENTS
+        objective, bound = model.worth(solver.objective_value), model.worth(solver.best_objective_bound)
         return Planogram(Proof(status, objective, bound, time.perf_counter() - started, binding(problem, places)), places)
     relaxed = _Model(problem, soft=True)
     relaxed.model.minimize(sum(relaxed.soft.values()) if relaxed.soft else 0)
@@ -186,11 +189,20 @@ class _Model:
                 self.model.add(self.on[index[one], k] + self.on[index[other], k] <= 1 + sum(self._gives("apart", f"{one}/{other}")))
 
     def maximise(self) -> None:
-        """Most margin, in hundredths of a minor unit."""
-        problem = self.problem
-        self.model.maximize(
-            sum(round(CENTS * earns(problem.items[n], problem.shelves[k], size)) * variable for (n, k, size), variable in self.at.items())
-        )
+        """Most margin, in hundredths of a minor unit, each of which outweighs all facings changed."""
+        items, shelves = self.problem.items, self.problem.shelves
+        kept = [(n, item.kept) for n, item in enumerate(items) if item.kept is not None]
+        self.outweighs = 1 + sum(max(now, items[n].most) for n, now in kept)
+        margin = sum(round(CENTS * earns(items[n], shelves[k], size)) * variable for (n, k, size), variable in self.at.items())
+        changed: list[Any] = []
+        for n, now in kept:
+            sizes = [(size, variable) for (one, _, size), variable in self.at.items() if one == n]
+            changed += [now, *((abs(size - now) - now) * variable for size, variable in sizes)]
+        self.model.maximize(self.outweighs * margin - sum(changed))
+
+    def worth(self, value: float) -> float:
+        """The margin in minor units of what the solver maximises."""
+        return math.ceil(round(value) / self.outweighs) / CENTS
 
     def facings(self, solver: Any) -> dict[str, tuple[str, int]]:
         """Shelf and facings of each item that is there."""
@@ -271,10 +283,11 @@ def check(problem: Problem) -> None:
                 checks.within(SHELF, shelf.id, key, limit, 0, MOST)
     for item in problem.items:
         checks.within(ITEM, item.id, "width_mm", item.width_mm, 1, MOST)
-        checks.within(ITEM, item.id, "margin", item.margin, 0, MOST)
+        checks.within(ITEM, item.id, "margin", item.margin, -MOST, MOST)
         checks.within(ITEM, item.id, "most", item.most, 1, 100)
         checks.within(ITEM, item.id, "least", item.least, 0, item.most)
-        checks.within(ITEM, item.id, "base_facings", item.base_facings, 1, 100)
+        checks.within(ITEM, item.id, "base_facings", item.base_facings, 1, MOST)
+        checks.within(ITEM, item.id, "kept", item.kept or 0, 0, MOST)
         checks.within(ITEM, item.id, "elasticity", item.elasticity, 0, 1)
         checks.within(ITEM, item.id, "weight_g", item.weight_g, 0, MOST)
         checks.within(ITEM, item.id, "height_mm", item.height_mm, 0, MOST)

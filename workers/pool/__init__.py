@@ -17,22 +17,23 @@ PLACE = "STORELOOM_POOL"
 PLACES = ("inline", "processes", "ray")
 
 
-def open_pool(place: str = "inline", cores: int | None = None) -> Pool:
+def open_pool(place: str = "inline", cores: int | None = None, progress: Ticks | None = None) -> Pool:
     """A pool: `inline`, `processes` (local ones), `ray` (one started here) or a Ray address such as `ray://head:10001` or `auto`.
 
-    `cores` limits the workers, by default the processor's cores that this process may use. Close it, or use it in a `with`.
+    `cores` limits the workers, by default the processor's cores that this process may use; `progress` is told of all that is mapped. Close
+    it, or use it in a `with`.
     ValueError for an unknown place; ModuleNotFoundError for Ray where the extra `ray` is not installed.
     """
     if place == "inline":
-        return Pool(Inline())
+        return Pool(Inline(), progress)
     if place == "processes":
         from storeloom.workers.pool.processes import Processes
 
-        return Pool(Processes(cores))
+        return Pool(Processes(cores), progress)
     if place == "ray" or place == "auto" or "://" in place or ":" in place:
         from storeloom.workers.pool.on_ray import OnRay
 
-        return Pool(OnRay(None if place == "ray" else place, cores))
+        return Pool(OnRay(None if place == "ray" else place, cores), progress)
     raise ValueError(f"a pool runs on {', '.join(PLACES)} or at a Ray address, not {place!r}")
 
 

@@ -210,8 +210,10 @@ class Pool:
     effects but their result.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, progress: Ticks | None = None) -> None:
+        """`progress` is told of every map and stream that names none of its own."""
         self._backend = backend
+        self._progress = progress
         self._flights: dict[int, _Flight] = {}
         self._tickets = 0
         self._held: deque[int] = deque()
@@ -278,7 +280,7 @@ class Pool:
         """
         total = len(items) if isinstance(items, Sequence) else None
         size = chunk or (1 if total is None else max(1, total // (8 * self.cores)))
-        tally, source, first = _Tally(total, progress), iter(items), 0
+        tally, source, first = _Tally(total, progress or self._progress), iter(items), 0
         places: deque[_Place] = deque()
         try:
             while True:

@@ -55,6 +55,16 @@ def rows_by_item(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return dict(found)
 
 
+def base_price(rows: Iterable[Row], at: datetime, zone: tzinfo) -> int | None:
+    """The base price of an item (its rows of the table `prices`) that holds for everybody at `at`, the latest begun; None without any."""
+    found = [
+        (instant(row.get("from"), zone, EARLIEST), row["price"])
+        for row in rows
+        if row.get("kind", "base") == "base" and not row.get("scope") and instant(row.get("to"), zone, LATEST) > at
+    ]
+    return max(((start, price) for start, price in found if start <= at), default=(EARLIEST, None))[1]
+
+
 @dataclass(frozen=True)
 class _Entry:
     price: Price
@@ -108,6 +118,13 @@ class PriceBook:
         if not offers:
             raise UnpricedItem(f"no price of {gtin} at {at.isoformat()}")
         return min(offers, key=lambda price: (price.price, price.kind != "base", price.kind))
+
+    def price_of(self, product: Row, at: datetime, member: Row | None = None) -> int | None:
+        """What a row of the table `products` costs at `at`, by `lookup` without a place; its list price where nothing holds, else None."""
+        try:
+            return self.lookup(product["gtin"], at, member=member).price
+        except UnpricedItem:
+            return cast(int | None, product.get("list_price"))
 
     def _base(self, gtin: str, bases: list[_Entry]) -> Price | None:
         if bases:

@@ -4,7 +4,8 @@ Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP ca
 (`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
 OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS members'
 receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be forecast
-(`forecasting`); ORD orders and prices (`ordering`); PLN plans: routes, space,
+(`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV
+what drives demand (`driving`); ORD orders and prices (`ordering`); PLN plans: routes, space,
 tasks, picking, set points, appointments (`planning`).
 """
 
@@ -14,9 +15,11 @@ from storeloom.core.kernel.messages import (
     composing,
     customers,
     delivering,
+    driving,
     experiments,
     forecasting,
     items,
+    measuring,
     ordering,
     planning,
     running,
@@ -35,6 +38,8 @@ MESSAGES: dict[str, Message] = {
     **customers.MESSAGES,
     **experiments.MESSAGES,
     **forecasting.MESSAGES,
+    **measuring.MESSAGES,
+    **driving.MESSAGES,
     **ordering.MESSAGES,
     **planning.MESSAGES,
 }

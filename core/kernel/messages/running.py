@@ -232,6 +232,13 @@ MESSAGES: dict[str, Message] = {
         "{remedy}",
         "{remedy}",
     ),
+    "SL-INP-09": Message(
+        "error",
+        "{device} did not carry out {stream}: {reason}.",
+        "{device} 未执行 {stream}：{reason}。",
+        "Look at the device itself: storeloom device probe.",
+        "请用 storeloom device probe 检查该设备。",
+    ),
     # the clock
     "SL-CLK-01": Message(
         "warning",

@@ -3,6 +3,8 @@
 Each night at 23:00 store time the days ahead that have a need and no roster are planned (`workers/optimise/shifts.py`). The draft goes to
 the manager as one task; approved, it is published; rejected with `values.locked` (shift ids to keep, or {staff, start, end, role} to
 force, or {staff, date, off: true} to forbid), it is solved again. A draft stands until it is answered or its day's need changes.
+The task tells how far the roster may be from the cheapest (`gap`), what holds it back (`binding`) and, where locks cannot all be kept, the
+fewest rules to give up (`relax`); then, as where the solver found none in time, a greedy roster is given and marked.
 
 Absences are `shift.propose` of kind absence, or a published shift that someone else withdraws: they re-open that cell alone.
 `shift.fixed` of other sources and loans count as duties for rest and hours; public holidays come from `calendar.event`. The rest day that
@@ -170,6 +172,7 @@ class SmartScheduling(Solution):
         self._clear_drafts(days)
         problem = self._book(CHANGE_COST if repair else 0).problem([date.fromisoformat(day) for day in days], locks)
         roster = self._solve(problem)
+        status = roster.proof.status if roster.made_by == "cp_sat" else "greedy"
         task = f"roster-{days[0]}-{plain(self.now)[:16]}-v{version}"
         ids = []
         for duty in roster.duties:
@@ -178,24 +181,27 @@ class SmartScheduling(Solution):
             self._keep(key, {"staff": duty.person, "role": duty.role, "start": start, "end": end, "state": "draft", "version": 0})
             ids.append(key)
             yield out("shift.propose", shift=key, staff=duty.person, role=duty.role, start=start, end=end, kind="draft",
-                      breaks=self._breaks(duty.shift.start, duty.shift.end), reason=roster.status)  # fmt: skip
+                      breaks=self._breaks(duty.shift.start, duty.shift.end), reason=status)  # fmt: skip
         needs = {day: dict(self.state.get(f"need:{day}", {})) for day in days}
         self.state[f"plan:{task}"] = {"needs": needs, "shifts": ids, "version": version, "repair": repair}
         cost = self._account(days)
         slots = [{"role": slot.role, "from": plain(slot.start), "to": plain(slot.end), "need": slot.need, "staff": slot.staff,
                   "under_h": slot.under_h, "over_h": slot.over_h} for slot in roster.slots]  # fmt: skip
         under, over = (sum(slot[name] for slot in slots) for name in ("under_h", "over_h"))
-        figures = {"wage_cost": round(cost), "under_h": under, "over_h": over, "cost": roster.cost, "bound": roster.bound}
+        proof = roster.proof
+        figures = {"wage_cost": round(cost), "under_h": under, "over_h": over, "cost": proof.objective, "bound": proof.bound}
+        figures["gap"] = proof.gap
+        words = {name: [self.say(note.en, note.zh) for note in getattr(proof, name)] for name in ("relax", "binding")}
         title = self.say(f"Approve the roster {days[0]} to {days[-1]}", f"审批班表 {days[0]} 至 {days[-1]}")
         yield out("task.create", task=task, kind="approve_roster", title=title, priority=2, role="manager",
                   due=self.store.hours.midnight(date.fromisoformat(days[0])),
-                  values={"status": roster.status, "time_limit_s": self.config.time_limit, "days": days, "shifts": ids, "slots": slots,
-                          **{name: value for name, value in figures.items() if value is not None}})  # fmt: skip
-        yield self._report(days, roster, figures)
+                  values={"status": status, "time_limit_s": self.config.time_limit, "days": days, "shifts": ids, "slots": slots,
+                          **{name: value for name, value in (figures | words).items() if value not in (None, [])}})  # fmt: skip
+        yield self._report(days, roster, figures, status, words["relax"])
 
-    def _report(self, days, roster, figures):
+    def _report(self, days, roster, figures, status, relax):
         hours = self.store.hours
-        units = {"under_h": "h", "over_h": "h"}
+        units = {"under_h": "h", "over_h": "h", "gap": "share"}
         need = sum(slot.need * slot.hours for slot in roster.slots)
         notes = [f"{slot.role} {hours.local(slot.start):%m-%d %H:%M}-{hours.local(slot.end):%H:%M}: {-slot.under_h or slot.over_h:+.2f} h"
                  for slot in roster.slots if slot.under_h or slot.over_h]  # fmt: skip
@@ -203,7 +209,7 @@ class SmartScheduling(Solution):
         parts = [{"name": name, "value": value, "unit": units.get(name, "minor")} for name, value in figures.items() if value is not None]
         score = 100 * (1 - figures["under_h"] / need) if need else None
         return out("score.report", span, scheme="roster", subject_kind="store", subject=self.store.id, score=score, parts=parts,
-                   labels={"status": roster.status}, notes=notes or None)  # fmt: skip
+                   labels={"status": status}, notes=[*notes, *relax] or None)  # fmt: skip
 
     def _publish(self, plan):
         duties = self._duties()

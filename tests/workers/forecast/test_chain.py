@@ -1,6 +1,7 @@
 """The chain: classes, choice, intervals and words; the same on every pool; bad and tiny panels."""
 
 from datetime import date, timedelta
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -92,14 +93,19 @@ def test_methods_that_err_to_both_sides_are_averaged():
     assert {choice.sets[pick] for pick in choice.picks} == {("a", "b")}
 
 
-def test_the_same_in_other_processes():
+@pytest.mark.parametrize("place", ["processes", "ray"])
+def test_the_same_elsewhere(place):
+    if place == "ray" and find_spec("ray") is None:
+        pytest.skip("the extra 'ray' is not installed")
     panel = panel_of(np.vstack([sales(70, 120, mean=5.0), sales(10, 120, mean=0.3, seed=1)]))
     names = ("seasonal_naive", "window_average", "rates", "lightgbm")
     here = forecast(panel, 7, methods=names, origins=2, seed=3)
-    with open_pool("processes", 2) as pool:
+    ticks = []
+    with open_pool(place, 2, ticks.append) as pool:
         there = forecast(panel, 7, methods=names, origins=2, seed=3, pool=pool)
     for name in ("frame", "totals", "chosen"):
         assert getattr(here, name).equals(getattr(there, name))
+    assert max(one.total for one in ticks) == 2 * (2 * 2 + 2), "two origins: two methods in chunks of 64 series, two over all"
 
 
 def whole(told: Forecasts, series: int, horizon: int):

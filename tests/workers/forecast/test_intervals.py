@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom
 
 from storeloom.workers.forecast.intermittent import negative_binomial_quantiles
-from storeloom.workers.forecast.intervals import History, _negative_binomial, _quantile, spread
+from storeloom.workers.forecast.intervals import EVEN, History, _quantile, calibrated, effective, negative_binomial, spread
 
 RNG = np.random.default_rng(11)
 
@@ -22,10 +22,10 @@ def test_conformal_quantile_of_a_small_set():
     assert _quantile(np.arange(1.0, 10.0), 0.99) == 9.0
 
 
-def test_quantiles_of_counts_are_the_negative_binomials():
+def test_quantiles_of_counts_are_thenegative_binomials():
     mean, ratio = np.array([[0.3, 2.0, 8.0]]), np.array([[1.8]])
     for share in (0.1, 0.5, 0.9, 0.975):
-        ours = _negative_binomial(mean, ratio, np.full(mean.shape, share))
+        ours = negative_binomial(mean, ratio, np.full(mean.shape, share))
         assert ours[0].tolist() == [negative_binomial_quantiles(one, 1.8, [share])[0] for one in mean[0]]
 
 
@@ -106,3 +106,44 @@ def test_quantiles_never_cross_and_are_never_negative(seed, series, steps, size,
     assert (np.diff(ordered, axis=0) >= 0).all()
     assert found.min() >= 0
     assert np.isfinite(found).all()
+
+
+def test_errors_that_go_together_count_as_few():
+    """Independent ones count all; with a shock an origin 4 origins count as about 4, with one a series and origin as 4 x 10."""
+    rng = np.random.default_rng(2)
+    plain = rng.normal(size=(4, 10, 28))
+    assert effective(plain) > 0.5 * plain.size
+    by_origin = np.mean([effective(0.2 * rng.normal(size=(4, 10, 28)) + rng.normal(size=(4, 1, 1))) for _ in range(20)])
+    assert 4 <= by_origin < 9
+    by_series = np.mean([effective(0.2 * rng.normal(size=(4, 10, 28)) + rng.normal(size=(4, 10, 1))) for _ in range(20)])
+    assert 15 < by_series < 60
+    assert effective(np.full((2, 2, 2), np.nan)) == 0
+
+
+def test_few_errors_lean_on_students_t_and_many_keep_their_shape():
+    few = calibrated(np.array([-1.0, 1.0, -1.0, 1.0]).reshape(4, 1, 1), False)
+    assert few[899] > 1.2, "the largest of four is no 90 % quantile"
+    many = np.random.default_rng(3).exponential(1.0, (4, 500, 28)) - 1
+    assert np.interp((0.1, 0.5, 0.9), EVEN, calibrated(many, False)) == pytest.approx(-np.log([0.9, 0.5, 0.1]) - 1, abs=0.03)
+    uniform = np.random.default_rng(4).random((4, 200, 28))
+    assert calibrated(uniform, True) == pytest.approx(EVEN, abs=0.02)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_small_panels_that_drift_are_covered(shared):
+    """Two series, four origins, a level that wanders (for both alike): steps and sums, over 150 panels made up."""
+    rng = np.random.default_rng(5)
+    inside, inside_sum = [], []
+    for _ in range(150):
+        level = 100 + np.cumsum(2 * rng.normal(size=(1 if shared else 2, 200)), axis=1)
+        values = level + 8 * rng.normal(size=(2, 200))
+        told = [np.repeat(values[:, at - 7 : at].mean(axis=1)[:, None], 28, axis=1) for at in range(60, 200, 28)]
+        actual = [values[:, at : at + 28] for at in range(60, 200, 28)]
+        known = history(2, False, 100, 100)
+        steps = spread(list(zip(told[:-1], actual[:-1], strict=True)), told[-1], known, 30, 0)
+        inside.append(steps.inside(actual[-1], 0.1, 0.9, 0).mean())
+        sums = [(one.sum(axis=1, keepdims=True), other.sum(axis=1, keepdims=True)) for one, other in zip(told, actual, strict=True)]
+        total = spread(sums[:-1], sums[-1][0], history(2, False, 2800, 2800), 6, 0)
+        inside_sum.append(total.inside(sums[-1][1], 0.1, 0.9, 0).mean())
+    assert 0.74 <= np.mean(inside) <= 0.86
+    assert 0.74 <= np.mean(inside_sum) <= 0.90

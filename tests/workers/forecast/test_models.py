@@ -66,7 +66,7 @@ def test_no_method_fails_on_short_silent_or_steady_series(name):
     assert found.shape == (5, 4)
     assert np.nanmin(found, initial=0) >= 0
     assert not np.isinf(found).any()
-    if name not in ("zero", "lightgbm"):
+    if name not in ("zero", "lightgbm", "day_ahead"):
         assert found[3] == pytest.approx(5.0, rel=0.05), "a steady series goes on"
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storeloom.workers.insight.coupon_value import (
+    best_worth_giving,
     expected_value,
     face_value,
     is_lapsed,
@@ -47,3 +48,16 @@ def test_lapse_is_two_median_intervals() -> None:
     assert not is_lapsed(bought, START + timedelta(days=55, hours=23), 2)
     assert is_lapsed(bought, START + timedelta(days=56), 2)
     assert not is_lapsed(bought[:3], START + timedelta(days=99), 2)
+
+
+def test_the_best_coupon_that_a_member_is_worth() -> None:
+    small, large = ({"template": name, "kind": "amount", "value": value} for name, value in (("small", 300), ("large", 900)))
+    share = {"template": "share", "kind": "percent", "value": 20}
+    tea = {"template": "tea", "kind": "amount", "value": 500, "category": "tea"}
+    points = {"template": "points", "kind": "points", "value": 400}
+    rows = [large, tea, small, points, share]
+    assert best_worth_giving(rows, 1000, 2000) is large
+    assert best_worth_giving(rows, 500, 2000) is share  # 400 of 2000
+    assert best_worth_giving(rows, 100, 2000) is small
+    assert best_worth_giving([tea, points], 100, 2000) is tea
+    assert best_worth_giving([points], 100, 2000) is None

@@ -9,7 +9,7 @@ import pytest
 
 from storeloom.workers.insight import triage_words
 from storeloom.workers.insight.faults import InsightFault
-from storeloom.workers.insight.triage import Labels, judge, triage
+from storeloom.workers.insight.triage import Labels, deceit, judge, triage
 
 LINES = (Path(__file__).parent / "complaints.txt").read_text(encoding="utf-8").splitlines()
 LABELLED = [(text.strip(), category.strip()) for category, text in (line.split("|") for line in LINES)]
@@ -96,3 +96,16 @@ def test_bad_texts_are_refused() -> None:
     ):
         with pytest.raises(InsightFault):
             call()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("这双鞋是假货，欺骗消费者", {"假货", "欺骗"}),
+        ("A misleading label", {"misleading"}),
+        ("not fake, just broken", set()),
+        ("没有骗我，只是坏了", set()),
+    ],
+)
+def test_deceit_is_told_unless_negated(text: str, found: set[str]) -> None:
+    assert {word.text for word in deceit(text)} == found

@@ -45,6 +45,7 @@ def test_employment() -> None:
     days = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 31), date(2026, 4, 1)]
     assert [is_employed(person, day) for day in days] == [False, True, True, False]
     assert is_employed({"staff": "a"}, DAY)
+    assert not is_employed({"staff": "a", "left": True}, DAY)
 
 
 def test_availability() -> None:

@@ -47,3 +47,18 @@ def test_overtime_left_and_weekends() -> None:
         .people["li"]
     )
     assert person.overtime_left_min == 36 * 60 - (7 * 450 - 2400) and person.weekends == 2
+
+
+def test_what_ends_before_it_begins_counts_for_nothing() -> None:
+    back = EARLY | {"start": EARLY["end"], "end": EARLY["start"]}
+    needs = {"2026-03-02": {"cashier|2026-03-02T13:00:00Z": ["2026-03-02T01:00:00Z", 1]}}
+    made = book(needs=needs, duties=[back | {"state": "published"}], wishes=[back | {"off": False}])
+    problem = made.problem([MONDAY], [back])
+    assert not problem.needs and not problem.standing and not problem.wishes and not problem.locked
+    assert problem.zone is HOURS.zone
+
+
+def test_heads_and_pay_below_nil_are_nil() -> None:
+    needs = {"2026-03-02": {"cashier|2026-03-02T01:00:00Z": ["2026-03-02T13:00:00Z", -1]}}
+    made = book(needs=needs, staff=[{"staff": "li", "hourly_pay": -5}], duties=[EARLY | {"state": "published"}])
+    assert made.problem([MONDAY]).needs[0].heads == 0 and made.figures(MONDAY).wages == 0

@@ -121,12 +121,24 @@ def test_a_shelf_bears_no_more_than_it_may():
     assert plan.proof.binding[0].en == "Shelf s bears no more: 2500 of 2500 g."
 
 
+def test_of_equal_margins_the_fewest_facings_change():
+    items = tuple(Item(name, 10, 100, 1, 9, base_facings=3, kept=now) for name, now in (("a", 2), ("b", 4), ("c", 3)))
+    plan = solve(Problem((Shelf("s", 100),), items))
+    assert {one.item: one.facings for one in plan.places} == {"a": 3, "b": 4, "c": 3}
+    assert plan.proof.objective == plan.proof.bound == pytest.approx(200 + 100 * (4 / 3) ** 0.17, abs=0.01)
+
+
+def test_what_loses_money_gets_its_least():
+    plan = solve(Problem((Shelf("s", 100),), (Item("loss", 10, -100, 2, 9, kept=5), Item("gain", 10, 100, 1, 4))))
+    assert [(one.item, one.facings) for one in plan.places] == [("loss", 2), ("gain", 4)]
+
+
 def test_the_same_problem_gives_the_same_planogram():
     assert solve(chance(2)) == solve(chance(2))
 
 
 def test_all_faults_are_named_at_once():
-    items = (Item("a", 0, -5, 3, 2), Item("a", 10, 1, shelves=("attic",)))
+    items = (Item("a", 0, float("nan"), 3, 2), Item("a", 10, 1, shelves=("attic",)))
     with pytest.raises(PlanFault) as caught:
         solve(Problem((Shelf("s", 10),), items, (("a", "z"),)))
     found = [(one.code, one.args.get("key")) for one in caught.value.findings]

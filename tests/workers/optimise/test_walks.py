@@ -1,6 +1,6 @@
 """Walks between zones against a floor small enough to walk by hand."""
 
-from storeloom.workers.optimise.walks import distances, nearest
+from storeloom.workers.optimise.walks import Floor, distances, nearest
 
 FLOOR = [
     {"zone": "till", "neighbours": [{"zone": "aisle", "metres": 5}]},
@@ -25,3 +25,30 @@ def test_nearest_of_people() -> None:
     assert nearest(FLOOR, "till", {"s3": None, "s4": "parking", "s2": "aisle"}) == "s2"
     assert nearest(FLOOR, "till", {"s9": None}) == "s9"
     assert nearest(FLOOR, "till", {}) is None
+
+
+def test_a_floor_knows_fixtures_and_zones() -> None:
+    zones = [*FLOOR, {"zone": "hall", "polygon": [[0, 0], [10, 0], [10, 4], [0, 4]]}, {"zone": "annex", "polygon": [[20, 0], [22, 4]]}]
+    fixtures = [
+        {"fixture": "f1", "zone": "till", "x": 1, "y": 1},
+        {"fixture": "f2", "zone": "fresh", "x": 50, "y": 50},
+        {"fixture": "f3", "zone": "hall", "x": 8, "y": 3},
+        {"fixture": "f4", "zone": "hall"},
+    ]
+    floor = Floor(zones, fixtures)
+    assert floor.metres("f1", "f2") == floor.metres("till", "fresh") == 12
+    assert floor.metres("f3", "hall") == 3 + 1
+    assert floor.metres("hall", "annex") == floor.metres("annex", "hall") == 16
+    assert floor.metres("f3", "f4") == floor.metres("nowhere", "f1") == floor.metres("f3", "f3") == 0
+
+
+def test_what_the_table_names_for_neighbours_counts_as_it_stands() -> None:
+    floor = Floor(
+        [
+            {"zone": "packing", "neighbours": [{"zone": "A", "metres": 10}, {"zone": "B", "metres": 15}]},
+            {"zone": "A", "neighbours": [{"zone": "B", "metres": 35}, {"zone": "D", "metres": 5}]},
+        ],
+        [],
+    )
+    assert floor.metres("A", "B") == floor.metres("B", "A") == 35
+    assert floor.metres("B", "D") == 15 + 10 + 5

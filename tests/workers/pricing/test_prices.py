@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storeloom.workers.gs1 import item_key
 from storeloom.workers.pricing import PriceBook, UnpricedItem, apportion, index_products, line_amount, round_money
+from storeloom.workers.pricing.prices import base_price
 
 MILK = "6901234567892"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -46,6 +48,15 @@ def test_the_last_base_price_begun_holds() -> None:
     assert book().lookup(MILK, NOON).price == 1450
     assert book().lookup(MILK, datetime(2026, 2, 28, 23, 59, tzinfo=UTC)).price == 1500
     assert book().lookup("0" + MILK, NOON).price == 1450
+
+
+def test_the_base_price_for_everybody_alone() -> None:
+    rows = [*ROWS[:7], {"gtin": MILK, "kind": "base", "from": "2026-03-02", "price": 1, "scope": {"zone": "Z1"}}]
+    assert base_price(rows, NOON, UTC) == 1450
+    assert base_price(rows, datetime(2025, 12, 31, tzinfo=UTC), UTC) is None
+    ended = [{"gtin": MILK, "from": "2026-01-01", "to": "2026-03-02", "price": 5}, {"gtin": MILK, "price": 4}]
+    assert base_price(ended, NOON, UTC) == 4
+    assert base_price(ended, datetime(2026, 3, 1, 23, tzinfo=UTC), UTC) == 5
 
 
 def test_a_window_is_half_open() -> None:
@@ -138,3 +149,11 @@ def test_apportioning_is_exact_and_fair(weights: list[int], wish: int) -> None:
     for share, weight in zip(shares, weights, strict=True):
         assert share <= weight
         assert amount == 0 or abs(share - Fraction(amount * weight, sum(weights))) < 1
+
+
+def test_a_products_price_falls_back_on_its_list_price():
+    milk, after = PRODUCTS[item_key(MILK)], datetime(2025, 12, 1, tzinfo=UTC)
+    assert book().price_of(milk, NOON) == 1450 and book().price_of(milk, NOON, {"tier": "gold"}) == 1400
+    assert (
+        PriceBook([]).price_of({"gtin": MILK, "list_price": 1600}, after) == 1600 and PriceBook([]).price_of({"gtin": MILK}, after) is None
+    )

@@ -1,0 +1,114 @@
+"""Reasons and products for a member's contact, by hand."""
+
+from datetime import date
+
+import pytest
+
+from storeloom.workers.insight import buyer, contacts, likeness
+
+TODAY = date(2026, 3, 2)
+PRODUCTS = {
+    "own": {"gtin": "own", "size": "M", "category": "tops", "cost": 10, "attributes": {"cut": "slim", "cloth": "silk"}},
+    "big": {"gtin": "big", "size": "L", "category": "tops", "cost": 10, "attributes": {"cut": "slim", "cloth": "silk"}},
+    "new": {"gtin": "new", "size": "M", "category": "tops", "cost": 10, "listed_on": "2026-02-20", "attributes": {"cut": "slim"}},
+    "far": {"gtin": "far", "size": "M", "category": "tops", "cost": 50, "listed_on": "2026-02-20", "attributes": {"cut": "wide"}},
+    "odd": {"gtin": "odd", "category": "care", "cost": 20, "attributes": {"cut": "none"}},
+}
+FEATURES = {item: likeness.features(row) for item, row in PRODUCTS.items()}
+
+
+def shop(*there, today=TODAY):
+    return contacts.Shop(PRODUCTS, FEATURES, dict.fromkeys(there, 1.0) | {"gone": 4.0}, lambda product: 100, today)
+
+
+def member_record(*days, item="own"):
+    record = {"wants": {}}
+    for number, day in enumerate(days):
+        buyer.enter(record, f"r{number}", date.fromisoformat(day), 100, {item: 1})
+    return record
+
+
+def test_products_in_the_own_size_by_match_then_margin():
+    record = member_record("2026-02-01")
+    found = shop("own", "big", "new", "far", "odd").proposals(record)
+    assert [(one.product["gtin"], one.match, one.margin) for one in found] == [("new", 0.5, 90), ("odd", 0, 80), ("far", 0, 50)]
+
+
+def test_reasons_and_what_they_are_about():
+    record = member_record("2026-01-21", "2026-02-10")
+    assert list(shop("new", "far").reasons(record, {"birth_month": 3})) == [("cycle_due", None), ("new_arrival", "new")]
+    assert list(shop("far", today=date(2026, 3, 22)).reasons(record, {"birth_month": 4})) == [("cycle_due", None), ("lapsed", None)]
+    assert list(shop("far", today=date(2026, 3, 25)).reasons({}, {"birth_month": 4})) == [("birthday", None)]
+    assert list(shop(today=date(2026, 2, 13)).reasons(record, {})) == [("after_care", None)]
+
+
+def test_wanted_again_in_stock_for_half_a_year():
+    record = {"wants": {"far": "2025-09-03T00:00:00Z", "new": "2025-09-02T00:00:00Z"}}
+    assert list(shop("far").reasons(record, {})) == [("back_in_stock", "far")]
+    assert list(shop("new").reasons(record, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("contacted", "refused", "rests"),
+    [
+        (None, None, False),
+        ("2026-02-17", None, True),
+        ("2026-02-16", None, False),
+        ("2026-01-01", "2026-01-02", True),
+        (None, "2026-01-01", False),
+    ],
+)
+def test_rests(contacted, refused, rests):
+    days = [date.fromisoformat(day) if day else None for day in (contacted, refused)]
+    assert contacts.rests(*days, TODAY, 14, 60) is rests
+
+
+def test_the_tables_mean_goes_before_the_receipts():
+    record = member_record("2026-02-01")
+    assert contacts.mean_basket(record, {"spend_12m": 90000, "receipts_12m": 3}) == 30000
+    assert contacts.mean_basket(record, {"spend_12m": 90000, "receipts_12m": 0}) == 100 and contacts.mean_basket({}, {}) == 0
+
+
+def test_the_best_reason():
+    rates = {"birthday": 0.1, "cycle_due": 0.2, "lapsed": 0.2}
+    assert contacts.best({"lapsed": None, "cycle_due": None, "birthday": None}, rates) == ("cycle_due", None)
+    assert contacts.best({"new_arrival": "x", "birthday": None}, rates) == ("birthday", None)
+    assert contacts.best({"new_arrival": "x"}, rates) is None
+
+
+def test_a_profile_holds_what_is_known():
+    known = {"purchases": 1, "last_purchase": "2026-02-01", "mean_basket": 100, "sizes": ["M"], "tier": "gold"}
+    assert contacts.profile(member_record("2026-02-01"), {"tier": "gold", "channels": {"sms": "x"}}, PRODUCTS) == known
+    assert contacts.profile({}, {"last_purchase": "2026-01-01"}, PRODUCTS) == {"last_purchase": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("member", "may"),
+    [
+        ({"consents": {"marketing": True}}, True),
+        ({"consents": {"marketing": True, "profiling": False}}, False),
+        ({"consents": {"profiling": True}}, False),
+        ({}, False),
+        ({"consents": {"marketing": True}, "left": True}, False),
+    ],
+)
+def test_consent(member, may):
+    assert contacts.learnable(member, False) is may and not contacts.learnable(member, True)
+
+
+def test_the_tag_names_the_guide():
+    assert contacts.guide_tag({"tags": ["vip", "guide:g1", "guide:g2"]}) == "g1" and contacts.guide_tag({"tags": None}) is None
+
+
+def test_on_shift_by_clock_then_availability():
+    here, out = {"day": "2026-03-02", "in": True}, {"day": "2026-03-02", "in": False}
+    assert contacts.on_shift(here, "2026-03-02", [], TODAY) and not contacts.on_shift(out, None, [], TODAY)
+    assert not contacts.on_shift(None, "2026-03-02", [], TODAY) and contacts.on_shift(
+        {"day": "2026-03-01", "in": False}, "2026-03-01", [], TODAY
+    )
+    assert contacts.on_shift(None, None, [{"weekday": 1}], TODAY) and not contacts.on_shift(None, None, [{"weekday": 2}], TODAY)
+
+
+@pytest.mark.parametrize(("left", "gone"), [(None, False), (True, True), ("2026-03-02", True), ("2026-03-03", False)])
+def test_who_has_left(left, gone):
+    assert contacts.has_left({"left": left}, TODAY) is gone
