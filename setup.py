@@ -42,6 +42,7 @@ EXTRAS = {
         "pydifact>=0.2.3,<0.3",
         "pymodbus>=3.8,<4",
         "pyserial>=3.5,<4",
+        "python-jsonpath>=2.0,<3",
         "pysnmp>=7.1,<8",
         "python-escpos>=3.1,<4",
         "waitress>=3,<4",
@@ -49,6 +50,7 @@ EXTRAS = {
         "WSDiscovery>=2.1,<3",
         "zeroconf>=0.132,<1",
     ],
+    "twins": ["amqtt>=0.12.1,<0.13"],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": [
         "hierarchicalforecast>=1.5,<2",
@@ -83,6 +85,7 @@ EXTRAS["dev"] = sorted(
     | set(EXTRAS["ray"])
     | set(EXTRAS["insight"])
     | set(EXTRAS["devices"])
+    | set(EXTRAS["twins"])
     | {
         "aiosmtpd>=1.4.6,<2",
         "hypothesis>=6.100,<7",

@@ -33,9 +33,9 @@ from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.inbox import Inbox
-from storeloom.hardware_adapters.links.mqtt_link import RECEIVE, BadMessage, Login, Message, MqttLink
+from storeloom.hardware_adapters.links.mqtt_link import RECEIVE, BadMessage, Login, Message, MqttLink, matches
 
-__all__ = ["RECEIVE", "BadMessage", "Message", "MqttConfig", "MqttDriver", "MqttLink"]
+__all__ = ["RECEIVE", "BadMessage", "Message", "MqttConfig", "MqttDriver", "MqttLink", "matches"]
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 AWAY = {"code": "offline", "words": {"en": "the device says that it is away", "zh": "设备报告离线"}}
 

@@ -259,7 +259,14 @@ class MqttLink:
         except UnicodeDecodeError:
             self._awaited.lose(DeviceError(Code.FAILURE, "the broker sends a topic that is no text", "服务器发来无法识别的主题"))
             return
-        self._take(self, message, lambda: _acknowledge(client, one.mid, one.qos))
+        awaited, packet, qos = self._awaited, one.mid, one.qos
+        self._take(self, message, lambda: self._acknowledge(awaited, packet, qos))
+
+    def _acknowledge(self, awaited: _Awaited, packet: int, qos: int) -> None:
+        """Once its connection is gone this does nothing: the broker sends the message again on the next."""
+        client = self._client
+        if client is not None and awaited is self._awaited and awaited.lost is None:
+            client.ack(packet, qos)
 
     def _surely(self, loop: Callable[..., Any], awaited: _Awaited) -> Callable[..., Any]:
         """Paho's loop raises out of its thread at what it cannot decode, and then tells nobody."""
@@ -328,14 +335,9 @@ class MqttLink:
             with suppress(OSError):  # it went away meanwhile
                 line.shutdown(socket.SHUT_RDWR)
         client.loop_stop()
+        del client.loop_forever  # it holds the client, whose sockets are to go now
         if line is not None:
             line.close()
-
-
-def _acknowledge(client: Client, packet: int, qos: int) -> None:
-    """Once the connection is gone this does nothing: the broker sends the message again on the next."""
-    if client.is_connected():
-        client.ack(packet, qos)
 
 
 class _OtherVersion(Exception):

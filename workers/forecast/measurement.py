@@ -251,6 +251,11 @@ def savings(baseline: Baseline, days: Sequence[Day], level: float = 0.9, non_rou
     return Savings(tuple(told), tuple(left_out), tuple(foreign), adjusted_sum, actual, saved, saved - half, saved + half, level)
 
 
+def on_earth(temp_c: float) -> bool:
+    """Whether an outdoor temperature can be one: what a broken sensor says (85, -127) is no day's weather."""
+    return COLDEST_C <= temp_c <= WARMEST_C
+
+
 def guideline_14_uncertainty(baseline: Baseline, days: int, fraction: float, level: float = 0.9) -> float:
     """Fractional savings uncertainty of so many days by Guideline 14, annex B, for models of weather with autocorrelated residuals.
 
@@ -375,7 +380,7 @@ def _wrong(days: Sequence[Day]) -> list[Finding]:
     )
     for column, allowed, off in (
         ("kwh", energy, [(one.day, one.kwh) for one in days if not 0 <= one.kwh < math.inf]),
-        ("temp_c", air, [(one.day, one.temp_c) for one in days if not COLDEST_C <= one.temp_c <= WARMEST_C]),
+        ("temp_c", air, [(one.day, one.temp_c) for one in days if not on_earth(one.temp_c)]),
     ):
         if off:
             args = {"column": column, "count": len(off), "day": off[0][0].isoformat(), "got": f"{off[0][1]:g}"}

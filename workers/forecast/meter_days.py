@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from storeloom.core.kernel.hours import StoreHours
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MINUTES_A_DAY = 1440
 Book = dict[str, Any]
 
@@ -70,6 +70,15 @@ def window_mean(windows: Iterable[tuple[float, float]]) -> float | None:
     known = [(value, held) for value, held in windows if held > 0]
     whole = sum(held for _, held in known)
     return sum(value * held for value, held in known) / whole if whole else None
+
+
+def held(begin: datetime, end: datetime, hours: StoreHours) -> list[tuple[date, float]]:
+    """The store days of a window, each with the hours of it that it holds."""
+    day, found = hours.store_day(begin), []
+    while hours.midnight(day) < end:
+        found.append((day, (min(end, hours.midnight(day + DAY)) - max(begin, hours.midnight(day))) / HOUR))
+        day += DAY
+    return found
 
 
 def _begin(book: Book, day: date, start: float | None) -> None:

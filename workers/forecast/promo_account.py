@@ -18,8 +18,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Goods:
-    """What is known of the goods: `sales` of an item in a store ("": this one; None: never sold), regular `price` and `cost` (None: not
-    known)."""
+    """What is known of the goods: `sales` of an item in a store ("": this one; None: never sold), regular `price` (None: what was usually
+    paid) and `cost` (None: not known)."""
 
     sales: Callable[[str, str], Sales | None]
     price: Callable[[str], float | None]
@@ -28,8 +28,9 @@ class Goods:
 
 @dataclass(frozen=True)
 class Account:
-    """`lo`, `hi`: interval of the lift in % of the baseline (None without one); `priced`: whether all costs and prices are known;
-    `rows`: product by product, `role` promoted or sibling; `factor` of the like stores, and `factor_after`."""
+    """`lo`, `hi`: interval of the lift in % of the baseline (None without one, or where a history was too short to have errors); `priced`:
+    whether all costs and prices are known; `rows`: product by product, `role` promoted or sibling; `factor` of the like stores, and
+    `factor_after`."""
 
     effect: Effect
     lo: float | None
@@ -104,7 +105,8 @@ def account(
     products, losses, rows, priced, base_receipts = [], [], [], True, 0.0
     draws = np.zeros(1)
     for number, (item, found) in enumerate(sold.items()):
-        base, units, price, cost = found.base(days[item]) * factor, found.units(days[item]), goods.price(item), goods.cost(item)
+        base, units, cost = found.base(days[item]) * factor, found.units(days[item]), goods.cost(item)
+        price = _regular(goods, item, found)
         forward = promo_effect.shortfall(found.units(after[item]), found.base(after[item]), factor_after)
         paid = found.amount(days[item]) / units if units > 0 else price
         priced = priced and price is not None and cost is not None
@@ -121,15 +123,16 @@ def account(
             continue
         sellable = sibling.in_stock(whole)
         actual, base = sibling.units(sellable), sibling.base(sellable)
-        loss = Loss(promo_effect.shortfall(actual, base, factor), _less(goods.price(item), goods.cost(item)))
+        loss = Loss(promo_effect.shortfall(actual, base, factor), _less(_regular(goods, item, sibling), goods.cost(item)))
         losses.append(loss)
         rows.append({"item": item, "role": "sibling", "units": actual, "base_units": base * factor, "lost": loss.units,
                      "margin": loss.margin, "method": sibling.baseline.method})  # fmt: skip
     halo = promo_effect.halo(receipts, base_receipts, other_margin, halo_share)
     told = promo_effect.effect(products, losses, halo=halo, fixed=fixed, lump=lump)
-    low, high = np.quantile(told.units - draws, [(1 - level) / 2, (1 + level) / 2]) * 100 / told.base if told.base > 0 else (None, None)
-    ends = [None if end is None else float(end) for end in (low, high)]
-    return Account(told, ends[0], ends[1], factor, factor_after, priced, rows)
+    low, high = None, None
+    if told.base > 0 and all(found.baseline.residuals.size for found in sold.values()):
+        low, high = map(float, np.quantile(told.units - draws, [(1 - level) / 2, (1 + level) / 2]) * 100 / told.base)
+    return Account(told, low, high, factor, factor_after, priced, rows)
 
 
 def _span(one: Sequence[str]) -> tuple[date, date]:
@@ -145,6 +148,11 @@ def _factor(days: Mapping[str, Sequence[date]], goods: Goods, controls: Sequence
     """Like stores' units over their baseline, all products together."""
     found = [(sold, those) for item, those in days.items() for store in controls if (sold := goods.sales(item, store))]
     return promo_effect.control_factor(sum(sold.units(those) for sold, those in found), sum(sold.base(those) for sold, those in found))
+
+
+def _regular(goods: Goods, item: str, sold: Sales) -> float | None:
+    price = goods.price(item)
+    return sold.usual_price() if price is None else price
 
 
 def _less(one: float | None, other: float | None) -> float:

@@ -125,6 +125,11 @@ class Sales:
         """The days that were not sold out."""
         return [day for day in days if day not in self.out]
 
+    def usual_price(self) -> float | None:
+        """What was paid a unit on the days that make the baseline; None where nothing was sold."""
+        units = self.units(self.plain_days)
+        return self.amount(self.plain_days) / units if units > 0 else None
+
     def units_a_receipt(self) -> float | None:
         """Of the days that make the baseline; None without a receipt."""
         receipts = sum(day_book.column(self.book, self.plain_days, day_book.RECEIPTS))

@@ -8,7 +8,7 @@ from typing import Any
 PASSED = frozenset({"pass", "passed", "ok", "yes", "true", "good", "合格", "是"})
 FAILED = frozenset({"fail", "failed", "not_ok", "nok", "no", "false", "bad", "不合格", "否"})
 LISTS = ("results", "answers", "checks", "items")
-VERDICTS = ("result", "verdict", "answer", "state", "value")
+VERDICTS = ("result", "verdict", "answer", "state", "value", "ok", "pass", "passed")
 
 
 def answers(values: Mapping[str, Any] | None) -> dict[str, Any]:

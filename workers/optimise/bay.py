@@ -90,7 +90,10 @@ def least_facings(daily: float, depth: int, days: float, case_size: float, cases
 
 
 def plan(packs: Sequence[Pack], boards: Sequence[Board], *, elasticity: float, work: float) -> Plan:
-    """The planogram of most profit. `work`: limit in CP-SAT's deterministic time, after which the best found is kept (status feasible)."""
+    """The planogram of most profit.
+
+    `work`: limit in CP-SAT's deterministic time, half for long boards, half for cut ones; then the best found is kept (feasible).
+    """
     before = sum(one.earns(one.now, elasticity) for one in packs)
     fitted = [_fitted(one, boards) for one in packs]
     kept = [one for one in fitted if one.most > 0]
@@ -144,14 +147,14 @@ def _facings(
     for n in range(len(boards)):
         alike[tuple(one.id for one in packs if n in allowed[one.id])].append(n)
     long = tuple(space.Shelf(f"{group[0]}", sum(boards[n].width_mm for n in group)) for group in alike.values())
-    whole = space.solve(space.Problem(long, _items(packs, allowed, {str(group[0]) for group in alike.values()}, elasticity)), work=work)
+    whole = space.solve(space.Problem(long, _items(packs, allowed, {str(group[0]) for group in alike.values()}, elasticity)), work=work / 2)
     facings = {place.item: place.facings for place in whole.places}
     widths = {one.id: one.width_mm * facings[one.id] for one in packs if one.id in facings}
     standing = fit(widths, _rooms(boards), allowed) if len(widths) == len(packs) else None
     if standing is not None:
         return whole.proof, facings, standing
     shelves = tuple(space.Shelf(str(n), board.width_mm) for n, board in enumerate(boards))
-    cut = space.solve(space.Problem(shelves, _items(packs, allowed, {shelf.id for shelf in shelves}, elasticity)), work=work)
+    cut = space.solve(space.Problem(shelves, _items(packs, allowed, {shelf.id for shelf in shelves}, elasticity)), work=work / 2)
     if len(cut.places) < len(packs):
         standing = fit(_widths(packs), _rooms(boards), allowed)
         assert standing is not None  # the caller left out items until the least facings fitted

@@ -1,7 +1,8 @@
 """Lines from a backroom to shelves, and these on trolleys: by temperature, few trolleys, short walks.
 
 Lines are mappings with `qty`, `case`, `litres` and `kg` a unit, `fixture`, `group` (ambient, chilled, frozen) and `hours` until their shelf
-is empty. A shelf is one of `shelf_fill`. Trolleys are loaded by first-fit decreasing; a walk is the customers' way from the entrance, put right by 2-opt.
+is empty. A shelf is one of `shelf_fill`. Trolleys are loaded by first-fit decreasing; a walk is the customers' way from the entrance, put
+right by 2-opt.
 """
 
 from __future__ import annotations

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
-from storeloom.core.kernel.contract import Table
 from storeloom.workers.gs1 import item_key
 
 Place = tuple[Any, Any, Any]
+
+
+class Table(Protocol):
+    """The table `planogram` as a solution has it."""
+
+    def get(self, *key: Any) -> Mapping[str, Any] | None: ...
+
+    def derived(self, what: str, build: Callable[[list[Mapping[str, Any]]], Any]) -> Any: ...
 
 
 def by_item(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Place, ...]]:

@@ -27,4 +27,4 @@ def following(hours: StoreHours, texts: Iterable[str], at: datetime) -> datetime
     """The first round after an instant; None where the next week has none."""
     known, today = list(texts), hours.store_day(at)
     days = (today + timedelta(days=ahead) for ahead in range(-1, WEEK))
-    return next((one for day in days for one in of_day(hours, known, day) if one > at), None)
+    return min((one for day in days for one in of_day(hours, known, day) if one > at), default=None)

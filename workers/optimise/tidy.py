@@ -78,5 +78,5 @@ def parts(bay: Bay, weights: Weights, hours: StoreHours, at: datetime) -> dict[s
 
 def minutes(bay: Bay, base_min: float, carried: Callable[[str], bool]) -> float:
     """Minutes at a bay: a base, half a minute a facing to front, one an item whose GTIN is `carried` home."""
-    home = sum(stray["qty"] for stray in bay["strays"].values() if carried(stray["gtin"]))
+    home = sum(float(stray["qty"]) for stray in bay["strays"].values() if carried(stray["gtin"]))
     return base_min + FACING_MIN * facings(bay)[1] + ITEM_MIN * home

@@ -53,7 +53,8 @@ class UpliftCoupons(Solution):
         )  # fmt: skip
         window_d: int = setting(
             14, "Days in which a purchase counts as response", "购买计为响应的天数", unit="d", ge=1, le=60,
-            help_en="Coupons are valid for as long.", help_zh="券的有效期与此相同。",
+            help_en="Coupons are valid for as long, unless their template's days are fewer.",
+            help_zh="券的有效期与此相同，券模板更短时从其规定。",
         )  # fmt: skip
         explore_pct: int = setting(10, "Members whose arm is drawn at random", "随机发券的会员比例", unit="%", ge=2, le=50)
         min_arm: int = setting(
@@ -248,10 +249,11 @@ class UpliftCoupons(Solution):
         self._record(member)["open"] = given | ({"features": features} if random else {}) | ({} if arm == control else {"coupon": coupon})
         if arm != control:
             row = self.tables.coupons.get(arm)
-            value = row.get("value", 0)
+            value, valid_d = row.get("value", 0), min(row.get("valid_days", self.config.window_d), self.config.window_d)
             face = {"percent": value} if row.get("kind") == "percent" else {"value": round(value)}
-            yield out("coupon.issue", face, coupon=coupon, template=arm, member=member, valid_from=due.time, valid_to=until,
-                      threshold=row.get("threshold"), gtins=row.get("gtins"), campaign="uplift_coupons")  # fmt: skip
+            yield out("coupon.issue", face, coupon=coupon, template=arm, member=member, valid_from=due.time,
+                      valid_to=self._midnight(today, valid_d), threshold=row.get("threshold"), gtins=row.get("gtins"),
+                      campaign="uplift_coupons")  # fmt: skip
 
     def _why(self, member, chosen, outlook, due, today):
         parts = {"p_none": (outlook["p_none"], None), "p_arm": (outlook["p"][chosen.arm], None), "profit": (chosen.profit, "minor"),

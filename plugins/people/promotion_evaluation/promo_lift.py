@@ -5,10 +5,11 @@ after that reopens the result for the next night. Like stores' receipts come as 
 first sale are unknown; closed, promoted and sold-out days are left out of the history, sold-out days also of what siblings and the days
 after are held against. An item with less than two weeks of history takes `forecast.demand` (basis base), else its mean.
 
-Regular prices are the base prices at the start, else the list price. The table promotions may carry `funding` (of the supplier, minor a
-unit; else that of the suppliers table) and `fixed_cost`. Its `fee` is paid by the supplier for kinds display and ad, and is a fixed cost
-for others. Promotions without end, of 120 days or more, or of no product or category, are not evaluated. Halo is counted by receipts.
-The rows of past promotions should stay in the table for as long as `history_weeks`, so that their days are known.
+Regular prices are the base prices at the start, else the list price, else what was paid on the days of the baseline. Of a promotion's
+row count `funding` (of the supplier, minor a unit; else that of the suppliers table) and `fixed_cost`; its `fee` is paid by the supplier
+for kinds display and ad, and is the fixed cost of others that name none. Promotions without end, of 120 days or more, or of no product
+or category, are not evaluated. Halo is counted by receipts. The rows of past promotions should stay in the table for as long as
+`history_weeks`, so that their days are known.
 """
 
 from datetime import date, timedelta

@@ -43,16 +43,11 @@ class ServiceBooking(Solution):
     }
 
     class Config(SolutionConfig):
-        grid_min: int = setting(15, "Grid of starts", "开始时间间隔", unit="min", ge=5, le=60,
-            help_en="Starts lie on this grid from opening.", help_zh="自开店起按此间隔排开始时间。")  # fmt: skip
-        cleanup_min: int = setting(0, "Between two guests", "清洁时间", unit="min", ge=0, le=60,
-            help_en="Time between two guests in a room.", help_zh="同一房间两位客人之间的时间。")  # fmt: skip
-        hold_min: int = setting(10, "Hold for the deposit", "定金保留时长", unit="min", ge=1, le=60,
-            help_en="An unpaid deposit frees the slot after it.", help_zh="超时未付定金则释放时段。")  # fmt: skip
-        remind_h: list[int] = setting(lambda: [24, 2], "Reminders before the start", "提前提醒", unit="h",
-            help_en="Hours before the start.", help_zh="开始前多少小时提醒。")  # fmt: skip
-        grace_min: int = setting(10, "Tolerated lateness", "迟到宽限", unit="min", ge=0, le=60,
-            help_en="Lateness after which a booking is a no-show.", help_zh="超过此时长未到视为爽约。")  # fmt: skip
+        grid_min: int = setting(15, "Grid of starts from opening", "自开店起的开始时间间隔", unit="min", ge=5, le=60)
+        cleanup_min: int = setting(0, "Between two guests in a room", "同一房间两位客人之间的清洁时间", unit="min", ge=0, le=60)
+        hold_min: int = setting(10, "Slot held for an unpaid deposit", "未付定金时段保留时长", unit="min", ge=1, le=60)
+        remind_h: list[int] = setting(lambda: [24, 2], "Reminders before the start", "提前提醒", unit="h")
+        grace_min: int = setting(10, "Lateness until a no-show", "迟到多久视为爽约", unit="min", ge=0, le=60)
         strikes: int = setting(2, "No-shows until a deposit", "收定金的爽约次数", ge=1, le=10,
             help_en="No-shows in 90 days after which a deposit is asked.", help_zh="90 天内爽约达到此次数后须付定金。")  # fmt: skip
         deposit: int = setting(3000, "Deposit", "定金", unit="minor", ge=0, le=100000,

@@ -1,10 +1,10 @@
 """Shared staff between stores: people are lent to a neighbouring store that is short, with consent and rest, before outside help is paid.
 
 It runs at the pool's lead store. Whose an event is says its `store` (in the data where there is one, else of the envelope). A need is a
-`gig.post` less those who took it from outside. Only people on a fixed shift of the need's role, for all of it, are lent; where a store's
-need (`forecast.labour`) is not known for all of the time, it has nobody to spare. A match is made at `run_times`, and again for the
-needs of the last one after each no, silence, or fact that changes them; asks that stand are kept where the cost is the same, else taken
-back by a message. Nobody is asked too late to be there in time.
+`gig.post` less those who took it from outside; one under `min_block` stays open and counts as not met. Only people on a fixed shift of
+the need's role, for all of it, are lent; where a store's need (`forecast.labour`) is not known for all of the time, it has nobody to
+spare. A match is made at `run_times`, and again for the needs of the last one after each no, silence, or fact that changes them; asks
+that stand are kept where the cost is the same, else taken back by a message. Nobody is asked too late to be there in time.
 
 An agreed loan is a `shift.propose` of the home shift's own id where it takes all of that shift, else of an id of its own. A person who
 withdraws after agreeing re-opens it: the same id, open again. A loan that is called off or not kept is not paid. A month's settlement is
@@ -12,6 +12,7 @@ a score report for each pair of stores on the first of the next month, about the
 three days after they are over, loans with their settlement.
 """
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -43,23 +44,19 @@ class SharedStaffPool(Solution):
     }
 
     class Config(SolutionConfig):
-        max_travel: int = setting(40, "Longest way", "最长路程", unit="min", ge=5, le=120,
-            help_en="One way between two stores.", help_zh="两店之间的单程时间。")  # fmt: skip
+        max_travel: int = setting(40, "Longest one-way trip", "单程最长路程", unit="min", ge=5, le=120)
         travel: dict[str, dict[str, Annotated[int, Field(ge=0)]]] = setting(dict, "Ways", "路程", unit="min",
             help_en="One-way minutes by person or home store, then store; a pair not named is forbidden.",
             help_zh="按员工或所属门店、再按目的门店的单程分钟；未列出的组合不可借调。")  # fmt: skip
-        keep_margin: int = setting(0, "Kept above the need", "借出店保留余量", ge=0, le=5,
-            help_en="People that a lending store keeps above its need.", help_zh="借出门店在自身需求之上保留的人数。")  # fmt: skip
-        min_block: float = setting(3, "Shortest loan", "最短借调", unit="h", ge=1, le=8,
-            help_en="Shorter needs are not met from inside.", help_zh="更短的需求不从内部借调。")  # fmt: skip
+        keep_margin: int = setting(0, "People kept above the need", "借出店在需求之上保留的人数", ge=0, le=5)
+        min_block: float = setting(3, "Shortest loan", "最短借调", unit="h", ge=1, le=8)
         unserved_cost: int = setting(240, "Cost of an open need", "缺口成本", unit="min", ge=30, le=1440,
             help_en="What a need left open counts for, in minutes of travel.", help_zh="缺口未补的成本，折算为路程分钟。")  # fmt: skip
         max_loans_month: int = setting(4, "Loans of a person a month", "每人每月借调上限", ge=0, le=20,
             help_en="Counted by the calendar month in which they begin.", help_zh="按借调开始所在自然月计。")  # fmt: skip
         consent_timeout: int = setting(60, "Time to agree", "答复时限", unit="min", ge=5, le=720,
             help_en="After it the next best is asked.", help_zh="超时后询问次优人选。")  # fmt: skip
-        transfer_rate: int = setting(3200, "Transfer rate", "结算单价", unit="minor/h", ge=0, le=100000,
-            help_en="What the borrowing store is charged an hour.", help_zh="借入门店每小时支付的费用。")  # fmt: skip
+        transfer_rate: int = setting(3200, "Charged to the borrowing store", "借入店结算单价", unit="minor/h", ge=0, le=100000)
         run_times: list[Annotated[str, Field(pattern=CLOCK)]] = setting(lambda: ["10:00", "15:00"], "Times of matching", "匹配时间",
             help_en="Store time; new times count from the next day.", help_zh="门店当地时间；修改后次日生效。")  # fmt: skip
 
@@ -72,11 +69,7 @@ class SharedStaffPool(Solution):
     def new_day(self, due):
         today = self.store.hours.store_day(due.time)
         self._plan_runs(today)
-        oldest = (today - KEPT_DAYS * DAY).isoformat()
-        for key in [key for key in self.state if key.startswith(("labour:", "roster:")) and key.split(":")[1] < oldest]:
-            for shift in self.state[key] if key.startswith("roster:") else ():
-                self.state.pop(f"shift:{shift}", None)
-            del self.state[key]
+        self._rosters().forget(today - KEPT_DAYS * DAY)
 
     def _plan_runs(self, day):
         for clock in self.config.run_times:
@@ -85,11 +78,11 @@ class SharedStaffPool(Solution):
 
     @timer("run")
     def run(self, due):
-        """All open needs of allowed length enter the match."""
+        """All open needs enter the match."""
+        self.kpi.add("loan_hours", 0)
         for key in [key for key in self.state if key.startswith("gig:")]:
             gig = self.state[key]
-            long_enough = parse_time(gig["end"]) - parse_time(gig["start"]) >= timedelta(hours=self.config.min_block)
-            if not gig["matched"] and long_enough and parse_time(gig["start"]) > self.now and self._open_heads(gig):
+            if not gig["matched"] and parse_time(gig["start"]) > self.now and self._open_heads(gig):
                 gig["matched"] = True
                 self._count(gig, 0)
         yield from self._match()
@@ -98,27 +91,24 @@ class SharedStaffPool(Solution):
 
     @on("forecast.labour")
     def required(self, event):
-        store = _store(event, self.store.id)
-        slots = self.state.setdefault(f"labour:{self._day(event['from'])}:{store}|{event['role']}", {})
-        before = slots.get(event["from"], [event["to"], 0])[1]
-        slots[event["from"]] = [event["to"], event["heads"]]
-        asks = self.state.get("asks", {}).values()
-        if event["heads"] > before and any((ask["lender"], ask["role"]) == (store, event["role"]) for ask in asks):
+        store, role, heads = _store(event, self.store.id), event["role"], event["heads"]
+        start, end = parse_time(event["from"]), parse_time(event["to"])
+        before = self._rosters().require(store, role, start, end, heads)
+        asked = any((ask["lender"], ask["role"]) == (store, role) and _meets(ask, start, end) for ask in self._asks().values())
+        if heads > before and asked:
             yield from self._match()
 
     @on("shift.fixed")
     def fixed(self, event):
-        store = _store(event, self.store.id)
-        shift, version = f"{store}|{event['shift']}", event.get("version", 1)
-        known = self.state.get(f"shift:{shift}")
-        if known and version < known[1]:
-            return
-        old = self.state.get(f"roster:{known[0]}", {}).pop(shift, None) if known else None
-        day = self._day(event["start"])
-        self.state[f"shift:{shift}"] = [day, version]
-        row = None if event.get("withdrawn") else [event["staff"], store, event["role"], event["start"], event["end"]]
-        self.state.setdefault(f"roster:{day}", {})[shift] = row
-        if old != row and any(event["staff"] == ask["staff"] or store == ask["lender"] for ask in self.state.get("asks", {}).values()):
+        from storeloom.workers.optimise.lending import Stint
+
+        store, start, end = _store(event, self.store.id), parse_time(event["start"]), parse_time(event["end"])
+        stint = Stint(event["staff"], store, event["role"], start, end)
+        changed = self._rosters().fix(event["shift"], event.get("version", 1), stint, withdrawn=bool(event.get("withdrawn")))
+        asks = self._asks().values()
+        if any(
+            ask["staff"] == one.staff or (ask["lender"] == store and _meets(ask, one.start, one.end)) for one in changed for ask in asks
+        ):
             yield from self._match()
 
     @on("gig.post")
@@ -137,7 +127,7 @@ class SharedStaffPool(Solution):
         changed = (before, gig["heads"]) != (block, heads)
         gig.update(block, heads=heads, pay=event.get("pay", gig["pay"]), skills=event.get("skills") or gig["skills"])
         if gig["matched"] and changed:
-            asks = [ask["staff"] for ask in self.state.get("asks", {}).values() if ask["gig"] == event["gig"]]
+            asks = [ask["staff"] for ask in self._asks().values() if ask["gig"] == event["gig"]]
             for staff in asks if before != block else ():
                 yield self._take_back(event["gig"], staff)
             self._count(gig, 0)
@@ -154,7 +144,7 @@ class SharedStaffPool(Solution):
         gig, staff, state = self.state.get(f"gig:{event['gig']}"), event["worker"], event["state"]
         if gig is None:
             return
-        asked, inside, outside = f"{event['gig']}|{staff}" in self.state.get("asks", {}), staff in gig["inside"], staff in gig["outside"]
+        asked, inside, outside = f"{event['gig']}|{staff}" in self._asks(), staff in gig["inside"], staff in gig["outside"]
         if asked and state == "accepted":
             yield self._agree(event["gig"], staff)
             return
@@ -174,18 +164,18 @@ class SharedStaffPool(Solution):
 
     @timer("consent")
     def silent(self, due):
-        for ask in [ask for ask in self.state.get("asks", {}).values() if parse_time(ask["until"]) <= due.time]:
+        for ask in [ask for ask in self._asks().values() if parse_time(ask["until"]) <= due.time]:
             self._drop(ask["gig"], ask["staff"])
         yield from self._match()
 
     def _drop(self, gig, staff):
         """An ask is over; the pair is not asked again."""
-        self.state["asks"].pop(f"{gig}|{staff}")
+        self._asks().pop(f"{gig}|{staff}")
         self.timers.cancel("consent", f"{gig}|{staff}")
         self.state[f"gig:{gig}"]["out"].append(staff)
 
     def _agree(self, gig, staff):
-        ask, need = self.state["asks"].pop(f"{gig}|{staff}"), self.state[f"gig:{gig}"]
+        ask, need = self._asks().pop(f"{gig}|{staff}"), self.state[f"gig:{gig}"]
         self.timers.cancel("consent", f"{gig}|{staff}")
         self._loans(ask["start"])[f"{gig}|{staff}"] = ask | {"pay": need["pay"]}
         need["inside"].append(staff)
@@ -211,7 +201,7 @@ class SharedStaffPool(Solution):
 
     def _match(self):
         """Bring the asks in line with the cheapest match of what is open; agreed loans stand."""
-        asks = self.state.setdefault("asks", {})
+        asks = self._asks()
         found = {f"{loan.need.id}|{loan.staff}": loan for loan in self.workers.optimise.lending.match(self._problem()).loans}
         for key in [key for key in asks if key not in found]:
             yield self._take_back(asks[key]["gig"], asks[key]["staff"])
@@ -226,30 +216,19 @@ class SharedStaffPool(Solution):
             lending.Need(gig, row["store"], row["role"], parse_time(row["start"]), parse_time(row["end"]), self._open_heads(row),
                  self._day(row["start"])[:7])
             for gig, row in gigs.items()
-            if row["matched"] and self._open_heads(row) > 0 and parse_time(row["start"]) > self.now
+            if row["matched"] and self._open_heads(row) > 0 and parse_time(row["start"]) > self.now and _hours(row) >= config.min_block
         ]  # fmt: skip
         rules = lending.Rules(config.max_travel, REST, config.max_loans_month)
         months = {key: self.state[key] for key in self.state if key.startswith("loans:")}
         agreed = [lending.from_row(row) for loans in months.values() for row in loans.values()]
-        days = sorted(
-            {self._day(plain(at + shift * DAY)) for need in needs for at in (need.start, need.end) for shift in (-2, -1, 0, 1, 2)}
-        )
-        rows = [row for day in days for row in self.state.get(f"roster:{day}", {}).values() if row]
-        stints = [lending.Stint(*row[:3], *map(parse_time, row[3:])) for row in rows]
+        rosters = self._rosters()
+        days = rosters.days(needs)
+        stints = rosters.stints(days)
         out_of = {(gig, staff) for gig, row in gigs.items() for staff in row["out"]}
         found = lending.offers(needs, stints, agreed, self._way, self._may(gigs), rules, self.now, out_of)
-
-        def required(store, role):
-            slots = [self.state.get(f"labour:{day}:{store}|{role}", {}) for day in days]
-            return [(parse_time(start), parse_time(end), heads) for slot in slots for start, (end, heads) in slot.items()]
-
-        free = lending.free(found, stints, agreed, required, config.keep_margin)
-        lent = {}
-        for month, loans in months.items():
-            for row in loans.values():
-                key = (row["staff"], month.removeprefix("loans:"))
-                lent[key] = lent.get(key, 0) + 1
-        asked = frozenset((ask["gig"], ask["staff"]) for ask in self.state["asks"].values())
+        free = lending.free(found, stints, agreed, rosters.required(days), config.keep_margin)
+        lent = Counter((row["staff"], month.removeprefix("loans:")) for month, loans in months.items() for row in loans.values())
+        asked = frozenset((ask["gig"], ask["staff"]) for ask in self._asks().values())
         return lending.Problem(tuple(needs), tuple(found), free, lent, rules, config.unserved_cost, asked)
 
     def _way(self, staff, home, store):
@@ -275,7 +254,8 @@ class SharedStaffPool(Solution):
         need, local = loan.need, self.store.hours.local
         until = min(self.now + timedelta(minutes=self.config.consent_timeout), need.start - timedelta(minutes=loan.travel_min))
         key = f"{need.id}|{loan.staff}"
-        self.state["asks"][key] = ask = loan.row() | {"until": plain(until), "shift": self._shift(loan)}
+        shift = self._rosters().home_shift(loan) or f"loan-{need.id}-{loan.staff}"
+        self._asks()[key] = ask = loan.row() | {"until": plain(until), "shift": shift}
         self.timers.set("consent", key, until)
         when = f"{local(need.start):%m-%d %H:%M}-{local(need.end):%H:%M}"
         text = self.say(
@@ -287,20 +267,12 @@ class SharedStaffPool(Solution):
                    purpose="staff", text=text, params=params, expires=until)  # fmt: skip
 
     def _take_back(self, gig, staff):
-        self.state["asks"].pop(f"{gig}|{staff}")
+        self._asks().pop(f"{gig}|{staff}")
         self.timers.cancel("consent", f"{gig}|{staff}")
         self.state[f"gig:{gig}"]["back"].append(staff)
         text = self.say(f"You are no longer asked for {gig}.", f"{gig} 的支援请求已撤回。")
         return out("message.send", message=f"loan-back-{gig}|{staff}-{plain(self.now)}", channel="work_chat", to=staff,
                    template="loan_recall", purpose="staff", text=text, params={"gig": gig})  # fmt: skip
-
-    def _shift(self, loan):
-        """The id that a loan's shift goes by: the home shift's where the loan takes all of it."""
-        day, block = self._day(plain(loan.need.start)), (plain(loan.need.start), plain(loan.need.end))
-        for shift, row in self.state.get(f"roster:{day}", {}).items():
-            if row and row[:2] == [loan.staff, loan.lender] and tuple(plain(parse_time(at)) for at in row[3:]) == block:
-                return shift.partition("|")[2]
-        return f"loan-{loan.need.id}-{loan.staff}"
 
     # Figures and settlement
 
@@ -331,6 +303,12 @@ class SharedStaffPool(Solution):
                       parts=[{"name": name, "value": value, "unit": unit} for name, value, unit in parts],
                       labels={"creditor": balance.creditor, "debtor": balance.debtor})  # fmt: skip
 
+    def _asks(self):
+        return self.state.setdefault("asks", {})
+
+    def _rosters(self):
+        return self.workers.optimise.pool_rosters.PoolRosters(self.store.hours.store_day, self.state)
+
     def _loans(self, start):
         return self.state.setdefault(f"loans:{self._day(start)[:7]}", {})
 
@@ -342,5 +320,9 @@ def _store(event, lead):
     return str(event.get("store") or event.store or lead)
 
 
-def _hours(loan):
-    return (parse_time(loan["end"]) - parse_time(loan["start"])) / timedelta(hours=1)
+def _meets(ask, start, end):
+    return parse_time(ask["start"]) < end and start < parse_time(ask["end"])
+
+
+def _hours(row):
+    return (parse_time(row["end"]) - parse_time(row["start"])) / timedelta(hours=1)

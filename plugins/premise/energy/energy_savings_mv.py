@@ -1,9 +1,10 @@
 """Predicts what the store would have used in this weather, proves savings by the IPMVP whole-facility method and rings when use drifts.
 
-The facility's electricity meters are modelled, each by itself and added up: those without tenant, parent or an asset that is no meter;
-where the table has an asset `main`, other meters that it lists are not. A day is judged with the first reading after its midnight, up to a
-week later if its temperature comes late; late readings of a day that is closed change nothing. A day's readings are counted by the minute;
-without `interval_s` the meter's usual interval tells how many there should be. A register that falls leaves its day out.
+The facility's electricity meters are modelled, each by itself and added up: those without tenant, parent or an asset that is neither meter
+nor building; where the table has an asset `main`, other meters that it lists are not. A day is judged with the first reading after its
+midnight, up to a week later if its temperature comes late; late readings of a day that is closed change nothing. A day's readings are
+counted by the minute; without `interval_s` the meter's usual interval tells how many there should be. A register that falls leaves its day
+out, and temperatures that no weather has are not taken in.
 
 The model (`workers/forecast/measurement.py`) is fitted once the baseline is over and again when its start or length is set anew; slopes
 that the days do not call for are dropped as those under zero are, and bias is that on days left out of the fit, for within a least-squares
@@ -20,12 +21,13 @@ from datetime import date, timedelta
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY = timedelta(days=1)
 LEAST_SHARE = 0.95
 MOST_DAYS = 1095
 WEATHER_DAYS, PATIENCE_DAYS = 10, 7
 LEVEL, DECILES = 0.9, 0.8
 GRAMS_A_KG = 1000
+BUILDINGS = ("building", "facility", "site", "store")
 
 
 class EnergySavingsMv(Solution):
@@ -55,16 +57,12 @@ class EnergySavingsMv(Solution):
             help_en="Empty: the day of the first reading.", help_zh="留空为首个读数之日。")  # fmt: skip
         baseline_days: int = setting(365, "Length of the baseline", "基线天数", unit="d", ge=60, le=1095,
             help_en="A year holds all seasons.", help_zh="一年可涵盖四季。")  # fmt: skip
-        cv_max_pct: float = setting(25, "CV(RMSE) accepted", "CV(RMSE) 上限", unit="%", ge=5, le=60,
-            help_en="Over it the model is not accepted.", help_zh="超过则模型不予采用。")  # fmt: skip
-        bias_max_pct: float = setting(1, "Bias accepted", "偏差上限", unit="%", ge=0.1, le=10,
-            help_en="NMBE over which the model is not accepted.", help_zh="NMBE 超过则模型不予采用。")  # fmt: skip
-        cusum_slack: float = setting(0.5, "Drift forgiven", "容许漂移", unit="sigma", ge=0.1, le=2,
-            help_en="A day, in standard errors of the model.", help_zh="每日，以模型标准误为单位。")  # fmt: skip
-        cusum_limit: float = setting(5, "Drift reported", "漂移告警限", unit="sigma", ge=2, le=20,
-            help_en="Sum of drift, in standard errors of the model.", help_zh="累计漂移，以模型标准误为单位。")  # fmt: skip
-        carbon_g_per_kwh: int = setting(580, "Emission factor of the grid", "电网排放因子", unit="g/kWh", ge=0, le=2000,
-            help_en="CO2 of a kWh from the grid.", help_zh="电网每千瓦时的二氧化碳排放。")  # fmt: skip
+        cv_max_pct: float = setting(25, "Largest CV(RMSE) of an accepted model", "采用模型的 CV(RMSE) 上限", unit="%", ge=5, le=60)
+        bias_max_pct: float = setting(1, "Largest bias (NMBE) of an accepted model", "采用模型的偏差（NMBE）上限", unit="%", ge=0.1, le=10)
+        cusum_slack: float = setting(0.5, "Drift forgiven a day", "每日容许漂移", unit="sigma", ge=0.1, le=2)
+        cusum_limit: float = setting(5, "Sum of drift reported", "累计漂移告警限", unit="sigma", ge=2, le=20,
+            help_en="Sigma is the standard error of the model.", help_zh="sigma 为模型标准误。")  # fmt: skip
+        carbon_g_per_kwh: int = setting(580, "Emission factor of the grid", "电网排放因子", unit="g/kWh", ge=0, le=2000)
 
     @on("meter.reading")
     def metered(self, event):
@@ -83,6 +81,8 @@ class EnergySavingsMv(Solution):
     def felt(self, event):
         if event["kind"] != "temperature" or event.get("zone") != "outdoor" or event.get("quality") == "bad":
             return
+        if not self.workers.forecast.measurement.on_earth(event["value"]):
+            return
         local = self.store.hours.local(event.time)
         hour = self.state.setdefault(f"outdoor:{local.date().isoformat()}", {}).setdefault(str(local.hour), [0, 0])
         hour[0] += event["value"]
@@ -90,15 +90,15 @@ class EnergySavingsMv(Solution):
 
     @on("weather.forecast?")
     def weather(self, event):
-        begin, end, hours = parse_time(event["from"]), parse_time(event["to"]), self.store.hours
-        issued, seen, day = event.get("issued", event["from"]), bool(event.get("observed")), hours.store_day(begin)
-        while hours.midnight(day) < end:
-            held = (min(end, hours.midnight(day + DAY)) - max(begin, hours.midnight(day))) / HOUR
+        begin, hours = parse_time(event["from"]), self.store.hours
+        issued, seen = event.get("issued", event["from"]), bool(event.get("observed"))
+        if not self.workers.forecast.measurement.on_earth(event["temp_c"]):
+            return
+        for day, held in self.workers.forecast.meter_days.held(begin, parse_time(event["to"]), hours):
             windows = self.state.setdefault(f"weather:{day.isoformat()}", {})
             known = windows.get(event["from"])
             if known is None or (known["seen"], parse_time(known["issued"])) <= (seen, parse_time(issued)):
                 windows[event["from"]] = {"c": event["temp_c"], "held": held, "issued": issued, "seen": seen}
-            day += DAY
         self.timers.set("tell", "", self.timers.get("tell", "") or self.now + timedelta(minutes=1))
 
     @on("calendar.event?")
@@ -166,7 +166,7 @@ class EnergySavingsMv(Solution):
             days = self.state.setdefault(f"days:{name}", [])
             days.append([day, kwh, temp, self._shut(when)])
             del days[: max(0, len(days) - MOST_DAYS)]
-            if when >= self._ends(name) and not self._apart(when):
+            if when >= self._ends(name) and self.workers.forecast.day_marks.comparable(self._calendar(), when, self.store.hours):
                 yield from self._follow(name, when, kwh, temp)
         self.state[f"waiting:{name}"] = left
         if waiting and date.fromisoformat(waiting[-1][0]) >= self._ends(name) - DAY and not left:
@@ -213,42 +213,22 @@ class EnergySavingsMv(Solution):
         yield self._described(name, rows, against)
 
     def _described(self, name, rows, against):
-        fitted = self.state[f"model:{name}"]["fitted"] or {}
-        units = {
-            "base_kwh": "kWh", "closed_base_kwh": "kWh", "cooling_kwh_per_k": "kWh/K", "cooling_from_c": "C", "heating_kwh_per_k": "kWh/K",
-            "heating_from_c": "C", "sigma_kwh": "kWh", "r2": "", "cv_rmse_pct": "%", "nmbe_pct": "%", "held_nmbe_pct": "%",
-        }  # fmt: skip
-        figures = {key: (fitted[key], unit) for key, unit in units.items() if fitted.get(key) is not None}
-        figures |= {"days": (len(rows), "d"), "accepted": (int(not against), "")}
+        figures = self.workers.forecast.savings_figures.of_model(self.state[f"model:{name}"]["fitted"], len(rows), not against)
         told = " ".join(self.say(one.text("en"), one.text("zh")) for one in against) or self.say("Accepted.", "予以采用。")
         return self._report(name, "energy_baseline", self._begins(name), self._ends(name), figures, told)
 
     def _saved(self, name, rows):
         """A month's savings with their interval."""
-        found = self.workers.forecast.measurement.savings(self._model(name), rows, LEVEL)
-        price, carbon = self._price(), self.config.carbon_g_per_kwh / GRAMS_A_KG
-        figures = {"adjusted_kwh": (found.adjusted_kwh, "kWh"), "actual_kwh": (found.actual_kwh, "kWh"), "days": (len(found.days), "d"),
-            "saved_kwh": (found.saved_kwh, "kWh"), "low_kwh": (found.low_kwh, "kWh"), "high_kwh": (found.high_kwh, "kWh"),
-            "saved_pct": (100 * found.fraction, "%"), "foreign_days": (len(found.foreign), "d"),
-            "cost_saved": (round(found.saved_kwh * price), "minor"), "cost_low": (round(found.low_kwh * price), "minor"),
-            "cost_high": (round(found.high_kwh * price), "minor"), "co2_kg": (found.saved_kwh * carbon, "kg")}  # fmt: skip
-        days = [
-            {"day": day.isoformat(), "adjusted_kwh": round(adjusted, 3), "actual_kwh": round(actual, 3), "saved_kwh": round(saved, 3)}
-            for day, adjusted, actual, saved in found.days
-        ]
+        forecast = self.workers.forecast
+        found = forecast.measurement.savings(self._model(name), rows, LEVEL)
+        figures = forecast.savings_figures.of_savings(found, self._price(), self.config.carbon_g_per_kwh / GRAMS_A_KG)
         proven = self.say("proven", "已证实") if found.proven else self.say("not proven", "未证实")
         words = f"{found.saved_kwh:.0f} kWh ({found.low_kwh:.0f} – {found.high_kwh:.0f}), {proven}"
-        return self._report(name, "energy_savings", *self._month(rows), figures, words, days)
+        return self._report(name, "energy_savings", *self._month(rows), figures, words, forecast.savings_figures.day_rows(found))
 
     def _compared(self, name, rows):
-        """Use a day beside the baseline's, of the same month where it had one: no proof of savings."""
         whole = [row for row in self._days(name) if self._begins(name) <= row.day < self._ends(name)]
-        same = [row for row in whole if row.day.month == rows[0].day.month] or whole
-        now = sum(row.kwh for row in rows) / len(rows)
-        before = sum(row.kwh for row in same) / len(same) if same else None
-        figures = {"actual_kwh_a_day": (now, "kWh"), "days": (len(rows), "d")}
-        if before:
-            figures |= {"baseline_kwh_a_day": (before, "kWh"), "change_pct": (100 * (now / before - 1), "%")}
+        figures = self.workers.forecast.savings_figures.of_comparison(rows, whole)
         words = self.say("Raw comparison: weather is not taken out.", "原始对比：未剔除天气影响。")
         return self._report(name, "energy_comparison", *self._month(rows), figures, words)
 
@@ -267,7 +247,8 @@ class EnergySavingsMv(Solution):
         """The whole days of a meter that are comparable."""
         day = self.workers.forecast.measurement.Day
         rows = [day(date.fromisoformat(when), kwh, temp, shut) for when, kwh, temp, shut in self.state.get(f"days:{name}", [])]
-        return [row for row in rows if not self._apart(row.day)]
+        events, comparable = self._calendar(), self.workers.forecast.day_marks.comparable
+        return [row for row in rows if comparable(events, row.day, self.store.hours)]
 
     def _model(self, name):
         """The baseline's model where it is accepted."""
@@ -290,29 +271,18 @@ class EnergySavingsMv(Solution):
         windows = self.state.get(f"weather:{day.isoformat()}", {}).values()
         return engine.window_mean((one["c"], one["held"]) for one in windows if one["seen"])
 
-    def _spans(self, day, wanted):
-        begin, end = self.store.hours.midnight(day), self.store.hours.midnight(day + DAY)
-        events = (self.state[f"calendar:{name}"] for name in self._names("calendar"))
-        return [(max(begin, parse_time(one["from"])), min(end, parse_time(one["to"]))) for one in events if wanted(one)]
-
-    def _apart(self, day):
-        """Whether a calendar event says that a day, or part of it, is not comparable."""
-        return any(begin < end for begin, end in self._spans(day, lambda one: one["comparable"] is False))
+    def _calendar(self):
+        return [self.state[f"calendar:{name}"] for name in self._names("calendar")]
 
     def _shut(self, day):
-        """Whether the store is closed all day."""
-        hours = self.store.hours.day(day)
-        closures = self._spans(day, lambda one: one["kind"] == "closure")
-        if hours is None:
-            return True
-        closes = min(hours[1], self.store.hours.midnight(day + DAY))
-        return any(begin <= hours[0] and end >= closes for begin, end in closures)
+        return self.workers.forecast.day_marks.closed(self._calendar(), day, self.store.hours)
 
     def _whole(self, event):
         """Whether a meter is the facility's."""
         devices = self.tables.assets.derived("devices", lambda rows: {row["device"]: row for row in rows if row.get("device")})
         row = self.tables.assets.get(event.get("asset") or event["meter"]) or devices.get(event["meter"], {})
-        if event.get("tenant") or row.get("parent") or row.get("kind", "meter") != "meter":
+        kind = row.get("kind", "meter")
+        if event.get("tenant") or row.get("parent") or not (kind.endswith("meter") or kind in BUILDINGS):
             return False
         return not row or row["asset"] == "main" or self.tables.assets.get("main") is None
 

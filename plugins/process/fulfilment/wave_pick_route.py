@@ -10,8 +10,8 @@ in halves where one is still too long.
 The next trolley goes to whoever is free first of those clocked in who have a picking role, or of whom no role is known; without anyone it
 is for the role. A picker's seconds a line, walking taken off, are a moving mean over what `pick.done` tells. With `zone_split` an order's
 jobs end in packing, due alike, and go first to people of that section or zone. An order with more lines than a trolley takes is split. A
-trolley that an order leaves is sent out again under the same ids; an order that others pick is not released. What is not picked a day
-after it was due is forgotten, and a picker after thirty days without a sign.
+trolley that an order leaves is sent out again under the same ids; an order that others pick, or that was picked within a day, is not
+released. What is not picked a day after it was due is forgotten, and a picker after thirty days without a sign.
 """
 
 from datetime import timedelta
@@ -64,7 +64,8 @@ class WavePickRoute(Solution):
 
     @on("order.placed")
     def placed(self, event):
-        if event.get("draft") or event.get("kind", "delivery") not in KINDS or f"open:{event['order']}" in self.state:
+        known = any(f"{what}:{event['order']}" in self.state for what in ("open", "done"))
+        if known or event.get("draft") or event.get("kind", "delivery") not in KINDS:
             return
         promise = event.get("promised_to") or event.get("wish") or event.get("promised_from")
         due = parse_time(promise) if promise else event.time + timedelta(minutes=self.config.pick_lead)
@@ -120,6 +121,7 @@ class WavePickRoute(Solution):
                 self._leave(name, order, {str(line["line"]) for line in lines})
             if not begun["left"]:
                 del self.state[f"open:{order}"]
+                self.state[f"done:{order}"] = rfc3339(self.now)
 
     @every("config.wave|min")
     def release(self, due):
@@ -135,6 +137,8 @@ class WavePickRoute(Solution):
         for key in [key for key in self.state if key.startswith("open:")]:
             if parse_time(self.state[key]["due"]) < due.time - DAY:
                 self._forget(key.partition(":")[2])
+        for key in [key for key in self.state if key.startswith("done:") and parse_time(self.state[key]) < due.time - DAY]:
+            del self.state[key]
         opens = self.store.hours.day(self.store.hours.store_day(due.time - timedelta(microseconds=1)))
         window = {"from": opens[0] if opens else due.time - DAY, "to": due.time}
         pickers = {key.partition(":")[2]: self.state[key] for key in self.state if key.startswith("picker:")}

@@ -20,6 +20,7 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import parse_time, rfc3339
 
 DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
 EMERGENCY_DUE = timedelta(minutes=30)
 Wave = Annotated[str, Field(pattern=r"^((open|close)([+-]\d{1,3}m?)?|([01]\d|2[0-3]):[0-5]\d)$")]
 
@@ -62,16 +63,14 @@ class BackroomFillWave(Solution):
             help_zh="补货行的电子价签闪烁至完成。")  # fmt: skip
 
     def start(self):
-        return self.plan_day(None)
+        self.kpi.add("shelf_empty_hours", 0)
+        self._arm(self.now - MOMENT)
 
     @every("1d", at="00:00")
-    def plan_day(self, due):
-        """Set the alarms of today's rounds; forget lists without an answer and items that are no longer planned."""
-        today = self.store.hours.store_day(self.now)
-        self.kpi.add("shelf_empty_hours", 0)
-        for at in self.workers.optimise.rounds.of_day(self.store.hours, self.config.waves, today):
-            if at >= self.now:
-                self.timers.set("wave", rfc3339(at), at)
+    def forget(self, due):
+        """Lists without an answer for a day, and items that are no longer planned."""
+        if not self.timers.get("wave", "next"):
+            self._arm(self.now)
         for task in [key for key in self.state if key.startswith("task:") and parse_time(self.state[key]["at"]) <= self.now - DAY]:
             yield from self._close(task)
         planned = self.workers.optimise.planned.index(self.tables.planogram)
@@ -123,11 +122,14 @@ class BackroomFillWave(Solution):
         reported = event["state"] == "out" and event["by"] in ("camera", "weight")
         if reported and self.config.emergency and self.store.hours.is_open(self.now):
             line = self._line(self._key(event["gtin"]), self.now, self._next_round(), out_at)
-            for trip in self._trips([line] if line else []):
-                yield from self._issue(trip, f"fill-{event['slot']}-{self.now:%Y%m%dT%H%M%S}", 1, self.now + EMERGENCY_DUE)
+            for number, trip in enumerate(self._trips([line] if line else []), 1):
+                yield from self._issue(trip, f"fill-{self.now:%Y%m%dT%H%M%S}-{'-'.join(out_at)}-{number}", 1, self.now + EMERGENCY_DUE)
 
     @timer("wave")
     def round(self, due):
+        self._arm(due.time)
+        if self.workers.optimise.rounds.following(self.store.hours, self.config.waves, due.time - MOMENT) != due.time:
+            return
         until = self._next_round()
         keys = [key.partition(":")[2] for key in self.state if key.startswith("item:")]
         lines = [line for key in keys if (line := self._line(key, due.time, until))]
@@ -158,7 +160,7 @@ class BackroomFillWave(Solution):
         day = self.state.pop("day", None)
         if day is None:
             return
-        opens = self.store.hours.day(self.store.hours.store_day(due.time - timedelta(microseconds=1)))
+        opens = self.store.hours.day(self.store.hours.store_day(due.time - MOMENT))
         whole = day.get("lines", 0)
         yield out("score.report", {"from": opens[0] if opens else due.time - DAY, "to": due.time}, scheme="fill_waves",
                   subject_kind="store", subject=self.store.id, score=100 * day.get("in_full", 0) / whole if whole else None,
@@ -275,6 +277,12 @@ class BackroomFillWave(Solution):
     def _day(self, name, amount=1):
         day = self.state.setdefault("day", {})
         day[name] = day.get(name, 0) + amount
+
+    def _arm(self, after):
+        """Set the alarm of the next round; a config that moves rounds counts from there on."""
+        at = self.workers.optimise.rounds.following(self.store.hours, self.config.waves, after)
+        if at:
+            self.timers.set("wave", "next", at)
 
     def _next_round(self):
         """The next round; a day from now where there is none within a week."""

@@ -40,24 +40,20 @@ class CategoryLayoutPlanner(Solution):
     }
 
     class Config(SolutionConfig):
-        affinity_weeks: int = setting(8, "Weeks of receipts", "统计周数", unit="weeks", ge=1, le=52,
-            help_en="Receipts looked at.", help_zh="参与统计的小票周数。")  # fmt: skip
+        affinity_weeks: int = setting(8, "Weeks of receipts looked at", "统计的小票周数", unit="weeks", ge=1, le=52)
         min_support_pct: float = setting(0.5, "Least support", "最低支持度", unit="%", ge=0.01, le=20,
             help_en="Rarer category pairs have no affinity.", help_zh="更少同购的品类对不计亲和度。")  # fmt: skip
         distance_scale_m: float = setting(10, "Distance scale", "距离尺度", unit="m", ge=1, le=100,
             help_en="Distance at which the worth of closeness halves.", help_zh="靠近的价值减半时的距离。")  # fmt: skip
         traffic_weight: float = setting(0.5, "Weight of traffic", "客流权重", ge=0, le=5,
             help_en="Of margin in traffic against affinity.", help_zh="客流中的毛利相对亲和度的权重。")  # fmt: skip
-        max_swaps: int = setting(2, "Most swaps", "最多互换次数", ge=1, le=20,
-            help_en="In one proposal.", help_zh="一份建议中的互换次数上限。")  # fmt: skip
+        max_swaps: int = setting(2, "Most swaps in a proposal", "一份建议的互换次数上限", ge=1, le=20)
         min_gain_pct: float = setting(2, "Least gain of a swap", "互换最低增益", unit="%", ge=0, le=50,
             help_en="Less is not worth the labour.", help_zh="低于该值不值得动工。")  # fmt: skip
         fixed: list[str] = setting(list, "Fixed categories", "固定品类",
             help_en="Categories tied to cold walls, ovens, tills.", help_zh="与冷柜、烤箱、收银台绑定的品类。")  # fmt: skip
-        keep_apart: list[Pair] = setting(lambda: [["household_chemicals", "food"]], "Pairs kept apart", "须分开的品类对",
-            help_en="Pairs never nearer than the least distance.", help_zh="两者距离不得小于最小间距。")  # fmt: skip
-        keep_apart_m: float = setting(5, "Least distance", "最小间距", unit="m", ge=1, le=50,
-            help_en="Between the categories of such a pair.", help_zh="须分开品类对的最小距离。")  # fmt: skip
+        keep_apart: list[Pair] = setting(lambda: [["household_chemicals", "food"]], "Pairs kept apart", "须分开的品类对")
+        keep_apart_m: float = setting(5, "Least distance of such a pair", "须分开品类对的最小间距", unit="m", ge=1, le=50)
         min_receipts: int = setting(500, "Receipts needed", "最少小票数", ge=50, le=1000000,
             help_en="With fewer nothing is proposed.", help_zh="少于该数不提建议。")  # fmt: skip
 

@@ -1,15 +1,16 @@
 """Computes how many facings each item deserves and where it stands, so that a bay earns more without more metres.
 
-At the close of the week's last open day every bay is planned for the day after; a bay that would stay as it is brings no proposal. `gain`
-is money a day. Proposals carry `status` and the older `state`, `solved` (`optimal`, or `time_limit` where the best found was kept) and
-`gap_pct`. The time limit is the solver's own measure of work, about a second of an unhurried core, so that the same week gives the same
-planogram.
+At the close of the week's last open day every bay is planned for the day after, also one that earns most as it stands: `changed` says
+whether anything would move. `gain` is money a day. Proposals carry `status` and the older `state`, `solved` (`optimal`, or `time_limit`
+where the best found was kept) and `gap_pct`. The time limit is the solver's own measure of work, about a second of an unhurried core, so
+that the same week gives the same planogram.
 
 Margin is the base price less cost; an item of which either is unknown earns nothing and keeps its least facings. Forecasts of a promotion
-or a new item go before the base; sales are the mean of 28 days, or of the days since it was listed. An item that was listed 28 days ago and
-never sold has history: none. One that stands in several bays sells in each by its share of the facings. Minima beyond `max_facings`, or
-beyond what the widest board holds, count as that many; where even items that must be stocked do not fit, they leave last. What is taken
-off the list leaves the bay. Depth units are the planogram's, else its capacity by facings, else the board's depth by the pack's.
+or a new item go before the base; sales are the mean of 28 days, or of the days since it was listed. An item that was listed more than 28
+days ago and never sold sells nothing, and borrows nothing. One that stands in several bays sells in each by its share of the facings.
+Minima beyond `max_facings`, or beyond what the widest board holds, count as that many; where even items that must be stocked do not fit,
+they leave last. What is taken off the list leaves the bay. Depth units are the planogram's, else its capacity by facings, else the board's
+depth by the pack's.
 
 A bay with an item whose width is not known, or none of whose items has sold, is not planned. Heavy packs that the bottom board cannot hold
 take the next one up. How boards are told from the table `fixtures`: see `workers/optimise/boards.py`.
@@ -47,20 +48,15 @@ class PlanogramBuilder(Solution):
     class Config(SolutionConfig):
         space_elasticity: float = setting(0.17, "Space elasticity", "空间弹性", ge=0, le=0.6,
             help_en="Relative growth of sales with relative growth of facings.", help_zh="排面相对增加时销量的相对增加。")  # fmt: skip
-        fill_max_pct: float = setting(97, "Share of width used", "宽度占用上限", unit="%", ge=70, le=100,
-            help_en="Share of a board's width that may be filled.", help_zh="每层可用宽度占层板宽度的比例。")  # fmt: skip
-        min_facings: int = setting(1, "Least facings", "最少排面", ge=1, le=10,
-            help_en="Of each listed item.", help_zh="每个在售商品。")  # fmt: skip
-        max_facings: int = setting(6, "Most facings", "最多排面", ge=1, le=40,
-            help_en="Of one item in a bay.", help_zh="同一货架中单个商品。")  # fmt: skip
+        fill_max_pct: float = setting(97, "Most of a board's width used", "层板宽度占用上限", unit="%", ge=70, le=100)
+        min_facings: int = setting(1, "Least facings of a listed item", "在售商品最少排面", ge=1, le=10)
+        max_facings: int = setting(6, "Most facings of an item in a bay", "单个商品在一个货架的最多排面", ge=1, le=40)
         days_of_supply: float = setting(1.5, "Days of sales on the shelf", "货架应存可售天数", unit="d", ge=0, le=14,
             help_en="Sales that an item's facings must hold.", help_zh="排面应容纳的销量天数。")  # fmt: skip
         case_packs: float = setting(1.0, "Cases on the shelf", "货架应存箱数", ge=0, le=3,
             help_en="Outer cases that an item's facings must hold.", help_zh="排面应容纳的外箱数。")  # fmt: skip
-        block_by: Literal["brand", "subcategory", "none"] = setting("brand", "Blocks", "集中陈列依据",
-            help_en="What stays together as a vertical block.", help_zh="按此成纵向色块集中陈列。")  # fmt: skip
-        heavy_g: int = setting(3000, "Heavy packs from", "重货起点", unit="g", ge=500, le=30000,
-            help_en="Heavier packs stand at the bottom.", help_zh="更重的商品放最下层。")  # fmt: skip
+        block_by: Literal["brand", "subcategory", "none"] = setting("brand", "What stands as a vertical block", "按此成纵向色块集中陈列")
+        heavy_g: int = setting(3000, "Heavier packs go to the bottom", "超过此重量放最下层", unit="g", ge=500, le=30000)
         solve_s: int = setting(10, "Time for one bay", "单个货架求解时限", unit="s", ge=1, le=300,
             help_en="After it the best found is kept and marked.", help_zh="超时保留已找到的最好方案并注明。")  # fmt: skip
 
@@ -133,14 +129,13 @@ class PlanogramBuilder(Solution):
         self.kpi.add("items_left_out", len(plan.left_out))
         gap = 100 * (plan.proof.gap or 0.0)
         self.kpi.sample("optimality_gap", gap)
-        if plan.differs(packs):
-            grown = round(100 * (plan.profit / plan.profit_now - 1), 2) if plan.profit_now > 0 else None
-            yield out(
-                "planogram.propose", {"from": due.data["from"]}, proposal=f"{due.key}-{due.data['from']}", kind="store", fixture=due.key,
-                slots=self._slots(plan.places, rows), gain=round(plan.profit - plan.profit_now), gain_pct=grown,
-                left_out=[self._written(key) for key in plan.left_out], state="proposed", status="proposed",
-                solved="optimal" if plan.proof.status == "optimal" else "time_limit", gap_pct=round(gap, 4),
-            )  # fmt: skip
+        grown = round(100 * (plan.profit / plan.profit_now - 1), 2) if plan.profit_now > 0 else None
+        yield out(
+            "planogram.propose", {"from": due.data["from"]}, proposal=f"{due.key}-{due.data['from']}", kind="store", fixture=due.key,
+            slots=self._slots(plan.places, rows), gain=round(plan.profit - plan.profit_now), gain_pct=grown, changed=plan.differs(packs),
+            left_out=[self._written(key) for key in plan.left_out], state="proposed", status="proposed",
+            solved="optimal" if plan.proof.status == "optimal" else "time_limit", gap_pct=round(gap, 4),
+        )  # fmt: skip
 
     def _daily(self, key, today):
         """Units a day, by forecast or by sales; None for an item without history."""

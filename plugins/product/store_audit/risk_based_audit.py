@@ -21,6 +21,7 @@ MINUTES = 2.0
 SEVERITY = {"info": 1, "warn": 2, "high": 3, "critical": 4}
 REPORTED, LEVEL = 10, 0.9
 DRAWN_FROM = 1 << 32
+WORTH_DIGITS = 9  # so that equal worths tie
 
 
 class RiskBasedAudit(Solution):
@@ -39,8 +40,7 @@ class RiskBasedAudit(Solution):
     kinds = {"risk_audit": ("Audit by risk", "风险自检"), "risk_based_audit": ("Riskiest items", "最高风险项")}
 
     class Config(SolutionConfig):
-        budget_min: float = setting(45, "Minutes of an audit", "每次自检分钟数", unit="min", ge=5, le=480,
-            help_en="Minutes for one audit.", help_zh="一次自检可用的分钟数。")  # fmt: skip
+        budget_min: float = setting(45, "Minutes of an audit", "每次自检分钟数", unit="min", ge=5, le=480)
         every_days: int = setting(7, "Days between audits", "自检间隔", unit="days", ge=1, le=90,
             help_en="Audits are made at opening.", help_zh="自检在开店时下达。")  # fmt: skip
         prior_fail: float = setting(1, "Prior fails", "先验不合格数", ge=0.1, le=50,
@@ -112,7 +112,8 @@ class RiskBasedAudit(Solution):
         if waits or None in closed or not rows:
             return
         self.state["audited"] = day.isoformat()
-        worth = {key: _severity(row) * self._rate(key) for key, row in rows.items()}
+        self.kpi.add("severity_found", 0)
+        worth = {key: round(_severity(row) * self._rate(key), WORTH_DIGITS) for key, row in rows.items()}
         zones = self._zones(closed)
         yield from self._audit(day, {key: row for key, row in rows.items() if zones(row) is not None}, worth, overdue, zones)
         yield self._report(day, rows, worth, overdue, last)
@@ -135,7 +136,7 @@ class RiskBasedAudit(Solution):
         checklists = {rows[key]["checklist"] for key in listed}
         lines = [
             {"item": self._name(rows[key]), "checklist": rows[key]["checklist"], "note": rows[key].get("text", rows[key]["item"]),
-             "minutes": _minutes(rows[key]), "why": why[key], "worth": round(worth[key], 4)}
+             "minutes": _minutes(rows[key]), "why": why[key], "worth": worth[key]}
             for key in listed
         ]  # fmt: skip
         minutes = sum(line["minutes"] for line in lines)
@@ -143,16 +144,16 @@ class RiskBasedAudit(Solution):
         yield out("task.create", task=f"audit-{day}", kind="risk_audit", title=title, priority=3, role=self._role(rows, listed),
                   minutes=minutes, due=self.store.hours.day(day)[1], items=lines, evidence="value",
                   checklist=checklists.pop() if len(checklists) == 1 else None,
-                  values={"items": [line["item"] for line in lines], "worth": round(sum(worth[key] for key in listed), 4)})  # fmt: skip
+                  values={"items": [line["item"] for line in lines], "worth": sum(worth[key] for key in listed)})  # fmt: skip
 
     def _report(self, day, rows, worth, overdue, last):
-        riskiest = sorted(rows, key=lambda key: (-round(worth[key], 9), self._last(key), key))[:REPORTED]
+        riskiest = sorted(rows, key=lambda key: (-worth[key], self._last(key), key))[:REPORTED]
         lines = []
         for key in riskiest:
             low, high = self._prior().interval(self._counts(key), LEVEL)
-            lines.append({"item": self._name(rows[key]), "checklist": rows[key]["checklist"], "severity": _severity(rows[key]),
-                          "rate": round(self._rate(key), 4), "low": round(low, 4), "high": round(high, 4), "worth": round(worth[key], 4),
-                          "last": plain(self._last(key))})  # fmt: skip
+            named = {"item": self._name(rows[key]), "checklist": rows[key]["checklist"], "last": plain(self._last(key))}
+            risk = {"severity": _severity(rows[key]), "rate": self._rate(key), "low": low, "high": high, "worth": worth[key]}
+            lines.append(named | risk)
         figures = {"items": {"value": len(rows), "unit": "count"}, "items_overdue": {"value": len(overdue), "unit": "count"}}
         span = {"from": self.store.hours.midnight(date.fromisoformat(last) if last else day), "to": self.now}
         return out("insight.report", span, report=f"risk-audit-{day}", kind="risk_based_audit", version=1, figures=figures, rows=lines)

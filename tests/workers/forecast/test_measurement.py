@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from storeloom.workers.forecast.measurement import Baseline, Day, MeasurementFault, cusum, fit, guideline_14_uncertainty, savings
+from storeloom.workers.forecast.measurement import Baseline, Day, MeasurementFault, cusum, fit, guideline_14_uncertainty, on_earth, savings
 
 FIRST = date(2025, 1, 1)
 
@@ -163,3 +163,8 @@ def test_the_order_of_days_does_not_matter_and_all_alike_is_no_trouble():
         None,
         pytest.approx(0, abs=1e-9),
     )
+
+
+@pytest.mark.parametrize(("temp", "expected"), [(-90, True), (-90.1, False), (60, True), (60.1, False), (85, False), (-127, False)])
+def test_temperatures_of_weather(temp, expected):
+    assert on_earth(temp) is expected

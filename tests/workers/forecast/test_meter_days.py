@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from storeloom.core.kernel.hours import StoreHours
-from storeloom.workers.forecast.meter_days import MeterDay, hourly_mean, read, window_mean
+from storeloom.workers.forecast.meter_days import MeterDay, held, hourly_mean, read, window_mean
 
 SHANGHAI = StoreHours("Asia/Shanghai", {"open": "08:00", "close": "22:00"})
 MIDNIGHT = datetime(2026, 5, 1, 16, tzinfo=UTC)  # 2 May in the store
@@ -87,3 +87,17 @@ def test_one_reading_a_day():
 def test_means_of_a_day():
     assert hourly_mean([(30.0, 3), (20.0, 1)]) == 15 and hourly_mean([(0.0, 0)]) is None
     assert window_mean([(10.0, 18.0), (30.0, 6.0), (99.0, 0.0)]) == 15 and window_mean([]) is None
+
+
+def test_a_window_over_midnight_belongs_to_both_days():
+    assert held(MIDNIGHT - timedelta(hours=3), MIDNIGHT + timedelta(hours=5), SHANGHAI) == [(date(2026, 5, 1), 3.0), (SECOND, 5.0)]
+
+
+def test_a_window_that_ends_at_midnight_has_no_part_of_the_next_day():
+    assert held(MIDNIGHT, MIDNIGHT + timedelta(days=1), SHANGHAI) == [(SECOND, 24.0)]
+
+
+def test_the_day_of_summer_time_is_an_hour_shorter():
+    berlin = StoreHours("Europe/Berlin", {"open": "08:00", "close": "22:00"})
+    begin = datetime(2026, 3, 28, 23, tzinfo=UTC)
+    assert held(begin, begin + timedelta(hours=24), berlin) == [(date(2026, 3, 29), 23.0), (date(2026, 3, 30), 1.0)]

@@ -105,6 +105,8 @@ def test_the_worked_promotion_with_a_like_store() -> None:
     assert found.lo == pytest.approx(found.effect.lift_pct, abs=1e-3) and found.hi == pytest.approx(found.effect.lift_pct, abs=1e-3)
     assert [row["role"] for row in found.rows] == ["promoted", "sibling"] and found.priced
     assert "roi" not in found.figures(None) and found.figures(12.5)["lift"][0] == pytest.approx(465)
+    paid = account(frame, items, [], Goods(goods.sales, lambda item: None, goods.cost), controls=["like"], fixed=10000)
+    assert paid.priced and paid.effect.cost == pytest.approx(found.effect.cost)  # the price was 1000, by the receipts
     unknown = Goods(goods.sales, goods.price, lambda item: None)
     assert not account(frame, items, [], unknown).priced
 
@@ -142,3 +144,11 @@ def test_siblings_are_of_the_category_and_not_promoted_themselves() -> None:
     rows = {item: {"gtin": item, "category": "teas"} for item in category["teas"]}
     assert siblings(about, ["tea"], goods, lambda item: rows.get(item, {}), category, 10) == ["plum", "rose", "loose"]
     assert siblings(about, ["tea", "unknown"], goods, lambda item: rows.get(item, {}), category, 1) == ["plum"]
+
+
+def test_no_interval_where_the_history_is_too_short_for_errors() -> None:
+    frame = Frame(FIRST, LAST, weeks=1, post=0, stockout_hours=2, promoted={TEA: frozenset(day_book.span(FIRST, LAST))})
+    goods = Goods(lambda item, place: None if place else Sales(frame, item, book(100, [150.0] * 7, 0, weeks=1)), {}.get, {TEA: 700}.get)
+    found = account(frame, {TEA: {"spans": [[FIRST.isoformat(), LAST.isoformat()]], "funding": 0}}, [], goods)
+    assert (found.effect.base, found.effect.lift_pct, found.lo, found.hi) == (700, pytest.approx(50), None, None)
+    assert found.rows[0]["method"] == "mean"

@@ -9,7 +9,14 @@ ROW = {"checklist": "q", "item": "X", "answer": "yes_no"}
 
 @pytest.mark.parametrize(
     "values",
-    [{"X": "fail"}, {"results": {"X": "fail"}}, {"answers": [{"item": "X", "result": "fail"}]}, {"item": "X", "verdict": "fail"}],
+    [
+        {"X": "fail"},
+        {"results": {"X": "fail"}},
+        {"answers": [{"item": "X", "result": "fail"}]},
+        {"item": "X", "verdict": "fail"},
+        {"item": "X", "ok": False},
+        {"X": {"passed": False}},
+    ],
 )
 def test_every_form_names_the_item_and_its_verdict(values):
     found = answers(values)

@@ -26,3 +26,9 @@ def test_the_next_round_lies_strictly_after() -> None:
     assert following(HOURS, TEXTS, at(2, 3)) == at(2, 7)
     assert following(HOURS, TEXTS, at(2, 14, 30)) == at(3, 22, 30)
     assert following(HOURS, [], at(2, 3)) is None
+
+
+def test_the_evening_before_comes_before_the_night_after() -> None:
+    texts = ["open-540", "close+180"]
+    assert following(HOURS, texts, at(4, 12)) == at(4, 15)
+    assert following(HOURS, texts, at(4, 15)) == at(4, 17)

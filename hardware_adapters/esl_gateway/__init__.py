@@ -1,0 +1,1 @@
+"""Gateways of electronic shelf labels."""

@@ -1,0 +1,157 @@
+"""Values out of JSON that devices send: which topic, where in it (JSONPath, RFC 9535), in which unit; into the streams' units.
+
+Shared by the drivers of sensors and meters. `Points.of(message)` gives what a message says of each point that reads its topic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Generic, Literal, TypeVar
+
+from storeloom.core.kernel.contract import SolutionConfig, setting
+from storeloom.core.kernel.events import parse_time
+from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.mqtt import BadMessage, Message, matches
+
+TimeForm = Literal["rfc3339", "s", "ms"]
+
+# From a device's unit into the stream's: value * factor + offset (SI Brochure, 9th edition; NIST SP 811 for F and foot-candles).
+UNITS: Mapping[tuple[str, str], tuple[float, float]] = {
+    ("F", "C"): (5 / 9, -160 / 9),
+    ("K", "C"): (1.0, -273.15),
+    ("ratio", "%"): (100.0, 0.0),
+    ("ppb", "ppm"): (1e-3, 0.0),
+    ("fc", "lx"): (10.763910416709722, 0.0),
+    ("A", "mA"): (1000.0, 0.0),
+    ("uA", "mA"): (1e-3, 0.0),
+    ("Wh", "kWh"): (1e-3, 0.0),
+    ("MWh", "kWh"): (1000.0, 0.0),
+    ("GJ", "kWh"): (1e6 / 3600, 0.0),
+    ("MJ", "kWh"): (1000 / 3600, 0.0),
+    ("l", "m3"): (1e-3, 0.0),
+    ("W", "kW"): (1e-3, 0.0),
+    ("MW", "kW"): (1000.0, 0.0),
+    ("m3/h", "l/min"): (1000 / 60, 0.0),
+    ("l/h", "l/min"): (1 / 60, 0.0),
+    ("l/s", "l/min"): (60.0, 0.0),
+}
+YES, NO = ("on", "open", "true", "yes", "1", "alarm", "detected"), ("off", "closed", "false", "no", "0", "clear", "normal")
+
+
+def converted(value: float, given: str, wanted: str) -> float:
+    """A value in the unit that is wanted; `given` empty means that it is there already. DeviceError for units that do not go together."""
+    if given in ("", wanted):
+        return value
+    if (given, wanted) not in UNITS:
+        raise DeviceError(Code.ILLEGAL, f"{given} cannot be turned into {wanted}", f"无法将 {given} 换算为 {wanted}")
+    factor, offset = UNITS[given, wanted]
+    return value * factor + offset
+
+
+class TopicPoint(SolutionConfig):
+    """What every point has: where its value stands and when it was taken."""
+
+    topic: str = setting("", "Topic (+ and # as in MQTT)", "主题（可用 + 与 #）", effect="restart", min_length=1)
+    time_path: str = setting("", "JSONPath of the time", "时间的 JSONPath", effect="restart")
+    time_form: TimeForm = setting("rfc3339", "How the time is written", "时间格式", effect="restart")
+    key_path: str = setting("", "JSONPath of a number that tells repeats", "用于识别重复的序号的 JSONPath", effect="restart")
+
+
+Point = TypeVar("Point", bound=TopicPoint)
+
+
+@dataclass(frozen=True)
+class Taken(Generic[Point]):
+    """What a message says at a point: the document, when it was taken, what tells its repeats, and who it is about.
+
+    `name` is what stands for the topic's first `+`, or empty.
+    """
+
+    point: Point
+    document: Any
+    time: datetime | None
+    key: str | None
+    name: str
+
+
+class Points(Generic[Point]):
+    """The points of a config. DeviceError for a path that is none."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self.points = points
+        for one in points:
+            for path in _paths(one):
+                compiled(path)
+
+    def topics(self) -> dict[str, int]:
+        return {one.topic: 1 for one in self.points}
+
+    def of(self, message: Message) -> Iterator[Taken[Point]]:
+        """BadMessage where the payload is no JSON, or the time none."""
+        document: Any = None
+        for number, point in enumerate(one for one in self.points if matches(one.topic, message.topic)):
+            if number == 0 or isinstance(document, str):
+                document = message.json() if _paths(point) else message.text().strip()
+            time = None
+            if point.time_path:
+                told = value_at(document, point.time_path)
+                time = None if told is None else time_of(told, point.time_form, message.topic)
+            key = value_at(document, point.key_path) if point.key_path else None
+            told_key = message.key() if key is None and time is not None else None if key is None else str(key)
+            name = message.part(point.topic) if "+" in point.topic.split("/") else ""
+            yield Taken(point, document, time, told_key, name)
+
+
+def _paths(point: TopicPoint) -> list[str]:
+    return [path for name, path in point if name.endswith("path") and path]
+
+
+@lru_cache(maxsize=1024)
+def compiled(path: str) -> Any:
+    """A path ready for use; `$.` before it may be left out. DeviceError for one that is none."""
+    import jsonpath
+
+    try:
+        return jsonpath.compile(path if path.startswith("$") else f"$.{path}")
+    except jsonpath.JSONPathError as error:
+        raise DeviceError(Code.ILLEGAL, f"'{path}' is no JSONPath: {error}", f"“{path}”不是 JSONPath：{error}") from error
+
+
+def value_at(document: Any, path: str) -> Any:
+    """What stands at a path, the document itself for an empty one, None where there is nothing."""
+    if not path:
+        return document
+    match = compiled(path).match(document) if isinstance(document, (dict, list)) else None
+    return None if match is None else match.value
+
+
+def number_of(value: Any, topic: str, yes: Sequence[str] = YES, no: Sequence[str] = NO) -> float:
+    """A number, a number as text, or a word for 1 or 0. BadMessage for anything else."""
+    if isinstance(value, bool):
+        return float(value)
+    word = str(value).strip().lower()
+    if word in yes:
+        return 1.0
+    if word in no:
+        return 0.0
+    try:
+        number = float(word) if isinstance(value, (int, float, str)) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadMessage(f"{topic}: no number: {str(value)[:40]}", f"{topic}：不是数值 {str(value)[:40]}")
+    return number
+
+
+def time_of(value: Any, form: TimeForm, topic: str) -> datetime:
+    """A device's time. BadMessage for what is none, and for a text without a zone."""
+    try:
+        if form != "rfc3339":
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(**{"seconds" if form == "s" else "milliseconds": float(value)})
+        return parse_time(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadMessage(f"{topic}: no time: {str(value)[:40]}", f"{topic}：不是时间 {str(value)[:40]}") from error

@@ -1,0 +1,1 @@
+"""Parcel and pick-up lockers."""

@@ -1,0 +1,1 @@
+"""Meters of electricity, water, gas and heat."""

@@ -1,0 +1,1 @@
+"""Sensors: temperature, humidity, doors, leaks and the like."""
