@@ -65,7 +65,8 @@ class Adapter:
 
     `capabilities` are words for what not every device of its kind can do (`tare`, `cut`, `status`). `discovers` says in what a search looks
     (`an address range, as 10.0.0.0/28`), empty where the protocol has none. `twin` names the class that plays the device on the other side
-    of the protocol, as `package.module:Class`; the conformance suite and dry runs use it.
+    of the protocol, as `package.module:Class`; the conformance suite and dry runs use it. `known` lists devices that speak its protocol by
+    their makers' documents.
     """
 
     zh: ClassVar[str]
@@ -76,6 +77,7 @@ class Adapter:
     capabilities: ClassVar[tuple[str, ...]] = ()
     discovers: ClassVar[str] = ""
     twin: ClassVar[str] = ""
+    known: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[str] = "1.0.0"
     context: AdapterContext = AdapterContext()
 

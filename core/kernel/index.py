@@ -1,8 +1,8 @@
 """`storeloom index`: writes what the kernel reads without running plugin code.
 
 From the classes that plugins.toml lists it writes `schemas/solutions/<pillar>/<scenario>/<id>.json` and `schemas/adapters/<kind>/<id>.json`
-(configs as JSON Schema 2020-12) and `schemas/catalogue.json`. `check` compares instead of writing, and refuses a config contract that
-breaks without a new major version.
+(configs as JSON Schema 2020-12), `schemas/catalogue.json` and, where the package has the folder, `docs/adapters/<id>.md`. `check` compares
+instead of writing, and refuses a config contract that breaks without a new major version.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from storeloom.core.kernel.adapter_page import page
 from storeloom.core.kernel.contract import DRAWN
 from storeloom.core.kernel.errors import Finding, PluginFault
 from storeloom.core.kernel.registry import (
@@ -25,6 +26,7 @@ from storeloom.core.kernel.registry import (
     solution_class,
 )
 
+PAGES = Path("docs") / "adapters"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -53,6 +55,10 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
     kinds = package.root / "schemas" / "adapter_kinds.json"
     if kinds.is_file():
         index["adapter_kinds"] = json.loads(kinds.read_text(encoding="utf-8"))["kinds"]
+    if (package.root / PAGES).is_dir():
+        for plugin_id, facts in index["adapters"].items():
+            schema = json.loads(files[package.root / facts["schema"]])
+            files[package.root / PAGES / f"{plugin_id}.md"] = page(plugin_id, facts, schema, index.get("adapter_kinds", {}))
     files[package.index] = dump(index)
     return files, findings
 
@@ -100,8 +106,9 @@ def check(package: Package) -> list[Finding]:
 
 
 def _orphans(package: Package, files: Mapping[Path, str]) -> list[Path]:
-    folders = [package.root / "schemas" / group for group in ("solutions", "adapters")]
-    return sorted(path for folder in folders for path in folder.rglob("*.json") if path not in files)
+    found = [path for group in ("solutions", "adapters") for path in (package.root / "schemas" / group).rglob("*.json")]
+    found += (package.root / PAGES).glob("*.md")
+    return sorted(path for path in found if path not in files)
 
 
 def dump(value: Any) -> str:
@@ -137,6 +144,7 @@ def _plugin(
         facts = {"en": cls.en, "zh": cls.zh, "kind": section, "version": cls.version}
         facts |= {"feeds": list(cls.feeds), "takes": list(cls.takes), **_purpose(plugin_id, cls, file, module)}
         facts |= {"capabilities": list(cls.capabilities), "discovers": cls.discovers, "twin": cls.twin}
+        facts |= {"known": list(cls.known), "notes": [" ".join(part.split()) for part in (inspect.getdoc(module) or "").split("\n\n")[1:]]}
         facts["schema"] = f"schemas/adapters/{section}/{plugin_id}.json"
     facts["path"] = path
     schema = config_schema(plugin_id, cls, group)

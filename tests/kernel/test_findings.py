@@ -14,7 +14,14 @@ from storeloom.core.kernel.registry import ROOT
 FILE = Path(__file__).with_name("findings.yaml")
 GOLDEN = parse_yaml(FILE.read_text(encoding="utf-8"), str(FILE)).data
 # Who fills one of these fills the other: the same word in the two languages.
-PAIRS = {"what_zh": "what", "effect_zh": "effect", "hint_zh": "hint_en", "remedy_zh": "remedy_en", "known_zh": "known_en", "table_zh": "table"}
+PAIRS = {
+    "what_zh": "what",
+    "effect_zh": "effect",
+    "hint_zh": "hint_en",
+    "remedy_zh": "remedy_en",
+    "known_zh": "known_en",
+    "table_zh": "table",
+}
 
 
 @pytest.mark.parametrize("code", MESSAGES)

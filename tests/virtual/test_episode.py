@@ -172,6 +172,16 @@ EXPECTATIONS = [
 ]
 
 
+@pytest.mark.parametrize(("expected", "holds"), [("null", True), ("0", True), ("1", False)])
+def test_a_figure_with_nothing_to_measure_is_null_and_meets_0(toys, tmp_path, expected, holds):
+    tail = 'Toy.kpis = {**Toy.kpis, "warmest": kpi("C", "Warmest", "最高")}'
+    toys.add("echo", ECHO, produces='"alert.raise", "task.create"', adapters='"sensor",', tail=tail)
+    path = tmp_path / "episode.yaml"
+    inputs = given(f"at: 2026-03-02T10:00:00Z, {READING}, value: 1.5}}")
+    path.write_text(f"solution: echo\n{inputs}kpis: {{warmest: {expected}}}\n", encoding="utf-8")
+    assert run_episode(path, toys.registry()).ok is holds
+
+
 @pytest.mark.parametrize(("text", "holds"), EXPECTATIONS)
 def test_what_an_expectation_holds_against(play, text, holds):
     inputs = (f"at: 2026-03-02T10:00:00Z, {READING}, value: 1.5}}", f"at: 2026-03-02T10:00:40Z, {READING}, value: 2}}")

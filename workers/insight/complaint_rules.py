@@ -16,6 +16,7 @@ from storeloom.workers.insight.triage import MOST_CHARACTERS, Labels, deceit, tr
 Row = Mapping[str, Any]
 LEVELS = ("clerk", "lead", "manager", "region")
 LOW_RATING = 2
+FRESH_D = 7
 FOOD, DECEIT = (10, 100_000), (3, 50_000)
 GOODS_AT_FAULT = ("food_safety", "injury", "quality", "other")
 
@@ -47,10 +48,11 @@ def last_day_of_return(delivered: date, days: int) -> date:
 
 
 def outside_right(product: Row, condition: str | None, excluded: Collection[str]) -> bool:
-    """Whether a product is among those that cannot be returned without a reason: by category, subcategory, an attribute that is true, or
-    one of these opened (`opened_digital`)."""
+    """Whether a product is among those that cannot be returned without a reason: by category, subcategory, an attribute that is true, one
+    of these opened (`opened_digital`), or `fresh` by a shelf life of days."""
     names = {product.get("category"), product.get("subcategory")} - {None}
     names |= {name for name, value in (product.get("attributes") or {}).items() if value is True}
+    names |= {"fresh"} if (product.get("shelf_days") or FRESH_D + 1) <= FRESH_D else set()
     names |= {f"opened_{name}" for name in names} if condition == "opened" else set()
     return bool(names & set(excluded))
 

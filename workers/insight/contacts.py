@@ -5,7 +5,7 @@ Members' records are those of `buyer`, with `wants` (products wanted while sold 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -17,6 +17,8 @@ Row = Mapping[str, Any]
 ALIKE = 0.5
 COMPARED = 30
 WANTED_FOR = timedelta(days=180)
+MADE = ("accepted", "done", "approved")
+REFUSED, BOUGHT = ("refused", "refuse", "declined", "拒绝"), ("bought", "buy", "purchased", "成交", "已购买")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,24 @@ def has_left(staff: Row, today: date) -> bool:
 
 
 def on_shift(clock: Row | None, clocked: str | None, availability: Sequence[Row], today: date) -> bool:
-    """Whether somebody is at work: by the own last punch (`day`, `in`) of today; absent where others clocked in today (`clocked`, a day);
-    where nobody did, by the weekdays of the availability (none: always)."""
-    if clock and clock["day"] == today.isoformat():
+    """Whether somebody is at work: by the own last punch (`day`, `in`) where that was today or a leaving; absent where others clocked in
+    today (`clocked`, a day); where nobody did, by the weekdays of the availability (none: always)."""
+    if clock and (clock["day"] == today.isoformat() or not clock["in"]):
         return bool(clock["in"])
     return clocked != today.isoformat() and (not availability or any(span.get("weekday") == today.isoweekday() for span in availability))
+
+
+def outcome(done: Row) -> str | None:
+    """What a guide's `task.done` tells of a contact: `refused`, `bought`, else `made`; None where there was none. The words stand in
+    `values.outcome` (or `result`); a rejected task is a refusal."""
+    values = done.get("values") or {}
+    word = str(values.get("outcome") or values.get("result") or "").strip().casefold()
+    if word in REFUSED or values.get("refused") is True or done["state"] == "rejected":
+        return "refused"
+    return None if done["state"] not in MADE else "bought" if word in BOUGHT else "made"
+
+
+def gone(staff: Iterable[Row], seen: Iterable[str], today: date) -> set[str]:
+    """Who of the table `staff` has left by a day, and who was `seen` there and is not there any more."""
+    rows = list(staff)
+    return {row["staff"] for row in rows if has_left(row, today)} | (set(seen) - {row["staff"] for row in rows})

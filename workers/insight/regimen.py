@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
+ALLERGENS = ("allergens", "allergies", "allergen", "allergy")
+THE_SET = (None, "set", "gift_set", "buy")
 
 
 def told(kind: str, data: Row) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def told(kind: str, data: Row) -> dict[str, Any]:
     """
     values = data.get("values") or {}
     age = values.get("age_band", values.get("age", data.get("value") if kind == "age" else None))
-    allergens = values.get("allergens", values.get("allergies"))
+    allergens = next((values[name] for name in ALLERGENS if name in values), None)
     found = {
         "member": data.get("member"),
         "age": age,
@@ -29,6 +31,14 @@ def told(kind: str, data: Row) -> dict[str, Any]:
         "budget": values.get("budget", data.get("amount") if kind == "choose" else None),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def orders_set(kind: str, data: Row) -> bool:
+    """Whether a `kiosk.event` orders the set: a payment, a choose of `set`, or a confirm that is about nothing else."""
+    value, says_more = data.get("value"), bool(data.get("values"))
+    if kind == "choose":
+        return value in THE_SET[1:]
+    return kind == "pay" or (kind == "confirm" and value in THE_SET and not (value is None and says_more))
 
 
 def by_step(rows: Iterable[Row]) -> dict[str, list[Row]]:

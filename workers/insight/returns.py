@@ -67,11 +67,13 @@ def judge(
     return Judged(allowed, barred, first)
 
 
-def known(kept: Mapping[str, Any], *numbers: str | None) -> tuple[dict[str, Any] | None, str | None]:
-    """The order of a number (of order or receipt) as kept under `sale:`, and when the right to return it began: with the delivery kept
-    under `delivered:`, else with the sale, before which it cannot have come."""
-    named = [number for number in numbers if number]
+def known(kept: Mapping[str, Any], order: str | None, receipt: str | None) -> tuple[dict[str, Any] | None, str | None]:
+    """The sale of an order or receipt as kept under `sale:`, and when the right to return it began: with the delivery kept under
+    `delivered:`, else with the sale, before which it cannot have come. (None, None) for a receipt that is named and was not found."""
+    named = [number for number in (order, receipt) if number]
     sale = next((kept[f"sale:{number}"] for number in named if f"sale:{number}" in kept), None)
+    if receipt and sale is None:
+        return None, None
     told = next((kept[f"delivered:{number}"] for number in named if f"delivered:{number}" in kept), None)
     return sale, told or (sale["at"] if sale else None)
 

@@ -64,7 +64,8 @@ class AfterSalesDesk(Solution):
         no_reason_days: int = setting(7, "Right to return online orders", "无理由退货天数", unit="d", ge=7, le=30,
             help_en="Counted from the day after delivery.", help_zh="自签收次日起算。")  # fmt: skip
         no_return: list[str] = setting(lambda: list(NO_RETURN), "Categories outside that right", "不适用无理由退货的品类",
-            help_en="By category, subcategory, attribute, or opened.", help_zh="按品类、子类、商品属性或拆封。")  # fmt: skip
+            help_en="By category, subcategory, attribute, or opened; fresh also by a shelf life up to 7 days.",
+            help_zh="按品类、子类、商品属性或拆封；保质期7天以内亦属fresh。")  # fmt: skip
         cluster_n: int = setting(3, "Like complaints on one product that alert", "同品投诉预警数", ge=2, le=20)
         cluster_h: int = setting(72, "Window of the cluster", "同品投诉统计窗口", unit="h", ge=1, le=720)
         clerk_limit: int = setting(5000, "Compensation a clerk may grant", "店员补偿权限", unit="minor", ge=0, le=1_000_000)
@@ -239,9 +240,11 @@ class AfterSalesDesk(Solution):
 
     def _called_back(self, name, event, score):
         case = self.state[f"case:{name}"]
-        self.state.pop(f"asked:{case['member']}", None)
+        if case["state"] != "closed":
+            return  # it is being seen to again
         self.kpi.sample("satisfaction", score)
-        if score >= LOW_SCORE or case["reopened"] or case["state"] != "closed":
+        if score >= LOW_SCORE or case["reopened"]:
+            self.state.pop(f"asked:{case['member']}", None)
             return
         self.kpi.share("first_contact_resolved", -1 if case["first"] else 0, 0)
         case |= {

@@ -2,7 +2,7 @@
 
 A guest consents with `kiosk.event` confirm, value `skin_data`, in each session; a measurement before that is answered with the question,
 not kept. Age or band, `skin_type`, `allergens` and `budget` come in `values` of any event of the session (see `workers.insight.regimen`);
-told after the test, they make the regimen anew. A choose or confirm with value `set` has the set packed. Captures that still differ after
+told after the test, they make the regimen anew. A choose or confirm of the `set`, or a pay, has it packed, once. Captures that still differ after
 two repeats count by their median, marked unsteady. Where norms have one band only, it serves guests who told no age. Prices are the till's;
 the set's discount is a coupon over its sum. Stock that was never counted is taken for there; sales lower what was counted.
 
@@ -13,8 +13,9 @@ shown and whether they were bought, holds no score and is forgotten two retest s
 """
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
@@ -30,11 +31,14 @@ OVER = ("end", "timeout")
 WITHDRAWN = ("skin_data", "profiling")
 
 
+Mean, Deviation = Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(gt=0, le=100)]
+
+
 class Norm(SolutionConfig):
     """How a score is distributed among peers."""
 
-    mean: float = Field(ge=0, le=100, title="Mean", json_schema_extra={"x-zh": "均值"})
-    deviation: float = Field(gt=0, le=100, title="Deviation", json_schema_extra={"x-zh": "标准差"})
+    mean: Mean = Field(title="Mean", json_schema_extra={"x-zh": "均值"})
+    deviation: Deviation = Field(title="Deviation", json_schema_extra={"x-zh": "标准差"})
 
 
 class SkinAdvisor(Solution):
@@ -57,7 +61,7 @@ class SkinAdvisor(Solution):
     class Config(SolutionConfig):
         captures: int = setting(3, "Measurements of one test", "每次检测的测量次数", ge=1, le=5)
         max_range: int = setting(15, "Spread of a score that repeats the test", "需重测的极差（超过）", unit="points", ge=1, le=50)
-        norms: dict[str, dict[str, Norm]] = setting(
+        norms: dict[str, dict[str, Norm | tuple[Mean, Deviation]]] = setting(
             dict, "Peers by age band and score", "同龄人常模（年龄段、指标）",
             help_en="Bands as 25-34, 60+, <18, 30s. Without norms no percentile is shown.",
             help_zh="年龄段写作 25-34、60+、<18、30s；未设常模则不显示百分位。",
@@ -75,6 +79,14 @@ class SkinAdvisor(Solution):
             help_en="From the test; guests' scores end with the session. 0: nobody's are kept.",
             help_zh="自检测起算；散客结果随会话删除。0为一律不保存。")  # fmt: skip
 
+        @field_validator("norms")
+        @classmethod
+        def _named(cls, norms):
+            """A pair is a mean and a deviation."""
+            pair = tuple(Norm.model_fields)
+            return {band: {name: Norm(**dict(zip(pair, one, strict=True))) if isinstance(one, tuple) else one for name, one in scores.items()}
+                    for band, scores in norms.items()}  # fmt: skip
+
     @on("kiosk.event")
     def used(self, event):
         key = f"session:{event['kiosk']}|{event['session']}"
@@ -82,7 +94,8 @@ class SkinAdvisor(Solution):
             self.state.pop(key, None)
             return
         scores = self.workers.insight.skin.scores_of(event.get("values") or {}) if event["kind"] == "measure" else {}
-        told = self.workers.insight.regimen.told(event["kind"], event.data)
+        regimen = self.workers.insight.regimen
+        told = regimen.told(event["kind"], event.data)
         consents = event["kind"] == "confirm" and event.get("value") == "skin_data"
         session = self.state.get(key)
         if session is None and not (told or consents or scores):
@@ -101,7 +114,7 @@ class SkinAdvisor(Solution):
             if "member" in news:
                 self._remember(session)
             yield from self._advise(event, session)
-        if event["kind"] in ("choose", "confirm") and event.get("value") == "set":
+        if regimen.orders_set(event["kind"], event.data):
             yield from self._pack(event, session)
 
     # The test
@@ -128,7 +141,7 @@ class SkinAdvisor(Solution):
             return
         session["repeats"] = 0
         session["result"] = {"test": f"skin-{event.id}", "at": plain(event.time), "scores": skin.medians(captures), "change": {},
-                             "steady": spread <= config.max_range, "offers": 0, "kept": None, "set": None, "offered": None}  # fmt: skip
+                             "steady": spread <= config.max_range, "offers": 0, "kept": None, "set": None, "offered": None, "packed": None}  # fmt: skip
         self.kpi.add("tests")
         self.kpi.share("test_to_purchase", 0, 1)
         self._count("tests")
@@ -230,7 +243,8 @@ class SkinAdvisor(Solution):
 
     def _pack(self, event, session):
         result = session["result"]
-        if result and result["set"]:
+        if result and result["set"] and result["packed"] != result["set"]:
+            result["packed"] = result["set"]
             title, items = self.say("Pack a skincare gift set", "包装护肤礼盒"), [{"gtin": gtin, "qty": 1} for gtin in result["set"]]
             yield self._task(event, "pack_set", f"{result['test']}-pack-{result['offers']}", title, {"price": result["price"]}, items)
 

@@ -1,10 +1,11 @@
 """Clienteling: each morning a short list for every shopping guide of whom to contact, why and with what, through the company's account.
 
 At `send_at` every member bound to a guide (tag `guide:<staff>`) who consents to marketing and did not refuse profiling is tested; so the
-list knows the night's facts and the morning's stock. Guides off shift get none: by their clock where anybody clocked in that day, else by
+list knows the night's facts and the morning's stock. Guides off shift get none: by their clock where it says so or others clocked in that day, else by
 the availability in the staff table; who clocks in later gets the list then. The contact is the task's words, which leave by the company's
 account (`work_chat`) when the guide accepts the task; tasks and messages never hold a number. A contact counts once, with the first
-acceptance or answer. A refusal is a `rejected` task, or `values.outcome` of `refused`. Days between contacts are store days.
+acceptance or answer. A refusal is a `rejected` task, or `values.outcome` of `refused`; an outcome `bought` is the purchase, whose receipt
+then only adds the amount. A guide has left by the day in the staff table, or once the row is gone from it. Days between contacts are store days.
 
 Purchases are receipts and online orders of bound, consenting members, learnt from when this runs; two days of purchase make a personal
 median. A mean basket is the table's `spend_12m` / `receipts_12m`, else that of the receipts seen. A wanted size is the `item` of a member's
@@ -24,11 +25,10 @@ from storeloom.workers.insight.contact_words import MESSAGES, REASONS
 from storeloom.workers.optimise import handover, position
 from storeloom.workers.pricing.prices import PriceBook, index_products
 
-WANTS = 20
-FORGOTTEN, TASK_KEPT = timedelta(days=730), timedelta(days=7)
+WANTS, TOLD = 20, "told"
+FORGOTTEN, TASK_KEPT, CLOCK_KEPT = timedelta(days=730), timedelta(days=7), timedelta(days=31)
 GUIDES = {"guide", "shopping_guide", "sales", "stylist", "adviser", "advisor"}
 ASKS = ("reserve", "view", "click", "chat")
-REFUSED = ("refused", "refuse", "拒绝")
 Reason = Literal["birthday", "cycle_due", "back_in_stock", "new_arrival", "after_care", "lapsed"]
 
 
@@ -89,10 +89,10 @@ class Clienteling(Solution):
             return
         record["wants"] = {item: at for item, at in record["wants"].items() if item not in pieces}
         contact = record["contact"]
-        since = event.time - parse_time(contact["at"]) if contact and not contact["bought"] else -timedelta(1)
+        since = event.time - parse_time(contact["at"]) if contact and contact["bought"] in (None, TOLD) else -timedelta(1)
         if event["total"] > 0 and timedelta(0) <= since <= timedelta(days=self.config.buy_days):
+            self._credit(contact, 0 if contact["bought"] == TOLD else 1, event["total"])
             contact["bought"], contact["amount"] = receipt, event["total"]
-            self._credit(contact, 1, event["total"])
 
     def _undo(self, record, event):
         """A void, or the return of a whole receipt, takes back the purchase that was credited to a contact."""
@@ -170,8 +170,10 @@ class Clienteling(Solution):
 
     def _hand_over(self, teams):
         """Give the members of guides who have left to the others, one by one to whoever has fewest, and tell them."""
-        gone = {row["staff"] for row in self.tables.staff.rows() if contacts.has_left(row, self._today())}
-        here = {row["staff"] for row in self.tables.staff.rows() if GUIDES & set(row.get("roles") or ())} | set(teams)
+        rows = self.tables.staff.rows()
+        gone = contacts.gone(rows, self.state.get("guides", ()), self._today())
+        here = {row["staff"] for row in rows if GUIDES & set(row.get("roles") or ())} | set(teams)
+        self.state["guides"] = sorted(({row["staff"] for row in rows} & here) | (gone & set(teams)))
         orphans = sorted(member for guide in gone & set(teams) for member in teams[guide])
         if not orphans or not here - gone:
             return
@@ -192,7 +194,7 @@ class Clienteling(Solution):
             return
         day = self.store.hours.store_day(event.time)
         self.state[f"clock:{event['staff']}"] = {"day": day.isoformat(), "in": event["kind"] == "in"}
-        self.timers.set("forget", f"clock:{event['staff']}", self.now + timedelta(days=2))
+        self.timers.set("forget", f"clock:{event['staff']}", self.now + CLOCK_KEPT)
         if event["kind"] == "in":
             self.state["clocked"] = day.isoformat()
             wanted = day == self._today() and event["staff"] not in self.state.get("lists", {}).get(day.isoformat(), ())
@@ -296,21 +298,26 @@ class Clienteling(Solution):
     @on("task.done")
     def answered(self, event):
         task = self.state.get(f"task:{event['task']}")
-        if task is None or event["state"] not in ("accepted", "done", "approved", "rejected"):
+        outcome = contacts.outcome(event.data)
+        if task is None or outcome is None:
             return
-        outcome = str((event.get("values") or {}).get("outcome", "")).lower()
         if not task["made"]:
             self._contacted(task, event)
             if event["state"] == "accepted":
                 yield out("message.send", message=event["task"], to=task["member"], channel="work_chat", purpose="marketing",
                           template=f"contact_{task['reason']}", text=task["words"], params={"guide": task["guide"]},
                           campaign=task["reason"])  # fmt: skip
-        if event["state"] == "rejected" or outcome in REFUSED:
-            self._record(task["member"])["refused"] = plain(event.time)
+        record = self._record(task["member"])
+        if outcome == "refused":
+            record["refused"] = plain(event.time)
+        elif outcome == "bought" and record["contact"]["task"] == event["task"] and not record["contact"]["bought"]:
+            record["contact"]["bought"] = TOLD
+            self._credit(record["contact"], 1, 0)
 
     def _contacted(self, task, event):
         task["made"], record = True, self._record(task["member"])
-        record["contact"] = {"at": plain(event.time), "reason": task["reason"], "guide": task["guide"], "bought": None, "amount": 0}
+        record["contact"] = {"at": plain(event.time), "task": event["task"], "reason": task["reason"], "guide": task["guide"],
+                             "bought": None, "amount": 0}  # fmt: skip
         if task["item"]:
             record["wants"].pop(item_key(task["item"]), None)
         rates = self.state.setdefault("rates", {})

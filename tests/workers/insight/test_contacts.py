@@ -103,12 +103,35 @@ def test_the_tag_names_the_guide():
 def test_on_shift_by_clock_then_availability():
     here, out = {"day": "2026-03-02", "in": True}, {"day": "2026-03-02", "in": False}
     assert contacts.on_shift(here, "2026-03-02", [], TODAY) and not contacts.on_shift(out, None, [], TODAY)
-    assert not contacts.on_shift(None, "2026-03-02", [], TODAY) and contacts.on_shift(
-        {"day": "2026-03-01", "in": False}, "2026-03-01", [], TODAY
-    )
+    assert not contacts.on_shift(None, "2026-03-02", [], TODAY) and contacts.on_shift(None, "2026-03-01", [], TODAY)
+    gone_home, never_punched_out = {"day": "2026-03-01", "in": False}, {"day": "2026-03-01", "in": True}
+    assert not contacts.on_shift(gone_home, "2026-03-01", [], TODAY) and contacts.on_shift(never_punched_out, "2026-03-01", [], TODAY)
+    assert not contacts.on_shift(never_punched_out, "2026-03-02", [], TODAY)
     assert contacts.on_shift(None, None, [{"weekday": 1}], TODAY) and not contacts.on_shift(None, None, [{"weekday": 2}], TODAY)
 
 
 @pytest.mark.parametrize(("left", "gone"), [(None, False), (True, True), ("2026-03-02", True), ("2026-03-03", False)])
 def test_who_has_left(left, gone):
     assert contacts.has_left({"left": left}, TODAY) is gone
+
+
+def test_who_is_gone_from_the_table():
+    rows = [{"staff": "g1"}, {"staff": "g2", "left": "2026-03-02"}]
+    assert contacts.gone(rows, ["g1", "g3"], TODAY) == {"g2", "g3"} and contacts.gone(rows, [], TODAY) == {"g2"}
+
+
+@pytest.mark.parametrize(
+    ("state", "values", "outcome"),
+    [
+        ("accepted", None, "made"),
+        ("done", {"outcome": "Bought"}, "bought"),
+        ("done", {"result": "拒绝"}, "refused"),
+        ("declined", None, None),
+        ("declined", {"outcome": "refused"}, "refused"),
+        ("done", {"refused": True}, "refused"),
+        ("rejected", None, "refused"),
+        ("cancelled", {"outcome": "bought"}, None),
+    ],
+)
+def test_what_came_of_a_contact(state, values, outcome):
+    assert contacts.outcome({"state": state, "values": values}) == outcome

@@ -15,6 +15,7 @@ CREAM = {
 def test_a_guest_tells_bit_by_bit():
     assert regimen.told("login", {"member": "m1"}) == {"member": "m1"}
     assert regimen.told("age", {"value": "28"}) == {"age": "28"} and regimen.told("choose", {"amount": 0}) == {"budget": 0}
+    assert regimen.told("confirm", {"values": {"allergen": "Retinol"}}) == {"allergens": ["retinol"]}
     assert regimen.told("pay", {"amount": 500, "value": "28"}) == {}
     values = {"age_band": "25-34", "skin_type": "Dry", "allergies": "Retinol，nuts, ", "budget": 60000}
     assert regimen.told("choose", {"values": values, "amount": 1}) == {
@@ -46,3 +47,20 @@ def test_everybody_and_the_end_of_the_range():
 def test_products_by_step():
     other = {"gtin": "x", "attributes": None}
     assert regimen.by_step([CREAM, other]) == {"cream": [CREAM]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "ordered"),
+    [
+        ("choose", {"value": "set"}, True),
+        ("choose", {}, False),
+        ("confirm", {}, True),
+        ("confirm", {"value": "gift_set", "values": {"age": 30}}, True),
+        ("confirm", {"value": "skin_data"}, False),
+        ("confirm", {"values": {"age": 30}}, False),
+        ("pay", {"amount": 58500}, True),
+        ("help", {"value": "set"}, False),
+    ],
+)
+def test_what_orders_the_set(kind, data, ordered):
+    assert regimen.orders_set(kind, data) is ordered
