@@ -44,6 +44,10 @@ class StoreHours:
         span = self.span(at)
         return self.store_day(span[0] if span else at)
 
+    def ended_day(self, at: datetime) -> date:
+        """The trading day whose end an instant is, as that of a schedule at closing time or at midnight."""
+        return self.trading_day(at - timedelta(microseconds=1))
+
     def at(self, day: date, clock: str) -> datetime:
         """The instant of a wall time `HH:MM` (or `24:00`) on a store day; a time skipped by the clock change moves forward."""
         hour, minute = divmod(_minutes(clock), 60)

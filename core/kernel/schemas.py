@@ -127,8 +127,10 @@ def marked(path: Path, value: Any, widget: str) -> list[tuple[tuple[str | int, .
 
 
 def _marked(
-    schema: Mapping[str, Any], part: Mapping[str, Any], value: Any, widget: str, keys: tuple[str | int, ...]
+    schema: Mapping[str, Any], part: Any, value: Any, widget: str, keys: tuple[str | int, ...]
 ) -> Iterable[tuple[tuple[str | int, ...], Any]]:
+    if not isinstance(part, Mapping):
+        return
     for also in [_resolve(schema, part["$ref"])] if "$ref" in part else part.get("anyOf", []):
         yield from _marked(schema, also, value, widget, keys)
     if part.get("x-widget") == widget:
@@ -136,7 +138,7 @@ def _marked(
     elif isinstance(value, Mapping):
         others = part.get("additionalProperties")
         for key, one in value.items():
-            yield from _marked(schema, part.get("properties", {}).get(key, others) or {}, one, widget, (*keys, key))
+            yield from _marked(schema, part.get("properties", {}).get(key, others), one, widget, (*keys, key))
     elif isinstance(value, list):
         for at, one in enumerate(value):
             yield from _marked(schema, part.get("items", {}), one, widget, (*keys, at))

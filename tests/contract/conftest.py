@@ -220,7 +220,7 @@ def _lists(schema: Mapping[str, Any], value: Any, whole: Mapping[str, Any]) -> I
 
 
 def _maps(schema: Mapping[str, Any], value: Any, whole: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    entries = dict(value or {})
+    entries = dict(value) if isinstance(value, Mapping) else {}
     yield {}
     parts = schema.get("properties", {})
     for key, item in entries.items():

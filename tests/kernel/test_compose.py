@@ -296,6 +296,7 @@ def test_the_way_up_is_checked_address_secret_and_streams(hot, bundle):
 
 
 COUNTER = '''"""A toy that counts at lines."""
+from typing import Any
 from pydantic import BaseModel, Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, on, setting
 class Line(BaseModel):
@@ -305,6 +306,7 @@ class Toy(Solution):
     class Config(SolutionConfig):
         lines: list[Line] = setting(list, "Lines", "计数线")
         clocks: list[str] = setting(list, "Clocks", "时钟", widget="device")
+        notes: dict[str, Any] = setting(dict, "Notes", "备注")
     @on("sensor.reading?")
     def f(self, event): ...
 '''
@@ -312,7 +314,7 @@ class Toy(Solution):
 
 def test_a_setting_that_names_a_device_the_store_lacks_is_told_with_its_line(toys, bundle):
     toys.add("counter", "", source=COUNTER)
-    body = '[solutions.counter.config]\nclocks = ["clock-1"]\nlines = [{ camera = "cam-1" }, { camera = "cam1" }]\n'
+    body = '[solutions.counter.config]\nclocks = ["clock-1"]\nnotes = { a = [1] }\nlines = [{ camera = "cam-1" }, { camera = "cam1" }]\n'
     composition = compose(bundle(body, devices={"cam-1": "camera", "clock-1": "terminal"}), toys.registry())
     (finding,) = [one for one in composition.findings if one.severity != "info"]
     assert (finding.code, finding.severity, finding.path) == ("SL-DEV-05", "warning", "solutions.counter.config.lines[1].camera")

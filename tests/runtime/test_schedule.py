@@ -35,6 +35,12 @@ def test_a_clock_change_moves_the_utc_instant_and_not_the_wall_time():
     assert got == [at("2026-03-28T05:30"), at("2026-03-29T04:30"), at("2026-03-30T04:30")]
 
 
+def test_the_day_that_an_instant_ends():
+    assert SHANGHAI.ended_day(at("2026-03-02T14:00")) == date(2026, 3, 2)
+    assert SHANGHAI.ended_day(SHANGHAI.midnight(date(2026, 3, 3))) == date(2026, 3, 2)
+    assert NIGHT.ended_day(at("2026-03-03T04:00")) == date(2026, 3, 2) == NIGHT.trading_day(at("2026-03-03T03:59"))
+
+
 def test_hours_of_a_day_with_a_clock_change_are_23_and_25():
     for day, hours in ((date(2026, 3, 29), 23), (date(2026, 10, 25), 25)):
         start, end = BERLIN.midnight(day), BERLIN.midnight(day + timedelta(days=1))

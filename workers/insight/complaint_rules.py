@@ -11,13 +11,16 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight.triage import MOST_CHARACTERS, Labels, deceit, triage
 
 Row = Mapping[str, Any]
 LEVELS = ("clerk", "lead", "manager", "region")
 LOW_RATING = 2
+JOINED_WITHIN = timedelta(hours=24)
 FRESH_D = 7
 FOOD, DECEIT = (10, 100_000), (3, 50_000)
+FIGURES = {"opened": "count", "closed": "count", "reopened": "count", "late": "count", "compensation": "minor"}
 GOODS_AT_FAULT = ("food_safety", "injury", "quality", "other")
 
 
@@ -105,6 +108,34 @@ def new_case(found: Sorted, price: int | None, at: str, text: str, *, again: boo
     }
     case |= {"tasks": 0, "answers": 0, "counted": False, "first": False, "reopened": False, "asked": {}}
     return case | {"exposure": exposure(price, unsafe_food=found.category == "food_safety", deceit=found.deceit)} | known
+
+
+def joins(case: Row, category: str, receipt: str | None, item: str | None, at: datetime) -> bool:
+    """Whether a complaint of the same person belongs to a case: open, of the same class and receipt, at most a day old. Without a receipt
+    two products are two cases; one that names none belongs to either."""
+    if case["state"] == "closed" or case["class"] != category or case["receipt"] != receipt:
+        return False
+    other = receipt is None and item and case["item"] and item_key(item) != item_key(case["item"])
+    return not other and at - datetime.fromisoformat(case["opened"]) <= JOINED_WITHIN
+
+
+def told(name: str, case: Row) -> dict[str, Any]:
+    """What a task tells of a case to whoever answers it."""
+    facts = {key: case[key] for key in ("class", "severity", "member", "item", "receipt", "exposure") if case[key] is not None}
+    return facts | {"case": name, "text": "\n".join(case["texts"]), "tasks": case["tasks"]}
+
+
+def totals(day: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    """The figures of a day over all classes (`FIGURES`), each with its unit."""
+    return {name: {"value": sum(row.get(name, 0) for row in day.values()), "unit": unit} for name, unit in FIGURES.items()}
+
+
+def grant(amount: float, limit: float, roles: Collection[str]) -> str | None:
+    """What becomes of a compensation that somebody of these roles promised: `pay` up to the clerk's limit or by a manager, else `ask`;
+    None for nothing."""
+    if amount <= 0:
+        return None
+    return "pay" if amount <= limit or any("manager" in role for role in roles) else "ask"
 
 
 def agreed(done: Row) -> bool | None:

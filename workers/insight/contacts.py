@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,21 @@ Row = Mapping[str, Any]
 ALIKE = 0.5
 COMPARED = 30
 WANTED_FOR = timedelta(days=180)
+SUMS = {"asked": "count", "contacts": "count", "bought": "count", "sales": "minor"}
+TOLD = "told"
 MADE = ("accepted", "done", "approved")
 REFUSED, BOUGHT = ("refused", "refuse", "declined", "拒绝"), ("bought", "buy", "purchased", "成交", "已购买")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member to contact: the reason, the item that it is about, the rate of the reason (0 to 1), and the value in minor units."""
+
+    member: str
+    reason: str
+    item: str | None
+    rate: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,14 @@ class Shop:
             yield "after_care", None
         if occasions.silent_for(bought, self.today, occasions.LAPSED_CYCLES):
             yield "lapsed", None
+
+    def candidate(self, record: buyer.Record, member: Row, rates: Mapping[str, float]) -> Candidate | None:
+        """The best reason to contact a member, worth its rate times the mean basket; None without any."""
+        found = best(dict(self.reasons(record, member)), rates)
+        if found is None:
+            return None
+        rate = rates[found[0]]
+        return Candidate(member["member"], *found, rate, rate * mean_basket(record, member))
 
     def _wanted(self, record: buyer.Record, item: str) -> bool:
         return self.today - date.fromisoformat(record["wants"][item][:10]) <= WANTED_FOR
@@ -150,6 +171,23 @@ def outcome(done: Row) -> str | None:
     if word in REFUSED or values.get("refused") is True or done["state"] == "rejected":
         return "refused"
     return None if done["state"] not in MADE else "bought" if word in BOUGHT else "made"
+
+
+def claim(contact: dict[str, Any] | None, at: datetime, receipt: str, amount: int, days: int) -> int | None:
+    """Enter a purchase with the latest contact (`at`, `bought`, `amount`; changed in place): how many purchases it adds, none where the
+    guide had told of it; None where it does not count: too late, a second one, nothing spent."""
+    if not contact or contact["bought"] not in (None, TOLD) or amount <= 0:
+        return None
+    if not timedelta(0) <= at - datetime.fromisoformat(contact["at"]) <= timedelta(days=days):
+        return None
+    added = 0 if contact["bought"] == TOLD else 1
+    contact |= {"bought": receipt, "amount": amount}
+    return added
+
+
+def totals(day: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    """The sums of all guides' days (`SUMS`), each with its unit."""
+    return {name: {"value": sum(sums[name] for sums in day.values()), "unit": unit} for name, unit in SUMS.items()}
 
 
 def gone(staff: Iterable[Row], seen: Iterable[str], today: date) -> set[str]:

@@ -6,8 +6,10 @@ A product's `attributes` say its `step` (cleanse, serum...), its `strength` (poi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from storeloom.workers.gs1 import item_key
 
 Row = Mapping[str, Any]
 ALLERGENS = ("allergens", "allergies", "allergen", "allergy")
@@ -61,6 +63,13 @@ def suits(product: Row, guest: Row, today: str) -> bool:
     }
     contents |= _words([product["gtin"], product.get("name", "")])
     return not wrong_type and not contents & set(guest.get("allergens", ())) and (product.get("delisted_on") or "9") > today
+
+
+def bought(shown: Collection[str], receipt: Iterable[Row], by_coupon: bool) -> tuple[bool, bool]:
+    """Of the items shown (by `item_key`) and the lines of a receipt: whether it is a purchase after the test, and of the whole set. The
+    set's coupon makes any receipt one."""
+    items = {item_key(line["gtin"]) for line in receipt}
+    return by_coupon or not items.isdisjoint(shown), bool(shown) and items >= set(shown)
 
 
 def _words(given: str | Iterable[Any]) -> set[str]:

@@ -10,14 +10,22 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from statistics import NormalDist, median
-from typing import Any
+from typing import Any, NamedTuple
 
 SCORES = ("moisture", "oil", "pores", "spots", "wrinkles", "redness")
-WITHOUT_PEERS = 2
+WITHOUT_PEERS, REPEATS, TIMES_KEPT = 2, 2, 10
 OPEN_END = re.compile(r"(?P<low>\d+)\s*(?:\+|岁以上|以上)|(?:>=|≥)\s*(?P<from>\d+)")
 OPEN_START = re.compile(r"(?:<|-|under\s*)\s*(?P<below>\d+)|(?P<till>\d+)\s*(?:岁以下|以下)")
 SPAN = re.compile(r"(?P<low>\d+)\s*(?:-|–|~|to|至)\s*(?P<high>\d+)")
 DECADE = re.compile(r"(?P<low>\d+)s")
+
+
+class Step(NamedTuple):
+    """What comes after a capture: `measure` (taken, of) once more, `repeat` all (score, range, limit, repeat), or `report`
+    (scores, steady)."""
+
+    screen: str
+    params: dict[str, Any]
 
 
 def scores_of(values: Mapping[str, Any]) -> dict[str, float]:
@@ -30,6 +38,27 @@ def widest(captures: Sequence[Mapping[str, float]]) -> tuple[str | None, float]:
     ranges = {name: max(got) - min(got) for name, got in _by_score(captures).items()}
     name = max(ranges, key=lambda one: ranges[one], default=None)
     return name, ranges[name] if name else 0
+
+
+def enter(test: dict[str, Any], capture: Mapping[str, float], at: str, *, of: int, max_range: float) -> Step | None:
+    """Enter a capture of a time into a test (`captures`, `times`, `repeats`; changed in place); None for a time that was entered before.
+
+    Captures that differ by more than `max_range` points in any score are taken anew, at most `REPEATS` times.
+    """
+    if at in test["times"]:
+        return None
+    test["times"] = [*test["times"], at][-TIMES_KEPT:]
+    captures = [*test["captures"], capture]
+    if len(captures) < of:
+        test["captures"] = captures
+        return Step("measure", {"taken": len(captures), "of": of})
+    test["captures"] = []
+    name, spread = widest(captures)
+    if spread > max_range and test["repeats"] < REPEATS:
+        test["repeats"] += 1
+        return Step("repeat", {"score": name, "range": spread, "limit": max_range, "repeat": test["repeats"]})
+    test["repeats"] = 0
+    return Step("report", {"scores": medians(captures), "steady": spread <= max_range})
 
 
 def medians(captures: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -79,6 +108,16 @@ def concerns(scores: Mapping[str, float], percentiles: Mapping[str, float], belo
         weights = {name: (below - percent) / below for name, percent in percentiles.items() if percent < below}
         return dict(sorted(weights.items(), key=lambda one: -one[1]))
     return dict.fromkeys(sorted(scores, key=lambda name: scores[name])[:WITHOUT_PEERS], 1.0)
+
+
+def report(
+    result: Mapping[str, Any], weights: Mapping[str, float], band: str | None, peers: Mapping[str, float], budget: int
+) -> dict[str, Any]:
+    """A test's `result` (scores, steady, change) in figures for the guest; percentiles and change only where there are any."""
+    concerns = {name: round(weight, 2) for name, weight in weights.items()}
+    found = {"scores": result["scores"], "concerns": concerns, "steady": result["steady"], "budget": budget}
+    found |= {"percentiles": {name: round(got, 1) for name, got in peers.items()}, "band": band} if peers else {}
+    return found | ({"change": result["change"]} if result["change"] else {})
 
 
 def strength(product: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -2,9 +2,10 @@
 
 A complaint is a `member.event` complaint, a chat whose words say that something is wrong, a survey score below 3, or a negative
 `social.mention` (by its sentiment, else a rating of 2 or less, else its words). Its product is `item`, its receipt `values.receipt` or
-`ref.receipt`; without one the product tells cases apart. A case is taken once a task of it is `accepted` or answered; each further part
+`ref.receipt`; without one two products are two cases. A case is taken once a task of it is `accepted` or answered; each further part
 `escalate_at` of the time moves it up once more. A `done` task answers and closes it, unless `values.resolved` is false;
-`values.compensation` asks for money, which goes out as a coupon. A survey's answer belongs to the case it names (`values.case`), else to
+`values.compensation` asks for money, which goes out as a coupon; above the limit only a manager by the staff table needs no approval,
+whoever's turn it is. A survey's answer belongs to the case it names (`values.case`), else to
 the member's last closed one; a reopened case goes to the lead at least. Complaints about goods (unsafe, injuring, faulty, unsorted) are
 alike and take a product off the shelf; others alert by class only.
 
@@ -24,12 +25,12 @@ from storeloom.workers.insight import complaint_rules as rules
 from storeloom.workers.insight import returns
 from storeloom.workers.insight.triage_words import NAMES_ZH
 
-JOINED_WITHIN, SILENT, MASKED = timedelta(hours=24), timedelta(days=7), timedelta(days=180)
+SILENT, MASKED = timedelta(days=7), timedelta(days=180)
 FORGOTTEN, ORDERS_KEPT, ASKED = timedelta(days=730), timedelta(days=60), timedelta(days=30)
-LOW_SCORE, MOST_TEXT, MOST_TEXTS, COMPENSATION_VALID_D = 3, 4000, 20, 90
+LOW_SCORE, MOST_TEXT, MOST_TEXTS, MOST_OWN, COMPENSATION_VALID_D = 3, 4000, 20, 20, 90
 NO_RETURN = ("fresh", "customised", "underwear", "opened_digital")
 DUE_MIN = {1: 30, 2: 240, 3: 1440}
-LEAD, MANAGER = rules.LEVELS.index("lead"), rules.LEVELS.index("manager")
+LEAD = rules.LEVELS.index("lead")
 
 
 class AfterSalesDesk(Solution):
@@ -98,11 +99,12 @@ class AfterSalesDesk(Solution):
     def _complaint(self, event, person, text, item):
         values, name, found = event.get("values") or {}, f"case-{event.id}", rules.sort(text)
         receipt = values.get("receipt") or (event.get("ref") or {}).get("receipt")
-        same = f"open:{person}|{receipt or (item and item_key(item))}|{found.category}"
-        case = self.state.get(f"case:{self.state.get(same)}")
-        if person and case and case["state"] != "closed" and event.time - parse_time(case["opened"]) <= JOINED_WITHIN:
+        own = self.state.get(f"own:{person}", []) if person else []
+        same = next((one for one in own if rules.joins(self.state[f"case:{one}"], found.category, receipt, item, event.time)), None)
+        if same:
+            case = self.state[f"case:{same}"]
             case["texts"] = [*case["texts"], text[:MOST_TEXT]][-MOST_TEXTS:]
-            self.timers.set("silent", self.state[same], event.time + SILENT)
+            self.timers.set("silent", same, event.time + SILENT)
             return
         price = values.get("price") or returns.paid(self.state.get(f"sale:{receipt}"), item) or (item and self._last_price(item))
         case = rules.new_case(found, price, plain(event.time), text[:MOST_TEXT], member=event.get("member"), item=item, receipt=receipt,
@@ -110,7 +112,7 @@ class AfterSalesDesk(Solution):
         self._keep(f"case:{name}", case, event.time + FORGOTTEN)
         self.timers.set("mask", name, event.time + MASKED)
         if person:
-            self._keep(same, name, event.time + JOINED_WITHIN)
+            self._keep(f"own:{person}", [name, *own][:MOST_OWN], event.time + rules.JOINED_WITHIN)
             self._keep(f"person:{person}", plain(event.time), event.time + timedelta(days=self.config.repeat_days))
         self._count("opened", found.category)
         yield from self._start(name, case, event.time)
@@ -130,10 +132,9 @@ class AfterSalesDesk(Solution):
     def _task(self, name, case):
         case["tasks"] += 1
         words = self.say(f"Answer a complaint: {case['class'].replace('_', ' ')}", f"处理投诉：{NAMES_ZH[case['class']]}")
-        values = {key: case[key] for key in ("class", "severity", "member", "item", "receipt", "exposure") if case[key] is not None}
         return out("task.create", task=f"{name}-{case['tasks']}", kind="complaint", title=words, priority=case["severity"],
                    role=rules.LEVELS[case["level"]], due=case["due"], items=[{"gtin": case["item"]}] if case["item"] else None,
-                   values=values | {"case": name, "text": "\n".join(case["texts"]), "tasks": case["tasks"]}, ref=case["ref"])  # fmt: skip
+                   values=rules.told(name, case), ref=case["ref"])  # fmt: skip
 
     @timer("escalate")
     def untaken(self, due):
@@ -180,7 +181,7 @@ class AfterSalesDesk(Solution):
         elif case and part in case["asked"] and agreed is not None:
             amount = case["asked"].pop(part)
             if agreed:
-                yield self._pay(name, case, amount, event)
+                yield self._pay(event["task"], case, amount, event)
         elif case and case["state"] != "closed" and part.isdigit() and event["state"] in ("accepted", "done", "approved"):
             yield from self._answered(name, case, event)
 
@@ -195,13 +196,14 @@ class AfterSalesDesk(Solution):
             case["counted"] = True
             self.kpi.share("answered_in_time", event.time <= parse_time(case["due"]), 1)
         amount = values.get("compensation", 0)
-        if amount > self.config.clerk_limit and case["level"] < MANAGER:
+        granted = rules.grant(amount, self.config.clerk_limit, (self.tables.staff.get(event["staff"]) or {}).get("roles") or ())
+        if granted == "ask":
             case["asked"][f"pay{case['answers']}"] = amount
             yield out("task.create", task=f"{name}-pay{case['answers']}", kind="approve_compensation", priority=2, role="manager",
                       title=self.say("Approve a compensation", "审批补偿"), ref=event.ref,
                       values={"case": name, "amount": amount, "limit": self.config.clerk_limit, "class": case["class"]})  # fmt: skip
-        elif amount > 0:
-            yield self._pay(name, case, amount, event)
+        elif granted == "pay":
+            yield self._pay(f"{name}-{case['answers']}", case, amount, event)
         if values.get("resolved", True):
             self._close(name, case, event.time)
 
@@ -221,12 +223,12 @@ class AfterSalesDesk(Solution):
             case["first"] = case["answers"] == 1
             self.kpi.share("first_contact_resolved", case["first"], 1)
 
-    def _pay(self, name, case, amount, event):
+    def _pay(self, coupon, case, amount, event):
         row, hours = self.tables.coupons.get("compensation") or {}, self.store.hours
         until = hours.midnight(hours.store_day(self.now) + timedelta(days=1 + row.get("valid_days", COMPENSATION_VALID_D)))
         self.kpi.add("compensation", amount)
         self._count("compensation", case["class"], amount)
-        return out("coupon.issue", coupon=f"{name}-{case['answers']}", template="compensation", valid_from=self.now, valid_to=until,
+        return out("coupon.issue", coupon=coupon, template="compensation", valid_from=self.now, valid_to=until,
                    value=amount, member=case["member"], bearer=None if case["member"] else True, ref=event.ref)  # fmt: skip
 
     # Callback
@@ -247,11 +249,8 @@ class AfterSalesDesk(Solution):
             self.state.pop(f"asked:{case['member']}", None)
             return
         self.kpi.share("first_contact_resolved", -1 if case["first"] else 0, 0)
-        case |= {
-            "reopened": True,
-            "level": max(case["level"], LEAD),
-            "texts": [text for text in (*case["texts"], event.get("text")) if text],
-        }
+        texts = [text for text in (*case["texts"], event.get("text")) if text]
+        case |= {"reopened": True, "level": max(case["level"], LEAD), "texts": texts}
         self._count("reopened", case["class"])
         yield from self._start(name, case, event.time)
 
@@ -330,8 +329,7 @@ class AfterSalesDesk(Solution):
         case["texts"] = [self.workers.insight.anonymous.without_names(text, names) for text in case["texts"]]
 
     def _tell(self, message, member, template, params, text):
-        row = self.tables.members.get(member) or {}
-        channel = next(iter((row.get("consents") or {}).get("messaging") or row.get("channels") or ()), "mini_program")
+        channel = self.workers.insight.reach.channel_of(self.tables.members.get(member))
         return out("message.send", message=message, channel=channel, to=member, template=template, params=params, text=text,
                    purpose="service")  # fmt: skip
 
@@ -340,11 +338,10 @@ class AfterSalesDesk(Solution):
         day = self.state.pop("day", None)
         if day is None:
             return None
-        start = self.store.hours.midnight(self.store.hours.trading_day(due.time - timedelta(seconds=1)))
-        units = {"opened": "count", "closed": "count", "reopened": "count", "late": "count", "compensation": "minor"}
-        figures = {name: {"value": sum(row.get(name, 0) for row in day.values()), "unit": unit} for name, unit in units.items()}
-        return out("insight.report", {"from": start, "to": due.time}, report=f"after-sales-{self.store.hours.store_day(start)}", version=1,
-                   kind="after_sales", figures=figures, rows=[{"class": name, **row} for name, row in sorted(day.items())])  # fmt: skip
+        start = self.store.hours.midnight(self.store.hours.ended_day(due.time))
+        rows = [{"class": name, **row} for name, row in sorted(day.items())]
+        return out("insight.report", {"from": start, "to": due.time}, report=f"after-sales-{self.store.hours.store_day(start)}",
+                   kind="after_sales", version=1, figures=rules.totals(day), rows=rows)  # fmt: skip
 
     def _count(self, what, category, number=1):
         row = self.state.setdefault("day", {}).setdefault(category, {})

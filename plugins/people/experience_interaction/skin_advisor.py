@@ -2,9 +2,9 @@
 
 A guest consents with `kiosk.event` confirm, value `skin_data`, in each session; a measurement before that is answered with the question,
 not kept. Age or band, `skin_type`, `allergens` and `budget` come in `values` of any event of the session (see `workers.insight.regimen`);
-told after the test, they make the regimen anew. A choose or confirm of the `set`, or a pay, has it packed, once. Captures that still differ after
-two repeats count by their median, marked unsteady. Where norms have one band only, it serves guests who told no age. Prices are the till's;
-the set's discount is a coupon over its sum. Stock that was never counted is taken for there; sales lower what was counted.
+told after the test, they make the regimen anew. A choose or confirm of the `set`, or a pay, has it packed, once. Captures that still
+differ after two repeats count by their median, marked unsteady. Where norms have one band only, it serves guests who told no age. Prices
+are the till's; the set's discount is a coupon over its sum. Stock that was never counted is taken for there; sales lower what was counted.
 
 Scores are health data: guests' end with the session (or 30 minutes without touch), members' after `keep_scores_d`, and at once when consent
 is withdrawn (`member.profile` without profiling, or `member.consent`, which the row predates). What stays for the figures, the products
@@ -23,14 +23,11 @@ from storeloom.workers.gs1 import item_key
 from storeloom.workers.pricing.money import exact, round_money
 from storeloom.workers.pricing.prices import PriceBook
 
-REPEATS = 2
 SESSION = timedelta(minutes=30)
 OFFER_DAYS = 7
 TABLE_KNOWS = timedelta(days=90)
 OVER = ("end", "timeout")
 WITHDRAWN = ("skin_data", "profiling")
-
-
 Mean, Deviation = Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(gt=0, le=100)]
 
 
@@ -83,9 +80,10 @@ class SkinAdvisor(Solution):
         @classmethod
         def _named(cls, norms):
             """A pair is a mean and a deviation."""
-            pair = tuple(Norm.model_fields)
-            return {band: {name: Norm(**dict(zip(pair, one, strict=True))) if isinstance(one, tuple) else one for name, one in scores.items()}
-                    for band, scores in norms.items()}  # fmt: skip
+            for scores in norms.values():
+                pairs = {name: norm for name, norm in scores.items() if isinstance(norm, tuple)}
+                scores |= {name: Norm(mean=mean, deviation=deviation) for name, (mean, deviation) in pairs.items()}
+            return norms
 
     @on("kiosk.event")
     def used(self, event):
@@ -124,24 +122,18 @@ class SkinAdvisor(Solution):
         if not session["consent"]:
             yield self._show(event, "consent", {"purpose": "skin_data"})
             return
-        if plain(event.time) in session["times"]:
+        step = skin.enter(session, scores, plain(event.time), of=config.captures, max_range=config.max_range)
+        if step is None:
             return
-        session["captures"].append(scores)
-        session["times"] = [*session["times"], plain(event.time)][-10:]
-        captures = session["captures"]
-        if len(captures) < config.captures:
-            yield self._show(event, "measure", {"taken": len(captures), "of": config.captures})
+        if step.screen != "report":
+            if step.screen == "repeat":
+                self._count("repeats")
+            yield self._show(event, *step)
             return
-        session["captures"] = []
-        name, spread = skin.widest(captures)
-        if spread > config.max_range and session["repeats"] < REPEATS:
-            session["repeats"] += 1
-            self._count("repeats")
-            yield self._show(event, "repeat", {"score": name, "range": spread, "limit": config.max_range, "repeat": session["repeats"]})
-            return
-        session["repeats"] = 0
-        session["result"] = {"test": f"skin-{event.id}", "at": plain(event.time), "scores": skin.medians(captures), "change": {},
-                             "steady": spread <= config.max_range, "offers": 0, "kept": None, "set": None, "offered": None, "packed": None}  # fmt: skip
+        session["result"] = {
+            "test": f"skin-{event.id}", "at": plain(event.time), **step.params, "change": {},
+            "offers": 0, "kept": None, "set": None, "offered": None, "packed": None,
+        }  # fmt: skip
         self.kpi.add("tests")
         self.kpi.share("test_to_purchase", 0, 1)
         self._count("tests")
@@ -186,10 +178,7 @@ class SkinAdvisor(Solution):
         budget = told.get("budget", config.budget)
         options = [self._options(step, weights, told) for step in config.steps]
         found = self.workers.optimise.one_of_each.choose(options, budget)
-        concerns = {name: round(weight, 2) for name, weight in weights.items()}
-        report = {"scores": result["scores"], "concerns": concerns, "steady": result["steady"], "budget": budget}
-        report |= {"percentiles": {name: round(got, 1) for name, got in peers.items()}, "band": band} if peers else {}
-        report |= {"change": result["change"]} if result["change"] else {}
+        report = skin.report(result, weights, band, peers, budget)
         if found is None:
             missing = [step for step, some in zip(config.steps, options, strict=True) if not some]
             result["set"] = None
@@ -243,7 +232,7 @@ class SkinAdvisor(Solution):
 
     def _pack(self, event, session):
         result = session["result"]
-        if result and result["set"] and result["packed"] != result["set"]:
+        if result and result["set"] and result.get("packed") != result["set"]:
             result["packed"] = result["set"]
             title, items = self.say("Pack a skincare gift set", "包装护肤礼盒"), [{"gtin": gtin, "qty": 1} for gtin in result["set"]]
             yield self._task(event, "pack_set", f"{result['test']}-pack-{result['offers']}", title, {"price": result["price"]}, items)
@@ -286,14 +275,14 @@ class SkinAdvisor(Solution):
         key = next((key for key in [*named, own] if key in self.state), None)
         if key is None:
             return
-        test, bought = self.state[key], {item_key(line["gtin"]) for line in event["lines"]}
-        late = event.time > parse_time(test["at"]) + timedelta(days=self.config.retest_d)
-        if test["bought"] or late or (key not in named and not bought & set(test["set"])):
+        test = self.state[key]
+        counts, whole = self.workers.insight.regimen.bought(test["set"], event["lines"], key in named)
+        if test["bought"] or not counts or event.time > parse_time(test["at"]) + timedelta(days=self.config.retest_d):
             return
         test["bought"] = True
         self.kpi.share("test_to_purchase", 1, 0)
         self._count("purchases")
-        if test["set"] and bought >= set(test["set"]):
+        if whole:
             self.kpi.sample("set_basket", event["total"])
 
     # Members
@@ -301,19 +290,16 @@ class SkinAdvisor(Solution):
     @timer("invite")
     def invite(self, due):
         self.kpi.share("retest_rate", 0, 1)
-        row = self.tables.members.get(due.key) or {}
-        consents = row.get("consents") or {}
-        if consents.get("marketing") is False or self._refused(due.key):
+        reach, row = self.workers.insight.reach, self.tables.members.get(due.key)
+        if reach.refuses(row, ["marketing"]) or self._refused(due.key):
             return None
-        channel = next(iter(consents.get("messaging") or row.get("channels") or ()), "mini_program")
         text = self.say("It is time to measure your skin again and see what has changed.", "护肤满一个周期啦，欢迎到店复测，看看肌肤变化。")
-        return out("message.send", message=f"retest-{due.key}-{plain(due.time)}", channel=channel, to=due.key, template="skin_retest",
-                   text=text, purpose="marketing")  # fmt: skip
+        return out("message.send", message=f"retest-{due.key}-{plain(due.time)}", channel=reach.channel_of(row), to=due.key,
+                   template="skin_retest", text=text, purpose="marketing")  # fmt: skip
 
     @on("member.profile?")
     def profile(self, event):
-        consents = event.get("consents") or {}
-        self._consent(event["member"], not event.get("left") and all(consents.get(name) is not False for name in WITHDRAWN))
+        self._consent(event["member"], not self.workers.insight.reach.refuses(event.data, WITHDRAWN))
 
     @on("member.consent?")
     def consented(self, event):
@@ -331,9 +317,8 @@ class SkinAdvisor(Solution):
             self.timers.set("forget", f"refused:{member}", self.now + TABLE_KNOWS)
 
     def _refused(self, member):
-        row = self.tables.members.get(member) or {}
-        refused = any((row.get("consents") or {}).get(name) is False for name in WITHDRAWN)
-        return bool(row.get("left")) or refused or f"refused:{member}" in self.state
+        told = self.workers.insight.reach.refuses(self.tables.members.get(member), WITHDRAWN)
+        return told or f"refused:{member}" in self.state
 
     @timer("forget")
     def forget(self, due):
@@ -346,7 +331,7 @@ class SkinAdvisor(Solution):
         day = self.state.pop("day", None)
         if day is None:
             return None
-        start = self.store.hours.midnight(self.store.hours.trading_day(due.time - timedelta(seconds=1)))
+        start = self.store.hours.midnight(self.store.hours.ended_day(due.time))
         figures = {name: {"value": number, "unit": "count"} for name, number in day["counts"].items()}
         rows = [{"concern": name, "tests": number} for name, number in sorted(day["concerns"].items())]
         return out("insight.report", {"from": start, "to": due.time}, report=f"skin-{self.store.hours.store_day(start)}", kind="skin_tests",

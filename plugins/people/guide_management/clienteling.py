@@ -1,11 +1,13 @@
 """Clienteling: each morning a short list for every shopping guide of whom to contact, why and with what, through the company's account.
 
 At `send_at` every member bound to a guide (tag `guide:<staff>`) who consents to marketing and did not refuse profiling is tested; so the
-list knows the night's facts and the morning's stock. Guides off shift get none: by their clock where it says so or others clocked in that day, else by
-the availability in the staff table; who clocks in later gets the list then. The contact is the task's words, which leave by the company's
-account (`work_chat`) when the guide accepts the task; tasks and messages never hold a number. A contact counts once, with the first
-acceptance or answer. A refusal is a `rejected` task, or `values.outcome` of `refused`; an outcome `bought` is the purchase, whose receipt
-then only adds the amount. A guide has left by the day in the staff table, or once the row is gone from it. Days between contacts are store days.
+list knows the night's facts and the morning's stock. Guides off shift get none: who clocked out last, or did not clock in where others did;
+where nobody did, the availability in the staff table tells. Who clocks in later gets the list then. A guide has left by the day in the
+staff table, or once the row is gone from it.
+
+The contact is the task's words, which leave by the company's account (`work_chat`) when the guide accepts the task; tasks and messages
+never hold a number. A contact counts once, with the first acceptance or answer. A refusal is a `rejected` task, or `values.outcome` of
+`refused`; an outcome `bought` is the purchase, whose receipt then only adds the amount. Days between contacts are store days.
 
 Purchases are receipts and online orders of bound, consenting members, learnt from when this runs; two days of purchase make a personal
 median. A mean basket is the table's `spend_12m` / `receipts_12m`, else that of the receipts seen. A wanted size is the `item` of a member's
@@ -25,7 +27,7 @@ from storeloom.workers.insight.contact_words import MESSAGES, REASONS
 from storeloom.workers.optimise import handover, position
 from storeloom.workers.pricing.prices import PriceBook, index_products
 
-WANTS, TOLD = 20, "told"
+WANTS = 20
 FORGOTTEN, TASK_KEPT, CLOCK_KEPT = timedelta(days=730), timedelta(days=7), timedelta(days=31)
 GUIDES = {"guide", "shopping_guide", "sales", "stylist", "adviser", "advisor"}
 ASKS = ("reserve", "view", "click", "chat")
@@ -88,11 +90,9 @@ class Clienteling(Solution):
         if not buyer.enter(record, receipt, self.store.hours.store_day(event.time), event["total"], pieces):
             return
         record["wants"] = {item: at for item, at in record["wants"].items() if item not in pieces}
-        contact = record["contact"]
-        since = event.time - parse_time(contact["at"]) if contact and contact["bought"] in (None, TOLD) else -timedelta(1)
-        if event["total"] > 0 and timedelta(0) <= since <= timedelta(days=self.config.buy_days):
-            self._credit(contact, 0 if contact["bought"] == TOLD else 1, event["total"])
-            contact["bought"], contact["amount"] = receipt, event["total"]
+        added = contacts.claim(record["contact"], event.time, receipt, event["total"], self.config.buy_days)
+        if added is not None:
+            self._credit(record["contact"], added, event["total"])
 
     def _undo(self, record, event):
         """A void, or the return of a whole receipt, takes back the purchase that was credited to a contact."""
@@ -232,7 +232,7 @@ class Clienteling(Solution):
         shop = self._shop(today) if due else None
         for guide in due:
             found = [one for member in teams[guide] if (one := self._candidate(member, shop, today))]
-            for one in sorted(found, key=lambda one: (-one["value"], one["member"]))[: self.config.tasks_per_day]:
+            for one in sorted(found, key=lambda one: (-one.value, one.member))[: self.config.tasks_per_day]:
                 yield from self._ask(guide, one, shop)
 
     def _candidate(self, member, shop, today):
@@ -243,13 +243,7 @@ class Clienteling(Solution):
         last = (record.get("contact") or {}).get("at"), record.get("refused")
         if contacts.rests(*map(self._day, last), today, self.config.contact_gap_d, self.config.refused_gap_d):
             return None
-        rates = {reason: self._rate(reason) for reason in self.config.reasons}
-        found = contacts.best(dict(shop.reasons(record, row)), rates)
-        if found is None:
-            return None
-        reason, item = found
-        value = rates[reason] * contacts.mean_basket(record, row)
-        return {"member": member, "reason": reason, "item": item, "rate": 100 * rates[reason], "value": value}
+        return shop.candidate(record, row, {reason: self._rate(reason) for reason in self.config.reasons})
 
     def _day(self, at):
         return self.store.hours.store_day(parse_time(at)) if at else None
@@ -272,19 +266,19 @@ class Clienteling(Solution):
         return occasions.rate(counts["bought"], counts["contacts"], self.config.prior_buy)
 
     def _ask(self, guide, one, shop):
-        member, reason, until = one["member"], one["reason"], self.store.hours.midnight(shop.today + timedelta(days=1))
+        member, reason, until = one.member, one.reason, self.store.hours.midnight(shop.today + timedelta(days=1))
         row, record = self.tables.members.get(member), self.state.get(f"member:{member}", {})
-        item = shop.products.get(item_key(one["item"]), {}) if one["item"] else {}
-        words = self.say(*MESSAGES[reason]).format(item=item.get("name", one["item"]))
+        item = shop.products.get(item_key(one.item), {}) if one.item else {}
+        words = self.say(*MESSAGES[reason]).format(item=item.get("name", one.item))
         proposed = shop.proposals(record)[: self.config.items]
         task = f"contact-{member}-{shop.today.isoformat()}"
-        known = {"member": member, "guide": guide, "reason": reason, "words": words, "item": one["item"], "made": False}
+        known = {"member": member, "guide": guide, "reason": reason, "words": words, "item": one.item, "made": False}
         self.state[f"task:{task}"] = known
         self.timers.set("forget", f"task:{task}", self.now + TASK_KEPT)
         self.kpi.share("contact_done_rate", 0, 1)
         self._note(guide, asked=1)
-        values = {name: one[name] for name in ("member", "reason", "value", "rate")} | ({"item": item["gtin"]} if item else {})
-        values |= {"words": words, "profile": contacts.profile(record, row, shop.products)}
+        values = {"member": member, "reason": reason, "value": one.value, "rate": 100 * one.rate, "words": words,
+                  "profile": contacts.profile(record, row, shop.products)} | ({"item": item["gtin"]} if item else {})  # fmt: skip
         yield out("task.create", task=task, kind="contact_member", priority=3, staff=guide, role="guide", due=until,
                   title=self.say(f"Contact {member}: {REASONS[reason][0]}", f"联系会员{member}：{REASONS[reason][1]}"),
                   items=[{"gtin": found.product["gtin"]} for found in proposed] or None,
@@ -310,8 +304,8 @@ class Clienteling(Solution):
         record = self._record(task["member"])
         if outcome == "refused":
             record["refused"] = plain(event.time)
-        elif outcome == "bought" and record["contact"]["task"] == event["task"] and not record["contact"]["bought"]:
-            record["contact"]["bought"] = TOLD
+        elif outcome == "bought" and record["contact"].get("task") == event["task"] and record["contact"]["bought"] is None:
+            record["contact"]["bought"] = contacts.TOLD
             self._credit(record["contact"], 1, 0)
 
     def _contacted(self, task, event):
@@ -334,21 +328,19 @@ class Clienteling(Solution):
         day = self.state.pop("day", None)
         if day is None:
             return
-        start = self.store.hours.midnight(self.store.hours.trading_day(due.time - timedelta(seconds=1)))
+        start = self.store.hours.midnight(self.store.hours.ended_day(due.time))
         span = {"from": start, "to": due.time}
-        units = {"asked": "count", "contacts": "count", "bought": "count", "sales": "minor"}
         for guide, sums in sorted(day.items()):
             yield out("score.report", span, scheme="clienteling", subject_kind="staff", subject=guide,
                       score=100 * sums["contacts"] / sums["asked"] if sums["asked"] else None,
-                      parts=[{"name": name, "value": sums[name], "unit": unit} for name, unit in units.items()])  # fmt: skip
-        figures = {name: {"value": sum(sums[name] for sums in day.values()), "unit": unit} for name, unit in units.items()}
+                      parts=[{"name": name, "value": sums[name], "unit": unit} for name, unit in contacts.SUMS.items()])  # fmt: skip
         rates, known = {reason: 100 * self._rate(reason) for reason in self.config.reasons}, self.state.get("rates", {})
         rows = [{"reason": reason, **known.get(reason, {}), "rate": rate} for reason, rate in rates.items()]
         yield out("insight.report", span, report=f"clienteling-{self.store.hours.store_day(start)}", kind="clienteling", version=1,
-                  figures=figures, rows=rows)  # fmt: skip
+                  figures=contacts.totals(day), rows=rows)  # fmt: skip
 
     def _note(self, guide, **sums):
-        day = self.state.setdefault("day", {}).setdefault(guide, dict.fromkeys(("asked", "contacts", "bought", "sales"), 0))
+        day = self.state.setdefault("day", {}).setdefault(guide, dict.fromkeys(contacts.SUMS, 0))
         for name, number in sums.items():
             day[name] += number
 

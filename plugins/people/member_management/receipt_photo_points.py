@@ -361,7 +361,7 @@ class ReceiptPhotoPoints(Solution):
             return None
         figures = {name: {"value": number, "unit": "count"} for name, number in seen["outcomes"].items()}
         rows = [{"tenant": tenant, **sums} for tenant, sums in sorted(seen["tenants"].items())]
-        start = self.store.hours.midnight(self.store.hours.trading_day(due.time - timedelta(seconds=1)))
+        start = self.store.hours.midnight(self.store.hours.ended_day(due.time))
         return out("insight.report", {"from": start, "to": due.time}, report=f"receipt-points-{self._day(start)}", kind="receipt_points",
                    version=1, figures=figures, rows=rows)  # fmt: skip
 

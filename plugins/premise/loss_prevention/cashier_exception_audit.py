@@ -127,7 +127,7 @@ class CashierExceptionAudit(Solution):
 
     @every("1d", at="close")
     def judge(self, due):
-        today = self.store.hours.trading_day(due.time - timedelta(seconds=1))
+        today = self.store.hours.ended_day(due.time)
         since = today - timedelta(days=self.config.window_days - 1)
         totals = self._totals(since)
         self._forget(since, today)

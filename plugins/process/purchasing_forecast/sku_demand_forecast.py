@@ -141,7 +141,7 @@ class SkuDemandForecast(Solution):
         from storeloom.workers.forecast.regressors import columns, with_promotions
         from storeloom.workers.forecast.series import weekly_sales
 
-        today, config = self.store.hours.trading_day(due.time - INSTANT), self.config
+        today, config = self.store.hours.ended_day(due.time), self.config
         days = [today + n * DAY for n in range(1 - HISTORY_DAYS, config.horizon + 1)]
         kept = self._kept()
         self._forget(kept, days[0])
@@ -262,7 +262,7 @@ class SkuDemandForecast(Solution):
         if math.isfinite(found.pattern.adi):  # no sale in the window: no interval between sales
             known["adi"] = round(found.pattern.adi, 4)
         known |= {} if error is None else {"mase": round(error, 4)}
-        day, item["next"] = self.store.hours.trading_day(issued - INSTANT), None
+        day, item["next"] = self.store.hours.ended_day(issued), None
         for ahead, closed in enumerate(shut):
             day += DAY
             if row.get("delisted_on") and day.isoformat() >= row["delisted_on"]:

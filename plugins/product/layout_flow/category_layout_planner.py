@@ -13,7 +13,6 @@ Nothing is changed before someone signs: a `layout.propose` of the same id as ap
 `zones` that follows the proposal. What was turned down is not proposed again until something else comes out best.
 """
 
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -21,7 +20,6 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
 from storeloom.core.kernel.events import parse_time
 
-INSTANT = timedelta(microseconds=1)
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
@@ -89,7 +87,7 @@ class CategoryLayoutPlanner(Solution):
     @every("1d", at="close")
     def plan(self, due):
         weeks, pairs, config = self.workers.optimise.weeks, self.workers.insight.category_pairs, self.config
-        today = self.store.hours.trading_day(due.time - INSTANT)
+        today = self.store.hours.ended_day(due.time)
         if not weeks.ends_week(self.store.hours, today):
             return
         window = weeks.window(today, config.affinity_weeks)

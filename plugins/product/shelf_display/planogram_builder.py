@@ -27,7 +27,6 @@ from storeloom.workers.gs1.numbers import item_key
 
 SALES_DAYS, FORECAST_DAYS = 28, 7
 DAY = timedelta(days=1)
-INSTANT = timedelta(microseconds=1)
 
 
 class PlanogramBuilder(Solution):
@@ -86,7 +85,7 @@ class PlanogramBuilder(Solution):
     @every("1d", at="close")
     def week_ends(self, due):
         """Have each bay planned, with what its items sell a day there (None: no history)."""
-        today = self.store.hours.trading_day(due.time - INSTANT)
+        today = self.store.hours.ended_day(due.time)
         if not self.workers.optimise.weeks.ends_week(self.store.hours, today):
             return
         self._forget(today)

@@ -275,7 +275,7 @@ class RemoteVideoAudit(Solution):
 
     @every("1d", at="close")
     def closing(self, due):
-        day = self.store.hours.trading_day(due.time - timedelta(seconds=1))
+        day = self.store.hours.ended_day(due.time)
         yield from self._scores(day, due.time)
 
     def _scores(self, day, to):

@@ -1,6 +1,6 @@
 """Exposure, the right to return and likeness, by hand."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -33,6 +33,8 @@ def test_the_right_ends_with_the_seventh_day_after_delivery():
         ({"category": "fresh"}, None, True),
         ({"category": "food", "subcategory": "fresh"}, "new", True),
         ({"category": "cup", "attributes": {"customised": True, "fresh": "no"}}, "new", True),
+        ({"category": "seafood", "shelf_days": 7}, None, True),
+        ({"category": "dairy", "shelf_days": 8}, None, False),
         ({"category": "digital"}, "opened", True),
         ({"category": "digital"}, "new", False),
         ({}, "opened", False),
@@ -100,3 +102,42 @@ def test_a_decision(done, agreed):
 )
 def test_a_post_that_speaks_ill(mention, ill):
     assert rules.speaks_ill(mention) is ill
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "hours", "joins"),
+    [
+        (("r1", "1"), ("r1", "2"), 24, True),
+        (("r1", "1"), ("r1", "1"), 24.1, False),
+        (("r1", "1"), (None, "1"), 1, False),
+        ((None, "6940000000027"), (None, "06940000000027"), 1, True),
+        ((None, "1"), (None, "2"), 1, False),
+        ((None, "1"), (None, None), 1, True),
+        ((None, None), (None, "2"), 1, True),
+    ],
+)
+def test_what_joins_a_case(known, said, hours, joins):
+    opened = datetime(2026, 5, 1, tzinfo=UTC)
+    case = {"state": "open", "class": "quality", "receipt": known[0], "item": known[1], "opened": opened.isoformat()}
+    at = opened + timedelta(hours=hours)
+    assert rules.joins(case, "quality", *said, at) is joins
+    assert not rules.joins(case, "price", *said, at) and not rules.joins(case | {"state": "closed"}, "quality", *said, at)
+
+
+@pytest.mark.parametrize(
+    ("amount", "roles", "granted"),
+    [(0, ["manager"], None), (5000, [], "pay"), (5001, ["cashier"], "ask"), (5001, ["sales", "store_manager"], "pay")],
+)
+def test_what_a_clerk_may_grant(amount, roles, granted):
+    assert rules.grant(amount, 5000, roles) == granted
+
+
+def test_what_a_task_tells_and_a_day_sums_to():
+    case = rules.new_case(rules.sort("The cup is broken"), 300, "2026-05-01T00:00:00Z", "The cup is broken",
+                          member="m1", item=None, receipt=None, ref={}, again=False)  # fmt: skip
+    assert rules.told("c1", case) == {
+        "class": "quality", "severity": 2, "member": "m1", "case": "c1", "text": "The cup is broken", "tasks": 0,
+    }  # fmt: skip
+    day = {"price": {"opened": 2, "compensation": 700}, "other": {"opened": 1}}
+    sums = {name: figure["value"] for name, figure in rules.totals(day).items()}
+    assert sums == {"opened": 3, "closed": 0, "reopened": 0, "late": 0, "compensation": 700}

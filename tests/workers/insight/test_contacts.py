@@ -1,6 +1,6 @@
 """Reasons and products for a member's contact, by hand."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -135,3 +135,40 @@ def test_who_is_gone_from_the_table():
 )
 def test_what_came_of_a_contact(state, values, outcome):
     assert contacts.outcome({"state": state, "values": values}) == outcome
+
+
+@pytest.mark.parametrize(
+    ("bought", "day", "amount", "added"),
+    [
+        (None, 2, 900, 1),
+        (None, 9, 900, 1),
+        (None, 10, 900, None),
+        (None, 1, 900, None),
+        (None, 3, 0, None),
+        ("told", 3, 900, 0),
+        ("r0", 3, 9, None),
+    ],
+)
+def test_a_purchase_counts_once_to_the_latest_contact(bought, day, amount, added):
+    contact = {"at": "2026-03-02T08:00:00Z", "bought": bought, "amount": 0}
+    assert contacts.claim(contact, datetime(2026, 3, day, 8, tzinfo=UTC), "r1", amount, 7) == added
+    assert (contact["bought"], contact["amount"]) == (("r1", 900) if added is not None else (bought, 0))
+
+
+def test_no_contact_no_claim():
+    assert contacts.claim(None, datetime(2026, 3, 2, tzinfo=UTC), "r1", 900, 7) is None
+
+
+def test_a_candidate_is_worth_rate_times_basket():
+    member = {"member": "m1", "birth_month": 4, "spend_12m": 160000, "receipts_12m": 2}
+    found = shop(today=date(2026, 3, 25)).candidate({}, member, {"birthday": 0.1, "lapsed": 0.4})
+    assert found == contacts.Candidate("m1", "birthday", None, 0.1, 8000)
+    assert shop(today=date(2026, 3, 24)).candidate({}, member, {"birthday": 0.1}) is None
+
+
+def test_totals_of_a_day():
+    day = {"g1": {"asked": 2, "contacts": 1, "bought": 0, "sales": 0}, "g2": {"asked": 1, "contacts": 1, "bought": 1, "sales": 500}}
+    assert contacts.totals(day)["asked"] == {"value": 3, "unit": "count"} and contacts.totals(day)["sales"] == {
+        "value": 500,
+        "unit": "minor",
+    }

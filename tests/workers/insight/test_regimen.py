@@ -64,3 +64,12 @@ def test_products_by_step():
 )
 def test_what_orders_the_set(kind, data, ordered):
     assert regimen.orders_set(kind, data) is ordered
+
+
+@pytest.mark.parametrize(
+    ("items", "coupon", "found"),
+    [(["a", "b", "x"], False, (True, True)), (["b"], False, (True, False)), (["x"], False, (False, False)), (["x"], True, (True, False))],
+)
+def test_what_was_bought_of_the_set(items, coupon, found):
+    assert regimen.bought(["a", "b"], [{"gtin": item} for item in items], coupon) == found
+    assert regimen.bought([], [{"gtin": item} for item in items], coupon) == (coupon, False)

@@ -46,7 +46,11 @@ def test_reasons(sold, lines, at, ends, reason):
 def test_an_order_by_either_number():
     kept = {"sale:r1": {"at": "s"}, "delivered:o1": "d"}
     assert returns.known(kept, "o1", "r1") == ({"at": "s"}, "d") and returns.known(kept, None, "r1") == ({"at": "s"}, "s")
-    assert returns.known(kept, "o1", "r9") == (None, None) and returns.known(kept, "o1", None) == (None, "d") and returns.known(kept, "o2", None) == (None, None)
+    assert (
+        returns.known(kept, "o1", "r9") == (None, None)
+        and returns.known(kept, "o1", None) == (None, "d")
+        and returns.known(kept, "o2", None) == (None, None)
+    )
 
 
 def test_the_price_paid():

@@ -62,3 +62,30 @@ def test_percentiles_among_peers_of_the_band():
 def test_the_only_band_serves_whom_nothing_is_known_of():
     assert skin.band_of(None, ["all"]) == "all" and skin.band_of(None, ["25-34", "60+"]) is None
     assert skin.band_of(50, ["25-34"]) is None and skin.band_of("old", ["25-34"]) is None
+
+
+def test_a_test_goes_on_until_its_captures_agree_or_were_repeated_twice():
+    test = {"captures": [], "times": [], "repeats": 0}
+    steps = []
+    for number, score in enumerate((30, 50, 30, 45, 30, 46, 30, 47)):
+        steps.append(skin.enter(test, {"moisture": score}, f"t{number}", of=2, max_range=15))
+        assert skin.enter(test, {"moisture": 1}, f"t{number}", of=2, max_range=15) is None
+    assert [step.screen for step in steps] == ["measure", "repeat", "measure", "report", "measure", "repeat", "measure", "repeat"]
+    assert steps[0].params == {"taken": 1, "of": 2} and steps[3].params == {"scores": {"moisture": 37.5}, "steady": True}
+    assert steps[1].params == {"score": "moisture", "range": 20, "limit": 15, "repeat": 1} and steps[7].params["repeat"] == 2
+    assert skin.enter(test, {"moisture": 10}, "a", of=1, max_range=15) == ("report", {"scores": {"moisture": 10}, "steady": True})
+
+
+def test_what_still_differs_counts_by_the_median_as_unsteady():
+    test = {"captures": [{"oil": 10}], "times": [], "repeats": skin.REPEATS}
+    assert skin.enter(test, {"oil": 30}, "t", of=2, max_range=15) == ("report", {"scores": {"oil": 20}, "steady": False})
+    assert test["repeats"] == 0 and test["captures"] == []
+
+
+def test_a_report_tells_only_what_is_known():
+    result = {"scores": {"oil": 20}, "steady": True, "change": {}}
+    assert skin.report(result, {"oil": 0.8802}, None, {}, 70000) == {
+        "scores": {"oil": 20}, "concerns": {"oil": 0.88}, "steady": True, "budget": 70000,
+    }  # fmt: skip
+    full = skin.report(result | {"change": {"oil": 5}}, {}, "30s", {"oil": 3.593}, 1)
+    assert full["percentiles"] == {"oil": 3.6} and full["band"] == "30s" and full["change"] == {"oil": 5} and full["concerns"] == {}
