@@ -35,13 +35,17 @@ EXTRAS = {
     "data": ["polars>=1.20,<2"],
     "devices": [
         "bacpypes3>=0.0.102,<0.1",
+        "defusedxml>=0.7.1,<0.9",
         "httpx>=0.27,<1",
+        "icalendar>=6,<8",
         "llrpkit>=0.3,<0.4",
         "paho-mqtt>=2.1,<3",
         "pillow>=10.3,<14",
         "pydifact>=0.2.3,<0.3",
-        "pymodbus>=3.8,<4",
+        "pymodbus>=3.16,<4",
         "pyserial>=3.5,<4",
+        "pyusb>=1.2,<2",
+        "python-dateutil>=2.8.2,<3",
         "python-jsonpath>=2.0,<3",
         "pysnmp>=7.1,<8",
         "python-escpos>=3.1,<4",
@@ -50,6 +54,7 @@ EXTRAS = {
         "WSDiscovery>=2.1,<3",
         "zeroconf>=0.132,<1",
     ],
+    "input": ["evdev>=1.7,<3; sys_platform == 'linux'"],
     "twins": ["amqtt>=0.12.1,<0.13"],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": [
@@ -85,6 +90,7 @@ EXTRAS["dev"] = sorted(
     | set(EXTRAS["ray"])
     | set(EXTRAS["insight"])
     | set(EXTRAS["devices"])
+    | set(EXTRAS["input"])
     | set(EXTRAS["twins"])
     | {
         "aiosmtpd>=1.4.6,<2",
@@ -94,12 +100,15 @@ EXTRAS["dev"] = sorted(
         "onnx>=1.17,<2",
         "pandas>=2.2,<3",
         "playwright>=1.45,<2",
+        "pyModbusTCP>=0.3,<0.4",
         "pytest>=8,<10",
         "pytest-xdist>=3.6,<4",
         "ruff>=0.6,<1",
+        "standardwebhooks>=1,<2",
         "types-PyYAML>=6",
         "types-psutil>=5",
         "types-jsonschema>=4",
+        "vda5050-sdk[mqtt]>=0.2,<0.3",
     }
 )
 
@@ -116,6 +125,7 @@ setup(
     package_data={
         "storeloom.schemas": ["**/*.json"],
         "storeloom.core": ["py.typed"],
+        "storeloom.hardware_adapters": ["**/*.html", "**/*.js", "**/*.json"],
         "storeloom.studio": ["**/*.js", "**/*.css"],
         "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
     },

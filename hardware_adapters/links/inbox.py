@@ -13,7 +13,7 @@ from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts
 
 LIMIT = 1000
-LOOK_S = 0.2
+LOOK_S, SETTLE_S = 0.2, 0.005
 Stored = Callable[[bool], None]
 
 
@@ -56,10 +56,10 @@ class Inbox:
     def flow(self, stopping: Flag, idle: Callable[[], None] = lambda: None) -> Facts:
         """Entries as they come, until `stopping`; `idle` is called between them at least every `LOOK_S`, and may raise."""
         while not stopping.is_set():
-            self._settle(0.0)
+            self._settle(SETTLE_S if self._entries.empty() else 0.0)
             idle()
             try:
-                entry = self._entries.get(timeout=LOOK_S if not self._open else 0.005)
+                entry = self._entries.get(timeout=0.0 if self._open else LOOK_S)
             except queue.Empty:
                 continue
             if entry.error is not None:
@@ -75,6 +75,7 @@ class Inbox:
                 self._open.append((receipt, entry.stored))
 
     def _settle(self, wait_s: float) -> None:
+        """Acknowledge what is decided, oldest first; waits for the first of them alone."""
         while self._open:
             receipt, stored = self._open[0]
             outcome = receipt.wait(wait_s)
@@ -82,3 +83,4 @@ class Inbox:
                 return
             self._open.popleft()
             stored(outcome)
+            wait_s = 0.0

@@ -31,6 +31,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(_told)
         self._thread = threading.Thread(target=self._run, name="device-loop", daemon=True)
         self._thread.start()
 
@@ -85,6 +86,11 @@ class LoopThread:
                 log.warning("a task of a device does not end: %r", task)
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
+
+
+def _told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a library let fall in a callback: mostly bytes of a device that it could not read."""
+    log.warning("%s (%r)", context.get("message"), context.get("exception"))
 
 
 _lock = threading.Lock()

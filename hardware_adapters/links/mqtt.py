@@ -9,8 +9,8 @@ A driver is an `MqttDriver` whose `Config` is an `MqttConfig`. It gives
 - `command(...)`: sends with `self.publish(topic, payload)`, which returns once the broker has it (PUBACK) and raises DeviceError where
   that fails; from any thread, also while `facts` does not run (then it connects for the moment).
 
-Optional: `arrived(link)` once a connection stands, in the driver's thread; `idle()` every 0.2 s there; `put(fact)` hands a fact in from
-any thread.
+Optional: `arrived(link)` once a connection stands, in the driver's thread; `idle()` every 0.2 s there, which may give facts; `put(fact)`
+hands a fact in from another thread.
 
 The rest is done here. A message is acknowledged to the broker only when the last of its facts is stored; at most `RECEIVE` wait for that.
 The broker keeps the session while the driver is away, so that what is sent with QoS 1 meanwhile comes later. Topics are subscribed to on
@@ -22,7 +22,9 @@ A twin builds on `links.mqtt_twin`.
 from __future__ import annotations
 
 import threading
+import time
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -32,7 +34,7 @@ from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.inbox import Inbox
+from storeloom.hardware_adapters.links.inbox import LOOK_S, Inbox
 from storeloom.hardware_adapters.links.mqtt_link import RECEIVE, BadMessage, Login, Message, MqttLink, matches
 
 __all__ = ["RECEIVE", "BadMessage", "Message", "MqttConfig", "MqttDriver", "MqttLink", "matches"]
@@ -81,7 +83,9 @@ class MqttDriver(LinkDriver[MqttLink]):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self.inbox = Inbox()
+        self.inbox = Inbox(2 * RECEIVE)
+        self._own: deque[Fact] = deque()
+        self._next_look = 0.0
         self._link: MqttLink | None = None
         self._running = False
         self._changed = threading.Condition()
@@ -100,11 +104,12 @@ class MqttDriver(LinkDriver[MqttLink]):
     def arrived(self, link: MqttLink) -> None:
         """What to do once a connection stands."""
 
-    def idle(self) -> None:
-        """Looked in on between facts."""
+    def idle(self) -> Iterable[Fact]:
+        """Looked in on between facts, about every 0.2 s: what has become due, and the facts that come of it."""
+        return ()
 
     def put(self, fact: Fact) -> None:
-        """Hand in a fact from any thread. DeviceError when the store does not keep up."""
+        """Hand in a fact from another thread than the driver's. DeviceError when the store does not keep up."""
         if not self.inbox.put(fact, None, self.config.timeout_s):
             raise DeviceError(Code.BUSY, "the store takes in no more facts", "门店暂时无法接收更多数据")
 
@@ -166,7 +171,11 @@ class MqttDriver(LinkDriver[MqttLink]):
 
     def _look(self, link: MqttLink) -> None:
         link.check()
-        self.idle()
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_S
+            self._own.extend(self.idle())
+        while self._own and self.inbox.put(self._own[0], None, 0.0):
+            self._own.popleft()
 
     def close(self) -> None:
         super().close()
@@ -219,13 +228,13 @@ class MqttDriver(LinkDriver[MqttLink]):
             acknowledge()
 
     def _facts_of(self, message: Message) -> list[Fact]:
+        """What was given before a message turned out to make no sense is kept."""
+        facts: list[Fact] = []
         try:
-            if message.topic == self.config.availability_topic:
-                return list(self._availability(message))
-            facts = list(self.heard(message))
+            facts.extend(self._availability(message) if message.topic == self.config.availability_topic else self.heard(message))
         except BadMessage as bad:
             self._bad = True
-            return list(self.tell("degraded", code="bad_message", words=bad.words))
+            return [*facts, *self.tell("degraded", code="bad_message", words=bad.words)]
         if self._bad:
             self._bad = False
             facts += self.tell("online")

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
@@ -19,7 +21,7 @@ from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
-RECEIVE = 200
+RECEIVE = 1000
 QUEUED = 1000
 GOODBYE_S = 1.0
 CONNECT = -1
@@ -71,6 +73,7 @@ class Message(NamedTuple):
         return hashlib.sha256(self.topic.encode() + b"\0" + self.payload).hexdigest()[:24]
 
 
+@lru_cache(maxsize=4096)
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether a topic falls under a filter with `+` and `#` (MQTT 5.0, 4.7)."""
     from paho.mqtt.client import topic_matches_sub
@@ -162,12 +165,11 @@ class MqttLink:
         first, *more = versions
         try:
             self._open(first)
-        except _OtherVersion:
+        except _PerhapsOlder as perhaps:
             self.close()
             self.closing.clear()
             if not more:
-                en, zh = f"{self.login.place} does not speak MQTT {first}", f"{self.login.place} 不支持 MQTT {first}"
-                raise DeviceError(Code.ILLEGAL, en, zh) from None
+                raise perhaps.error from None
             self.open(more)
         except BaseException:
             self.close()
@@ -188,14 +190,16 @@ class MqttLink:
         client.loop_start()
         try:
             reason = self._awaited.wait(CONNECT, max(0.01, until - time.monotonic()))
-        except DeviceError:  # some brokers close the connection on a version that they do not know
-            raise _OtherVersion from None
+        except DeviceError as error:
+            raise _PerhapsOlder(error) from None
         if reason is None:
-            raise of_os(TimeoutError(), login.place)
+            raise _PerhapsOlder(of_os(TimeoutError(), login.place))
         if reason >= REFUSED_FROM:
             raise self._refused(reason)
         if self.topics:
             self._subscribe(client)
+        if login.will:
+            self.publish(login.will, ONLINE, retain=True)
 
     def _subscribe(self, client: Client) -> None:
         _, packet = client.subscribe(list(self.topics.items()))
@@ -207,11 +211,13 @@ class MqttLink:
             raise DeviceError(Code.FAILURE, f"the broker lets it not listen to {listed}", f"服务器不允许订阅 {listed}")
 
     def _make(self, version: str) -> Client:
-        from paho.mqtt.client import Client, MQTTv5, MQTTv311
+        from paho.mqtt.client import MQTTv5, MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
 
+        from storeloom.hardware_adapters.links.mqtt_client import ReadAheadClient
+
         login = self.login
-        client = Client(
+        client = ReadAheadClient(
             CallbackAPIVersion.VERSION2,
             client_id=login.client_id,
             clean_session=None if version == "5" else login.session_s == 0,
@@ -225,6 +231,9 @@ class MqttLink:
         if login.user or login.password:
             client.username_pw_set(login.user, login.password or None)
         if login.tls:
+            for file in filter(None, (login.ca_file, login.certificate_file, login.key_file)):
+                if not Path(file).is_file():
+                    raise of_os(FileNotFoundError(), file)
             client.tls_set(
                 ca_certs=login.ca_file or None,
                 certfile=login.certificate_file or None,
@@ -281,8 +290,6 @@ class MqttLink:
 
     def _connected(self, awaited: _Awaited, resumed: bool, reason: int) -> None:
         self.resumed = resumed
-        if reason < REFUSED_FROM and self.login.will and self._client is not None:
-            self._client.publish(self.login.will, ONLINE, 1, retain=True)
         awaited.came(CONNECT, reason)
 
     def _lost(self, reason: str) -> DeviceError:
@@ -291,9 +298,11 @@ class MqttLink:
         )
 
     def _refused(self, reason: int) -> Exception:
-        if reason == UNSUPPORTED:
-            return _OtherVersion()
         place = self.login.place
+        if reason == UNSUPPORTED:
+            return _PerhapsOlder(
+                DeviceError(Code.ILLEGAL, f"{place} does not speak MQTT {self.version}", f"{place} 不支持 MQTT {self.version}")
+            )
         if reason in (0x86, 0x87, 0x8C):
             return DeviceError(Code.FAILURE, f"{place} refuses user, password or certificate", f"{place} 拒绝该用户名、密码或证书")
         if reason in (0x88, 0x89, 0x97):
@@ -330,6 +339,8 @@ class MqttLink:
             return
         self.closing.set()
         line = client.socket()
+        if self.login.will and self._awaited.lost is None:
+            client.publish(self.login.will, OFFLINE, 1, retain=True)
         client.disconnect()
         if isinstance(line, socket.socket) and not self._awaited.ended(GOODBYE_S):
             with suppress(OSError):  # it went away meanwhile
@@ -340,5 +351,9 @@ class MqttLink:
             line.close()
 
 
-class _OtherVersion(Exception):
-    pass
+class _PerhapsOlder(Exception):
+    """The broker may know only an older version: it says so, closes the connection, or is at a loss and says nothing."""
+
+    def __init__(self, error: DeviceError) -> None:
+        super().__init__(str(error))
+        self.error = error

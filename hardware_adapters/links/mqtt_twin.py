@@ -26,6 +26,8 @@ from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
 
 START_S = 10.0
 FLOOD = 100
+HERE_S = 0.4
+STATUS = "store/driver"
 
 
 def free_port() -> int:
@@ -112,8 +114,9 @@ class _Amqtt:
 
     def __init__(self, port: int) -> None:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
-        logging.getLogger("transitions").setLevel(logging.CRITICAL)
+        logging.getLogger("transitions").setLevel(logging.CRITICAL)  # both tell of each client that goes away
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda *_: None)  # amqtt leaves a task to fail for each client that breaks off
         self._thread = threading.Thread(target=self._loop.run_forever, name="amqtt", daemon=True)
         self._thread.start()
         self._broker = asyncio.run_coroutine_threadsafe(self._start(port), self._loop).result(START_S)
@@ -153,6 +156,7 @@ class MqttTwin(Twin):
         self._wire: Wire | None = None
         self._client: Any = None
         self._last: dict[str, bytes] = {}
+        self._driver_here = threading.Event()
         self.lock = threading.RLock()
 
     @abstractmethod
@@ -165,6 +169,10 @@ class MqttTwin(Twin):
 
     def booted(self) -> None:
         """What the device does when it is up: called on each connection of its own."""
+
+    def will(self) -> tuple[str, bytes] | None:
+        """Topic and payload of the device's last will, which the broker keeps; None where it leaves none."""
+        return None
 
     @property
     def port(self) -> int:
@@ -184,10 +192,7 @@ class MqttTwin(Twin):
         ready = threading.Event()
 
         def connected(client: Client, *_: object) -> None:
-            if self.listens():
-                client.subscribe([(topic, 1) for topic in self.listens()])
-            else:
-                subscribed()
+            client.subscribe([(topic, 1) for topic in (*self.listens(), STATUS)])
 
         def subscribed(*_: object) -> None:
             ready.set()
@@ -195,15 +200,30 @@ class MqttTwin(Twin):
 
         client = self._client = Client(CallbackAPIVersion.VERSION2, client_id="twin", clean_session=False, protocol=MQTTv311)
         client.reconnect_delay_set(1, 1)
+        will = self.will()
+        if will is not None:
+            client.will_set(*will, 1, retain=True)
         client.on_connect, client.on_subscribe = connected, subscribed
-        client.on_message = lambda _, __, one: self.told(one.topic, bytes(one.payload))
+        client.on_message = lambda _, __, one: self._came(one.topic, bytes(one.payload))
         client.connect("127.0.0.1", self._broker.port, 30)
         client.loop_start()
         if not ready.wait(START_S):
             raise RuntimeError("the twin's device does not get through to its broker")
 
+    def _came(self, topic: str, payload: bytes) -> None:
+        if topic != STATUS:
+            self.told(topic, payload)
+        elif payload == b"online":
+            self._driver_here.set()
+        else:
+            self._driver_here.clear()
+
+    def await_driver(self) -> None:
+        """Give a driver that is about to connect a moment, so that what is not kept by the broker reaches it."""
+        self._driver_here.wait(HERE_S)
+
     def settings(self) -> Mapping[str, Any]:
-        return {"address": f"mqtt://127.0.0.1:{self.port}", "keepalive_s": 1, "timeout_s": 0.5}
+        return {"address": f"mqtt://127.0.0.1:{self.port}", "keepalive_s": 1, "timeout_s": 0.5, "status_topic": STATUS}
 
     def say(self, topic: str, payload: Mapping[str, Any] | bytes | str, *, retain: bool = False) -> None:
         """Publish as the device does. A mapping goes as JSON."""

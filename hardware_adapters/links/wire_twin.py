@@ -26,6 +26,8 @@ class Wire:
         self.server_port, self.late_s, self.slow_s = server_port, late_s, slow_s
         self.fault = ""
         self._closed = False
+        self._ended = 0
+        self._listening = True
         self._threads: list[threading.Thread] = []
         self._socket = self._bound(0)
         self.port = int(self._socket.getsockname()[1])
@@ -41,21 +43,26 @@ class Wire:
         return one
 
     def play(self, fault: str) -> None:
-        """Go wrong in this way, or work again. Takes effect at once."""
+        """Go wrong in this way, or work again; in effect once this returns."""
         self.fault = fault
+        while self._listening is (fault in AWAY) and self._acceptor.is_alive():
+            time.sleep(LOOK_S / 4)
+
+    def drop(self) -> None:
+        """End the connections that there are, as a server does that restarts."""
+        self._ended += 1
 
     def _accept(self) -> None:
         """Accept while the server is to be there; a bound port on which nobody listens refuses."""
-        listening = True
         while not self._closed:
             away = self.fault in AWAY
-            if away and listening:
+            if away and self._listening:
                 self._socket.close()
-                self._socket, listening = self._bound(self.port), False
-            elif not away and not listening:
+                self._socket, self._listening = self._bound(self.port), False
+            elif not away and not self._listening:
                 self._socket.listen()
-                listening = True
-            if not listening:
+                self._listening = True
+            if not self._listening:
                 time.sleep(LOOK_S)
                 continue
             if select.select([self._socket], [], [], LOOK_S)[0] and self.fault not in AWAY:
@@ -75,10 +82,10 @@ class Wire:
                 self._pass_on(near, far)
 
     def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
-        mute = False
+        mute, began = False, self._ended
         near.settimeout(2.0)
         while not self._closed:
-            if self.fault == "refuse":
+            if self.fault == "refuse" or self._ended != began:
                 _reset(near)
                 return
             mute = mute or self.fault in ("silent", "vanish")

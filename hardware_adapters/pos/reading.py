@@ -210,7 +210,7 @@ class Sheet:
                 series = series.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null")
             instants = series.dt.epoch("us")
         else:
-            known = {text: _instant(text, zone) for text in series.cast(pl.String).unique().to_list()}
+            known = {text: instant(text, zone) for text in series.cast(pl.String).unique().to_list()}
             instants = pl.Series(column, [known[text] for text in series.cast(pl.String).to_list()], dtype=pl.Int64)
         instants = instants.set(~instants.is_between(0, LATEST), None)
         wanted = f"a time such as 2026-03-02 18:05:00 that exists in {zone.key} is needed"
@@ -281,7 +281,7 @@ def _minor_number(series: pl.Series, digits: int) -> pl.Series:
     return frame.select(pl.when(exact).then("whole").otherwise(None).alias(series.name))[series.name]
 
 
-def _instant(text: str, zone: ZoneInfo) -> int | None:
+def instant(text: str, zone: ZoneInfo) -> int | None:
     """Microseconds of the epoch of ISO 8601 text; None when it is none, or a time that the zone's clocks skip."""
     try:
         time = datetime.fromisoformat(text)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.links.json_points import NO, YES, Points, Taken, TopicPoint, converted, number_of, value_at
+from storeloom.hardware_adapters.links.json_points import NO, YES, Points, Taken, TopicPoint, converted, number_of
 from storeloom.hardware_adapters.links.mqtt import BadMessage, Message, MqttConfig, MqttDriver
 
 STREAM_UNITS = {
@@ -91,7 +91,7 @@ class MqttSensor(MqttDriver):
 
     @cached_property
     def points(self) -> Points[SensorPoint]:
-        return Points(self.config.points)
+        return Points(self.config.points, "path")
 
     def topics(self) -> Mapping[str, int]:
         return self.points.topics()
@@ -99,18 +99,15 @@ class MqttSensor(MqttDriver):
     def heard(self, message: Message) -> Iterator[Fact]:
         bad: BadMessage | None = None
         for taken in self.points.of(message):
-            told = value_at(taken.document, taken.point.path)
-            if told is None:
-                continue
             try:
-                yield self._fact(taken, told, message.topic)
+                yield self._fact(taken, message.topic)
             except BadMessage as error:
                 bad = error
         if bad is not None:
             raise bad
 
-    def _fact(self, taken: Taken[SensorPoint], told: Any, topic: str) -> Fact:
-        point = taken.point
+    def _fact(self, taken: Taken[SensorPoint], topic: str) -> Fact:
+        point, told = taken.point, taken.value
         wanted = STREAM_UNITS.get(point.kind, "state")
         number = number_of(told, topic, point.yes, point.no) if wanted == "state" else number_of(told, topic, (), ())
         value = converted(number * point.factor + point.offset, point.unit, wanted)

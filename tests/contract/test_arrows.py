@@ -15,7 +15,7 @@ ALLOWED = {
     "core/agent": {KERNEL, RUNTIME, "core.agent"},
     "core/conformance": {KERNEL, RUNTIME, "core.conformance"},
     "core/progress.py": {"workers"},
-    "core/bench": {KERNEL, RUNTIME, VIRTUAL, "core.bench", "core.progress", "workers"},
+    "core/bench": {KERNEL, RUNTIME, VIRTUAL, "core.bench", "core.conformance", "core.progress", "hardware_adapters", "workers"},
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.control", "core.agent", "core.bench", "core.conformance"),
         *("core.commands", "core.cli", "core.progress", "workers"),

@@ -1,0 +1,1 @@
+"""Messages between a store and its suppliers."""

@@ -1,0 +1,134 @@
+"""The virtual twin of a label gateway with an HTTP interface, on Waitress; `loss` is the share lost over the air."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from storeloom.hardware_adapters.esl_gateway.shelf_twin import PCT, Shelf
+from storeloom.hardware_adapters.links.twin import Said, Twin
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+
+TOKEN = "twin-token"
+
+
+class HttpLabelsTwin(Twin):
+    faults = (*WIRE_FAULTS, "busy", "fail", "odd", "checksum", "duplicate", "stale", "reboot")
+
+    def __init__(self, loss: float = 0.0, seed: int = 0) -> None:
+        self.shelf = Shelf(loss, seed)
+        self._lock = threading.Lock()
+        self._acks: list[dict[str, Any]] = []
+        self._old: list[dict[str, Any]] = []
+        self._reports: list[dict[str, Any]] = []
+        self._seq = 0
+        self._acts = 0
+        self._wire: Wire | None = None
+
+    def start(self) -> None:
+        from waitress.server import create_server  # type: ignore[import-untyped]
+
+        self._server = create_server(self._answer, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=True)
+        self._thread = threading.Thread(target=self._server.run, name="gateway", daemon=True)
+        self._thread.start()
+        self._wire = Wire(int(self._server.effective_port))
+
+    def settings(self) -> Mapping[str, Any]:
+        assert self._wire is not None, "the twin has not been started"
+        return {
+            "address": f"http://127.0.0.1:{self._wire.port}",
+            "token": "labels",
+            "poll_s": 0.05,
+            "timeout_s": 0.5,
+            "ack_s": 1.0,
+            "currency_sign": "",
+        }
+
+    def secrets(self) -> Mapping[str, str]:
+        return {"labels": TOKEN}
+
+    def _answer(self, environ: Mapping[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        status, told = self._told(environ)
+        body = orjson.dumps(told)
+        if self.fault == "checksum":
+            body = body[: len(body) // 2]
+        start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _told(self, environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        path, method = str(environ["PATH_INFO"]), str(environ["REQUEST_METHOD"])
+        if environ.get("HTTP_AUTHORIZATION") != f"Bearer {TOKEN}":
+            return "401 Unauthorized", {}
+        if self.fault == "busy":
+            return "503 Service Unavailable", {}
+        if path == "/status":
+            return "200 OK", {"model": "twin", "firmware": self.shelf.firmware}
+        if path == "/acks" and method == "GET":
+            return "200 OK", self._waiting(parse_qs(str(environ.get("QUERY_STRING", ""))))
+        if path.startswith("/labels/") and method == "PUT":
+            with self._lock:
+                answer = self.shelf.take(unquote(path[8:]), orjson.loads(environ["wsgi.input"].read()), self.fault)
+                if answer is not None:
+                    self._seq += 1
+                    self._acks.append({"seq": self._seq, "label": unquote(path[8:]), **answer})
+            return "202 Accepted", {}
+        return "404 Not Found", {}
+
+    def _waiting(self, query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        with self._lock:
+            after = int(query["after"][0]) if "after" in query else 0
+            self._old = [*self._old, *(one for one in self._acks if one["seq"] <= after)][-3:]
+            self._acks = [one for one in self._acks if one["seq"] > after]
+            reports, self._reports = self._reports[-1:], []
+            acks = self._acks * (2 if self.fault == "duplicate" else 1)
+            return {"acks": [*self._old, *acks] if self.fault == "stale" else acks, "reports": reports}
+
+    def act(self, number: int) -> Sequence[Said]:
+        with self._lock:
+            self._acts += 1
+            self.shelf.firmware = f"2.4.{self._acts}"
+            odd = {"battery_pct": "much"} if self.fault == "odd" else {}
+            self._reports.append({"label": "L1", **self.shelf.report(), **odd})
+        return [
+            Said("device.status", {"device": "L1", "state": "online", "firmware": self.shelf.firmware, "metrics": {"battery_pct": PCT}})
+        ]
+
+    def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
+        fields = {"name": f"Milk {number}", "price": 990 + number, "unit_price": 1980}
+        data = {"label": f"L{number}", "version": str(number), "template": "standard", "fields": fields, "cmd": f"c{number}"}
+        return "label.update", data
+
+    def took(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.shelf.effects)
+
+    def play(self, fault: str) -> None:
+        super().play(fault)
+        if fault == "reboot":
+            with self._lock:
+                self._acks, self._reports = [], []
+            self._drop_lines()
+        elif self._wire is not None and fault in WIRE_FAULTS:
+            self._wire.play(fault)
+
+    def _drop_lines(self) -> None:
+        """End all connections; the gateway is back at once."""
+        assert self._wire is not None, "the twin has not been started"
+        self._wire.drop()
+
+    def mend(self) -> None:
+        super().mend()
+        if self._wire is not None:
+            self._wire.play("")
+
+    def close(self) -> None:
+        if self._wire is None:
+            return
+        self._wire.close()
+        self._wire = None
+        self._server.trigger.pull_trigger(self._server.close)
+        self._thread.join()
+        self._server.task_dispatcher.shutdown()

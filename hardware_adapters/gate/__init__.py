@@ -1,0 +1,1 @@
+"""Gates: turnstiles, doors, access control."""

@@ -1,0 +1,1 @@
+"""Heating, ventilation and air conditioning."""

@@ -1,0 +1,1 @@
+"""Kiosks: self-checkout, information and ticket screens."""

@@ -1,0 +1,1 @@
+"""Mail, chat bots, text messages."""

@@ -1,0 +1,1 @@
+"""Cold cabinets, cold rooms and their racks."""

@@ -1,0 +1,1 @@
+"""Relays: contactors, valves, mains sockets."""

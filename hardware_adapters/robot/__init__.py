@@ -1,0 +1,1 @@
+"""Robots: cleaning, shelf-scanning, delivery and guide robots."""

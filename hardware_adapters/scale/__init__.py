@@ -1,0 +1,1 @@
+"""Scales: counter, bench, bagging and shelf scales."""

@@ -1,0 +1,1 @@
+"""Digital signage: screens that play a schedule and prove what they played."""

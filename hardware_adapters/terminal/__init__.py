@@ -1,0 +1,1 @@
+"""Staff terminals and time clocks."""
