@@ -35,10 +35,12 @@ EXTRAS = {
     "data": ["polars>=1.20,<2"],
     "devices": [
         "bacpypes3>=0.0.102,<0.1",
+        "cryptography>=43,<50",
         "defusedxml>=0.7.1,<0.9",
         "httpx>=0.27,<1",
         "icalendar>=6,<8",
         "llrpkit>=0.3,<0.4",
+        "onvif-zeep-async>=4.2,<5",
         "paho-mqtt>=2.1,<3",
         "pillow>=10.3,<14",
         "pydifact>=0.2.3,<0.3",

@@ -207,10 +207,10 @@ def build_parser(lang: str) -> Parser:
         "area",
         nargs="?",
         default="all",
-        en="catalogue, compose, engines, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, tracking, "
-        "vision, vision_models, vision_rules, or all",
-        words="catalogue、compose、engines、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、vision、"
-        "vision_models、vision_rules、all",
+        en="adapters, catalogue, compose, engines, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, "
+        "tracking, vision, vision_models, vision_rules, or all",
+        words="adapters、catalogue、compose、engines、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、"
+        "vision、vision_models、vision_rules、all",
     )
     option(
         bench,

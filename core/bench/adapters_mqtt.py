@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,21 +30,25 @@ from storeloom.hardware_adapters.sensor.mqtt_sensor import MqttSensor
 MESSAGES, ROUNDS, SENSORS = 5_000, 7, 40
 LIMIT_S, STREAM = 120.0, "sensor.reading"
 KEEPS = ("max_queued_messages 0",)
+Reader = Callable[[int, int], float]
 
 
 def measure(messages: int = MESSAGES, rounds: int = ROUNDS) -> list[Result]:
     """Messages a second through a driver to its stream as a ratio of the bare client's, and both rates. InputFault without Mosquitto."""
     if mosquitto() is None:
         reason = {"en": "the broker Mosquitto is not installed", "zh": "未安装消息服务器 Mosquitto"}
-        raise InputFault(Finding("SL-INP-01", {"file": "mosquitto", "reason": reason, "remedy": {"en": "install it", "zh": "请安装"}}))
-    bare_s, ours_s = [], []
+        raise InputFault(
+            Finding("SL-INP-01", {"file": "mosquitto", "reason": reason, "remedy": "Install the system's package 'mosquitto'."})
+        )
+    seconds: dict[Reader, list[float]] = {_bare: [], _ours: []}
     with _broker() as port:
-        _bare(port, 0)
-        _ours(port, 0)
+        for reader in seconds:
+            reader(port, 0)
         for number in range(rounds):
             _publish(port, messages)
-            for subject in ("bare", "ours") if number % 2 == 0 else ("ours", "bare"):
-                (bare_s if subject == "bare" else ours_s).append((_bare if subject == "bare" else _ours)(port, messages))
+            for reader in list(seconds)[:: -1 if number % 2 else 1]:
+                seconds[reader].append(reader(port, messages))
+    bare_s, ours_s = seconds[_bare], seconds[_ours]
     ratio = statistics.median(bare / ours for bare, ours in zip(bare_s, ours_s, strict=True))
     against = f"paho client alone, QoS 1, {messages} messages kept by Mosquitto; acknowledged once durable"
     return [
@@ -125,14 +129,14 @@ def _ours(port: int, messages: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         log = StoreLog(Path(folder) / "store.db", store="bench")
         intake = Intake(policies({}), lambda: datetime.now(UTC))
-        feeder, stop = Feeder(driver, intake), threading.Event()
+        feeder = Feeder(driver, intake)
         within, inputs, found = bounds({}), Inputs(), 0
         began = time.perf_counter()
         feeder.start()
         try:
             until = time.monotonic() + LIMIT_S
             while found < messages or driver.watch.standing is None:
-                found += _store(intake, log, inputs, within)
+                found += store_once(intake, log, inputs, within)
                 if time.monotonic() > until:
                     raise RuntimeError(f"the messages did not come through within {LIMIT_S:g} s")
             seconds = time.perf_counter() - began
@@ -143,7 +147,7 @@ def _ours(port: int, messages: int) -> float:
     return seconds
 
 
-def _store(intake: Intake, log: StoreLog, inputs: Inputs, within: dict[str, Bounds]) -> int:
+def store_once(intake: Intake, log: StoreLog, inputs: Inputs, within: dict[str, Bounds]) -> int:
     """Once round of a store's loop, as far as the log; the readings among it."""
     arrivals = intake.take(BATCH, 0.1)
     events = [intake.admit(arrival, "bench", within[arrival.stream]) for arrival in arrivals]

@@ -10,6 +10,7 @@ from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
 AREAS = (
+    "adapters",
     "catalogue",
     "compose",
     "engines",

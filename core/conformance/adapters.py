@@ -117,6 +117,7 @@ class _Bench:
                 self._heard(twin, rig, number, SOON_S)
             for number in range(ACTS):
                 self._obeyed(twin, rig, number, SOON_S)
+            _need(not rig.faults, f"its facts raised {rig.faults[:1]}")
             self._fits(rig)
 
     def restart(self) -> None:

@@ -105,7 +105,8 @@ class Adapter:
 
         In a live store it runs in a thread of its own, held back while the store cannot keep up, and begins anew after it raised. A
         device that sends again what it has sent gives each fact its own `key` and `time`: so the repeat is told. In a live store a
-        generator gets each fact's `Receipt` from its `yield` (None elsewhere): so it can acknowledge only what is stored.
+        generator gets each fact's `Receipt` from its `yield` (None elsewhere): so it can acknowledge only what is stored; it therefore
+        hands facts on one by one or by `yield from` another generator, for a list takes no receipts.
         """
         return iter(())
 

@@ -1,4 +1,4 @@
-"""A camera: a network stream, a USB camera, or a video file that is played as if it were one.
+"""A camera: a network stream, given or asked for by ONVIF, a USB camera, or a video file that is played as if it were one.
 
 Each has a process of its own, so that one that hangs or breaks holds up no other. The newest frame is handed in and older ones are left
 out; a stream that stalls or breaks off is opened again after ever longer waits. Pixels stay in the store's memory and are never logged.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from storeloom.core.kernel.adapter import Found
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.camera.driver import CameraConfig, CameraDriver
@@ -21,6 +22,7 @@ class Camera(CameraDriver):
     zh, en = "摄像头", "Camera"
     purpose_zh = "接入网络摄像头（RTSP、RTMP、HTTP、MJPEG）、USB 摄像头或循环播放的视频文件，输出最新画面与设备状态；断线自动重连。"
     feeds = ("camera.frame", "device.status")
+    discovers = "the networks of this host, as *, or a text in the camera's address, name or model"
 
     class Config(CameraConfig):
         source: str = setting(
@@ -31,6 +33,13 @@ class Camera(CameraDriver):
             help_en="Where the camera wants user and password elsewhere in the address, write {user} and {password} there.",
             help_zh="若用户名和密码须写在地址其他位置，请在该处写 {user} 与 {password}。",
         )
+        onvif: str = setting(
+            "",
+            "ONVIF camera that says where its stream is, in place of a source: HOST or http://HOST:PORT",
+            "由 ONVIF 摄像头给出视频流地址（代替来源）：主机 或 http://主机:端口",
+            effect="restart",
+        )
+        profile: str = setting("", "ONVIF profile, name or token; empty: the first", "ONVIF 配置名或标识，留空取第一个", effect="restart")
         user: str = setting("", "User name", "用户名", effect="restart")
         password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
         fps: float = setting(5.0, "Frames a second at most", "每秒最多帧数", unit="1/s", effect="restart", gt=0, le=120)
@@ -48,13 +57,15 @@ class Camera(CameraDriver):
         """
         self.need_vision("camera")
         from storeloom.workers.vision.grab.faults import GrabError
-        from storeloom.workers.vision.grab.source import GrabSettings
+        from storeloom.workers.vision.grab.source import LOGIN_WAIT_S, GrabSettings
 
         config = self.config
         try:
             where = self._address()
         except GrabError as error:
             yield from self.told_of(error)
+            if error.fault.code == "login_refused" and self._closing.wait(LOGIN_WAIT_S):
+                return
             raise self.no_pictures(error) from error
         settings = GrabSettings(
             open_s=config.open_s,
@@ -71,7 +82,22 @@ class Camera(CameraDriver):
         from storeloom.workers.vision.grab.address import address
         from storeloom.workers.vision.grab.faults import Fault, GrabError
 
-        where = address(self.config.source)
+        config = self.config
+        password = self.secret(config.password) if config.password else ""
+        if config.onvif and not config.source:
+            from storeloom.hardware_adapters.camera.onvif import stream_address
+
+            return address(stream_address(config.onvif, config.user, password, config.profile, config.open_s)).with_login(
+                config.user, password
+            )
+        where = address(config.source)
         if where.has_password:
             raise GrabError(Fault("password_in_address"), where.shown)
-        return where.with_login(self.config.user, self.secret(self.config.password) if self.config.password else "")
+        return where.with_login(config.user, password)
+
+    @classmethod
+    def discover(cls, where: str, seconds: float) -> Iterator[Found]:
+        """By WS-Discovery."""
+        from storeloom.hardware_adapters.camera.onvif import search
+
+        return search(where, seconds)

@@ -50,8 +50,8 @@ class Gs1XmlFiles(DropDriver):
     def read(self, path: Path) -> Iterable[Fact | Problem]:
         from xml.etree.ElementTree import ParseError
 
-        from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
-        from defusedxml.ElementTree import parse  # type: ignore[import-untyped]
+        from defusedxml.common import DefusedXmlException
+        from defusedxml.ElementTree import parse
 
         if path.stat().st_size > MOST_BYTES:
             raise BadFile(Problem(f"{path.name}: larger than {MOST_BYTES >> 20} MiB", f"{path.name}：超过 {MOST_BYTES >> 20} MiB"))

@@ -28,6 +28,7 @@ from storeloom.hardware_adapters.links.serial_line import SerialConfig, open_lin
 DLE_EOT, GS_R, GS_I = b"\x10\x04", b"\x1dr", b"\x1dI"
 CHUNK = 1024
 LOOK_S = 0.2
+TURN_S = 25.0
 REMEMBERED = 500
 PROBLEMS: Mapping[str, tuple[str, str]] = {
     "cover_open": ("its cover is open", "机盖打开"),
@@ -252,13 +253,14 @@ class EscposDriver(LinkDriver[None]):
 
     @contextmanager
     def job(self) -> Iterator[EscposJob]:
-        """A connection for one job. DeviceError where the device cannot be reached."""
-        job = open_job(self.config, self.stopping)
-        try:
-            yield job
-        finally:
-            with suppress(OSError):  # it is given up either way
-                job.device.close()
+        """A connection for one job; a printer and the drawer or display behind it take turns. DeviceError where it cannot be reached."""
+        with _turn(self.config.address, self.stopping):
+            job = open_job(self.config, self.stopping)
+            try:
+                yield job
+            finally:
+                with suppress(OSError):  # it is given up either way
+                    job.device.close()
 
     @contextmanager
     def commanded(self, cmd: str | None) -> Iterator[bool]:
@@ -286,6 +288,25 @@ class EscposDriver(LinkDriver[None]):
         with self.at_work, self.job() as job:
             found = {name: job.about(number) for name, number in (("model", 67), ("firmware", 65), ("serial", 68))}
         return {name: text for name, text in found.items() if text}
+
+
+_turns: dict[str, threading.Lock] = {}
+
+
+@contextmanager
+def _turn(address: str, stopping: threading.Event) -> Iterator[None]:
+    """Have an address alone among this process's drivers. DeviceError (BUSY) where another one has it for very long."""
+    lock = _turns.setdefault(address, threading.Lock())
+    until = time.monotonic() + TURN_S
+    while not lock.acquire(timeout=LOOK_S):
+        if stopping.is_set():
+            raise DeviceError(Code.CLOSED, "the driver is closed", "驱动已关闭")
+        if time.monotonic() > until:
+            raise DeviceError(Code.BUSY, f"{address} is at work for another device", f"{address} 正在处理其他设备的任务")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_job(config: Any, stopping: threading.Event | None = None) -> EscposJob:

@@ -38,7 +38,7 @@ class EscposTwin(Twin):
 
     def settings(self) -> Mapping[str, Any]:
         assert self._wire is not None
-        return {"address": f"tcp://127.0.0.1:{self._wire.port}", "timeout_s": 0.3, "poll_s": 0.1}
+        return {"address": f"tcp://127.0.0.1:{self._wire.port}", "timeout_s": 0.5, "poll_s": 0.1}
 
     def play(self, fault: str) -> None:
         super().play(fault)

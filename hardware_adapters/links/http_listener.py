@@ -12,6 +12,7 @@ The listener speaks no TLS: from outside the store's own network it is reached t
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -110,7 +111,7 @@ class WebhookGate:
         return Reply(503, "it is not stored yet")
 
     def _checked(self, headers: Mapping[str, str], body: bytes) -> Signed:
-        if headers.get("content-type", "").partition(";")[0].strip().lower() not in ("application/json", "application/cloudevents+json"):
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused("only application/json is taken", "只接受 application/json", 415)
         if len(body) > self.most_bytes:
             raise Refused(f"more than {self.most_bytes} bytes", f"超过 {self.most_bytes} 字节", 413)
@@ -179,6 +180,7 @@ class _Listener:
     def __init__(self, host: str, port: int) -> None:
         from waitress.server import create_server  # type: ignore[import-untyped]
 
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits a moment
         self.gates: dict[str, WebhookGate] = {}
         self._map: dict[int, Any] = {}
         self._server = create_server(

@@ -107,7 +107,7 @@ class RegisterDriver(LinkDriver[Station]):
         """What a carried out command is answered with."""
         standing = self.watch.standing
         state, code, words = (standing.state, standing.code, standing.words) if standing else ("online", "", {"en": "", "zh": ""})
-        fact = self.watch.note(state, self.now(), code=code, words=words, cmd=str(data.get("cmd", "")))
+        fact = self.watch.note(state, self.now(), code=code, words=words, cmd=str(data.get("cmd", "")), tell=True)
         return [] if fact is None else [fact]
 
     def arrived(self, station: Station) -> None:
@@ -231,11 +231,10 @@ class RegisterDriver(LinkDriver[Station]):
         """The state that a reading shows, told where it has changed."""
         figures = dict(self.figures(values))
         shown = dict(self.shown(figures))
-        news = {"cmd": ""} if shown != self._shown else {}
-        self._shown = shown
+        news, self._shown = shown != self._shown, shown
         refused = [one for one in values.values() if isinstance(one, Refused)]
         trouble = self.trouble(values)
-        common: dict[str, Any] = {"figures": figures, **news}
+        common: dict[str, Any] = {"figures": figures, "tell": news}
         if refused:
             state = "fault" if len(refused) == len(values) and refused[0].code in FAULTS else "degraded"
             yield from self.tell(state, code=refused[0].word, words=refused[0].words, **common)

@@ -126,7 +126,7 @@ class Rows:
         for field, form in self._fields.items():
             raw = config.fixed[field] if field in config.fixed else found.get(config.columns.get(field, field))
             if isinstance(raw, str):
-                raw = config.words.get(field, {}).get(raw.strip(), raw.strip())
+                raw = self._meaning(field, raw.strip())
             if raw is None or raw == "":
                 continue
             data[field] = self._cell(field, form, raw)
@@ -136,6 +136,15 @@ class Rows:
             raise _Wrong(name, "a time is wanted", "缺少时间")
         time = self._moment(name, told)
         return Row(data, time, hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24])
+
+    def _meaning(self, field: str, word: str) -> str:
+        """What a word means where the config says so for its field; then others than those are wrong."""
+        known = self.config.words.get(field)
+        if not known or not word or word in known.values():
+            return word
+        if word not in known:
+            raise _Wrong(field, "a word that is not in `words`", "`words` 中没有的取值")
+        return known[word]
 
     def _cell(self, field: str, form: Mapping[str, Any], raw: Any) -> Any:
         kind = form.get("type")

@@ -15,6 +15,7 @@ itself does not answer.
 from __future__ import annotations
 
 import threading
+import time
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,8 +31,11 @@ from storeloom.hardware_adapters.links.inbox import Inbox
 
 DONE = 500
 JOIN_S = 3.0
+TELL_S = 1.0
 FAULTS = (Code.FAILURE, Code.EXTENDED, Code.NO_SERVICE, Code.ILLEGAL)
 OF_THE_COMMAND = (Code.ILLEGAL, Code.NO_EXIST, Code.BUSY)
+PASSED_OVER: list[Fact] = []
+"""What `do` returns for a command that is for another device."""
 
 
 class ServiceDriver(LinkDriver[None]):
@@ -40,7 +44,9 @@ class ServiceDriver(LinkDriver[None]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.inbox = Inbox()
-        self._state = threading.RLock()
+        self._state = threading.Lock()
+        self._telling = threading.Lock()
+        self._good_at = 0.0
         self._away: DeviceError | None = None
         self._bad: Mapping[str, str] | None = None
         self._known = False
@@ -75,8 +81,8 @@ class ServiceDriver(LinkDriver[None]):
         with self.ways_in():
             ending = threading.Event()
             thread = threading.Thread(target=self._looks, args=(ending,), name=f"looks-{self.device}", daemon=True)
-            thread.start()
             self._running = True
+            thread.start()
             try:
                 yield None
             finally:
@@ -91,11 +97,11 @@ class ServiceDriver(LinkDriver[None]):
         """Look at the service until the end; after a failure sooner, with ever longer waits."""
         backoff = Backoff(self.first_wait_s, self.longest_wait_s, f"{self.device}|look")
         while not self._over(ending):
-            wait_s = self.config.look_s
+            wait_s, began = self.config.look_s, time.monotonic()
             try:
                 self._look_once(ending)
             except (DeviceError, OSError) as error:
-                self._tell(self.calls(error if isinstance(error, DeviceError) else of_os(error, self.place())), ending)
+                self.calls(error if isinstance(error, DeviceError) else of_os(error, self.place()), began)
                 wait_s = min(wait_s, backoff.wait_s(0.0))
             except Exception as error:  # a driver's own fault: raised where its facts are taken
                 self.inbox.fail(error)
@@ -108,11 +114,11 @@ class ServiceDriver(LinkDriver[None]):
         told = False
         for fact in self.look():
             if not told:
-                self._tell(self.calls(None), ending)
+                self.calls(None)
                 told = True
             self.put(fact, ending)
         if not told:
-            self._tell(self.calls(None), ending)
+            self.calls(None)
 
     def _over(self, ending: threading.Event) -> bool:
         return ending.is_set() or self.stopping.is_set()
@@ -122,28 +128,38 @@ class ServiceDriver(LinkDriver[None]):
         while not self._over(ending) and not self.inbox.put(fact, stored, 0.1):
             continue
 
-    def _tell(self, fact: Fact | None, ending: threading.Event) -> None:
-        if fact is not None:
-            self.put(fact, ending)
+    def calls(self, error: DeviceError | None, began: float = 0.0) -> list[Fact]:
+        """Take note of how a call went that began then (monotonic), and tell the change of state that this brings.
 
-    def calls(self, error: DeviceError | None) -> Fact | None:
-        """Take note of how the last call went; the `device.status` that this brings."""
-        with self._state:
-            if error is not None and error.code is Code.CLOSED and self.stopping.is_set():
-                return None
+        A failure says nothing where another call has succeeded since it began. While `facts` does not run the change is returned.
+        """
+        with self._telling:
+            if error is None:
+                self._good_at = time.monotonic()
+            elif began < self._good_at or (error.code is Code.CLOSED and self.stopping.is_set()):
+                return []
             self._away, self._known = error, True
-        return self._stands()
+            return self._tell()
 
     def odd(self, words: Mapping[str, str] | None) -> None:
         """Take note of something that came in and made no sense, or with None of something that did."""
-        with self._state:
-            same = self._bad == words
-            self._bad = words
-        if same:
-            return
+        with self._telling:
+            if self._bad != words:
+                self._bad = words
+                self._tell()
+
+    def _tell(self) -> list[Fact]:
+        """Hand the change of state in, in its place among the others; it has come to the store when this returns, if the store keeps up."""
         fact = self._stands()
-        if fact is not None and self._running:
-            self.inbox.put(fact, None, 1.0)
+        if fact is None or not self._running:
+            return [] if fact is None else [fact]
+        came = threading.Event()
+        while self._running and not self.stopping.is_set() and not self.inbox.put(fact, lambda _: came.set(), 0.1):
+            continue
+        until = time.monotonic() + TELL_S
+        while self._running and not self.stopping.is_set() and time.monotonic() < until and not came.wait(0.05):
+            continue
+        return []
 
     def _stands(self) -> Fact | None:
         away, bad = self._away, self._bad
@@ -165,15 +181,21 @@ class ServiceDriver(LinkDriver[None]):
         if before is not None:
             return before
         facts: list[Fact] | None = None
+        began = time.monotonic()
         try:
-            facts = list(self.do(stream, data, at))
+            found = self.do(stream, data, at)
+            facts = PASSED_OVER if found is PASSED_OVER else list(found)
         except (DeviceError, OSError) as error:
-            raise self._failed(error) from error
+            known = error if isinstance(error, DeviceError) else of_os(error, self.place())
+            if known.code not in OF_THE_COMMAND:
+                self.calls(known, began)
+            if known is error:
+                raise
+            raise known from error
         finally:
             if name:
                 self._end(name, facts)
-        fact = self.calls(None)
-        return [*facts, fact] if fact is not None else facts
+        return facts if facts is PASSED_OVER else [*facts, *self.calls(None)]
 
     def _begin(self, name: str) -> list[Fact] | None:
         """The answers where this command was carried out before. DeviceError while it is being carried out."""
@@ -194,13 +216,6 @@ class ServiceDriver(LinkDriver[None]):
             self._done[name] = facts
             while len(self._done) > DONE:
                 self._done.popitem(last=False)
-
-    def _failed(self, error: DeviceError | OSError) -> DeviceError:
-        known = error if isinstance(error, DeviceError) else of_os(error, self.place())
-        fact = None if known.code in OF_THE_COMMAND else self.calls(known)
-        if fact is not None and self._running:
-            self.inbox.put(fact, None, 1.0)
-        return known
 
     def check_health(self) -> Health:
         """Look at the service once, and say how that went."""

@@ -51,8 +51,9 @@ class DeviceWatch:
         figures: Mapping[str, float | str] | None = None,
         firmware: str = "",
         cmd: str | None = None,
+        tell: bool = False,
     ) -> Fact | None:
-        """Take note of a state at a time; `cmd` is the command that it answers, and always told."""
+        """Take note of a state at a time. What answers the command `cmd` is always told, and what is to be told by `tell`: new figures."""
         with self._lock:
             before = self._standing
             same = before is not None and (before.state, before.code) == (state, code) and firmware in ("", self._firmware)
@@ -60,7 +61,7 @@ class DeviceWatch:
             kept = dict(figures) if figures is not None else dict(before.figures if before else {})
             self._standing = Standing(state, since, code, words, kept)
             self._firmware = firmware or self._firmware
-            if same and cmd is None:
+            if same and cmd is None and not tell:
                 return None
             return Fact(now, "device.status", self.device, self._data(cmd))
 

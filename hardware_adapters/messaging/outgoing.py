@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact, parse_time
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.service import ServiceDriver
+from storeloom.hardware_adapters.links.service import PASSED_OVER, ServiceDriver
 from storeloom.hardware_adapters.messaging.contacts import Contacts
 
 Channel = Literal["mini_program", "official_account", "work_chat", "app_push", "sms", "email", "voice", "webhook"]
@@ -89,7 +89,7 @@ class Outgoing(ServiceDriver):
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         if not self.serves(data):
-            return []
+            return PASSED_OVER
         if "not_before" in data and parse_time(data["not_before"]) > at:
             raise DeviceError(Code.BUSY, "the message is not to go yet", "消息尚未到发送时间")
         try:

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import select
-import socket
-import threading
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
+from storeloom.hardware_adapters.links.datagram_twin import DATAGRAM_FAULTS, DatagramWire, free_udp_port
 from storeloom.hardware_adapters.links.loop import LoopThread
 from storeloom.hardware_adapters.links.twin import Said, Twin
 
-CALL_S, LOOK_S = 5.0, 0.02
-SLOW_S, LATE_S = 0.1, 0.6
-FLOOD = 100
+CALL_S = 5.0
 SYSTEM, TABLE, HIGH = (1, 3, 6, 1, 2, 1, 1), (1, 3, 6, 1, 2, 1, 2, 2, 1), (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
 
 
 class SnmpDeviceTwin(Twin):
-    faults = ("refuse", "silent", "vanish", "cut", "garbage", "slow", "late", "duplicate", "stale", "flood", "odd", "fail", "reboot")
+    faults = (*DATAGRAM_FAULTS, "odd", "fail", "reboot")
 
     def __init__(self) -> None:
         self.up = {1: True, 2: True}
         self._began = time.monotonic()
         self._loop: LoopThread | None = None
         self._engine: Any = None
-        self._near: socket.socket | None = None
-        self._ended = threading.Event()
+        self._wire: DatagramWire | None = None
 
     def start(self) -> None:
-        self._ended.clear()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            one.bind(("127.0.0.1", 0))
-            self._port = int(one.getsockname()[1])
+        self._port = free_udp_port()
         self._loop = LoopThread()
         self._loop.call(self._agent(), CALL_S)
-        self._near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._near.bind(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._carry, args=(self._near,), name="snmp-wire", daemon=True)
-        self._thread.start()
+        self._wire = DatagramWire(self._port)
 
     async def _agent(self) -> None:
         from pysnmp.carrier.asyncio.dgram import udp
@@ -65,7 +53,7 @@ class SnmpDeviceTwin(Twin):
 
         twin = self
 
-        class Values(AbstractMibInstrumController):
+        class Values(AbstractMibInstrumController):  # type: ignore[misc]
             def read_variables(self, *bound: Any, **_: Any) -> Any:
                 if twin.fault == "fail":
                     raise error.GenError(idx=0)
@@ -103,39 +91,10 @@ class SnmpDeviceTwin(Twin):
             }
         return rows
 
-    def _carry(self, near: socket.socket) -> None:
-        """Pass datagrams on and back, spoilt as the fault has it."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
-            far.connect(("127.0.0.1", self._port))
-            client: Any = None
-            last = b""
-            while not self._ended.is_set():
-                for side in select.select([near, far], [], [], LOOK_S)[0]:
-                    with suppress(OSError):  # either side went away
-                        if side is near:
-                            asked, client = near.recvfrom(65535)
-                            if self.fault not in ("refuse", "silent", "vanish"):
-                                far.send(asked)
-                            continue
-                        answer = far.recv(65535)
-                        for one in self._spoilt(answer, last):
-                            near.sendto(one, client)
-                        last = answer
-
-    def _spoilt(self, answer: bytes, last: bytes) -> list[bytes]:
-        fault = self.fault
-        if fault in ("refuse", "silent", "vanish"):
-            return []
-        if fault in ("slow", "late"):
-            self._ended.wait(SLOW_S if fault == "slow" else LATE_S)
-        first = {"garbage": [b"\x30\x82\xff\xff\x00"], "stale": [last] if last else []}.get(fault, [])
-        return [*first, *[answer[: len(answer) // 2] if fault == "cut" else answer] * {"duplicate": 2, "flood": FLOOD}.get(fault, 1)]
-
     def settings(self) -> Mapping[str, Any]:
-        assert self._near is not None, "the twin has not been started"
-        port = self._near.getsockname()[1]
+        assert self._wire is not None, "the twin has not been started"
         interfaces = [{"name": "p1", "target": "line-1", "line": "main"}, {"name": "port 2", "target": "ap-2", "kind": "ap"}]
-        return {"address": f"127.0.0.1:{port}", "poll_s": 0.05, "timeout_s": 0.3, "probes": 1, "interfaces": interfaces}
+        return {"address": f"127.0.0.1:{self._wire.port}", "poll_s": 0.05, "timeout_s": 0.3, "probes": 1, "interfaces": interfaces}
 
     def act(self, number: int) -> Sequence[Said]:
         self.up[1] = bool(number % 2)
@@ -144,19 +103,24 @@ class SnmpDeviceTwin(Twin):
 
     def play(self, fault: str) -> None:
         super().play(fault)
+        assert self._wire is not None
+        self._wire.fault = fault
         if fault == "reboot":
             self._began = time.monotonic()
 
+    def mend(self) -> None:
+        super().mend()
+        if self._wire is not None:
+            self._wire.fault = ""
+
     def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
         if self._loop is not None:
-            self._ended.set()
-            self._thread.join()
             self._loop.call(self._stop(), CALL_S)
             self._loop.close()
             self._loop = None
-        if self._near is not None:
-            self._near.close()
-            self._near = None
 
     async def _stop(self) -> None:
         self._engine.close_dispatcher()

@@ -42,6 +42,8 @@ class SnmpLink:
         self._target: Any = None
 
     def open(self) -> None:
+        import pysnmp.hlapi.v3arch.asyncio  # noqa: F401  (a second's work, which is not to hold up the loop)
+
         self._loop.call(self._open(), self._timeout_s + 5.0)
 
     async def _open(self) -> None:

@@ -94,6 +94,7 @@ class SqlPoll(LinkDriver[SqlLink]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self._cursor: Any = FIRST[config.cursor_kind]
+        self._zoned = False  # whether the rising column's times have a zone; they are kept in UTC then
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._held: dict[tuple[str, str], float] = {}
 
@@ -179,7 +180,8 @@ class SqlPoll(LinkDriver[SqlLink]):
         try:
             if kind == "time":
                 time_ = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-                return time_.astimezone(UTC).replace(tzinfo=None) if time_.tzinfo else time_
+                self._zoned = time_.tzinfo is not None
+                return time_.astimezone(UTC).replace(tzinfo=None) if self._zoned else time_
             return int(value) if kind == "number" and value is not None and not isinstance(value, bool) else str(value)
         except ValueError:
             pass
@@ -190,16 +192,24 @@ class SqlPoll(LinkDriver[SqlLink]):
         kind, overlap = self.config.cursor_kind, self.config.overlap
         if kind == "number":
             return max(0, self._cursor - overlap)
-        return max(FIRST["time"], self._cursor - timedelta(seconds=overlap)) if kind == "time" else self._cursor
+        if kind == "text":
+            return self._cursor
+        begin = max(FIRST["time"], self._cursor - timedelta(seconds=overlap))
+        return begin.replace(tzinfo=UTC) if self._zoned else begin
 
     def _recall(self) -> None:
         if self.config.memory and os.path.exists(self.config.memory):
             kept = orjson.loads(Path(self.config.memory).read_bytes())["cursor"]
-            self._cursor = max(self._cursor, datetime.fromisoformat(kept) if self.config.cursor_kind == "time" else kept)
+            if self.config.cursor_kind == "time":
+                kept = datetime.fromisoformat(kept)
+                self._zoned, kept = kept.tzinfo is not None, kept.replace(tzinfo=None)
+            self._cursor = max(self._cursor, kept)
 
     def _remember(self) -> None:
         if self.config.memory:
             path = Path(self.config.memory)
-            kept = self._cursor.isoformat() if isinstance(self._cursor, datetime) else self._cursor
+            kept = self._cursor
+            if isinstance(kept, datetime):
+                kept = (kept.replace(tzinfo=UTC) if self._zoned else kept).isoformat()
             path.with_name(path.name + ".new").write_bytes(orjson.dumps({"cursor": kept}))
             os.replace(path.with_name(path.name + ".new"), path)

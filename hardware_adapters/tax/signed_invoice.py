@@ -15,6 +15,7 @@ from typing import Any
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.service import PASSED_OVER
 from storeloom.hardware_adapters.links.signed import SignedConfig, SignedDriver
 
 STATUSES = {"accepted": "sent", "pending": "sent", "sent": "sent", "issued": "delivered", "delivered": "delivered", "failed": "failed"}
@@ -33,7 +34,7 @@ class SignedInvoice(SignedDriver):
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         if data["purpose"] != "tax":
-            return []
+            return PASSED_OVER
         invoice = {"invoice": data["message"], "template": data.get("template", ""), "params": data.get("params", {})}
         found = self.submit("invoice.issue", invoice, at, data["message"])
         status = STATUSES.get(str(found.get("status", "accepted")))

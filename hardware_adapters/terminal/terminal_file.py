@@ -9,7 +9,20 @@ from __future__ import annotations
 from storeloom.core.kernel.contract import setting
 from storeloom.hardware_adapters.links.rows_file import RowsFileConfig, RowsFileDriver
 
-WORDS = {"in": "in", "out": "out", "0": "in", "1": "out", "I": "in", "O": "out", "上班": "in", "下班": "out", "签到": "in", "签退": "out"}
+WORDS = {
+    "0": "in",
+    "1": "out",
+    "I": "in",
+    "O": "out",
+    "IN": "in",
+    "OUT": "out",
+    "上班": "in",
+    "下班": "out",
+    "签到": "in",
+    "签退": "out",
+    "休息开始": "break_start",
+    "休息结束": "break_end",
+}
 
 
 class TerminalFile(RowsFileDriver):

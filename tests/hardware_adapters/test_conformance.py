@@ -1,4 +1,4 @@
-"""Every adapter that names a twin, in a short form of `storeloom plugin check`: at work, closed and made again, and three faults."""
+"""Every adapter that names a twin, in a short form of `storeloom plugin check`: at work, closed and made again, broken off and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from storeloom.core.conformance.adapters import conform
 from storeloom.core.kernel.registry import Registry
 
-SHORT = ("settings", "round_trip", "restart", "fault:silent:during", "fault:reset:between", "fault:reboot:between")
+SHORT = ("settings", "round_trip", "restart", "fault:reset:between")
 TWINNED = sorted(name for name, entry in Registry().catalogue.adapters.items() if entry.facts.get("twin"))
 
 

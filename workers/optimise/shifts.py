@@ -23,6 +23,7 @@ from storeloom.workers.optimise.roster_rules import cover_bound, is_legal, price
 __all__ = ["Duty", "Need", "Person", "Problem", "Roster", "Rules", "Shift", "Wish", "coverage", "greedy", "is_legal", "price", "solve"]
 
 WORK = 20.0
+MORE = 4.0
 CORE_WORK = 2.0
 
 
@@ -38,7 +39,8 @@ class Roster:
 
 
 def solve(problem: Problem, work: float = WORK, seed: int = SEED) -> Roster:
-    """The cheapest roster found within `work` (CP-SAT's deterministic time, about seconds). Raises PlanFault.
+    """The cheapest roster found within `work` (CP-SAT's deterministic time, about seconds), or within four times as much where no roster at
+    all was found by then. Raises PlanFault.
 
     `proof.bound` is the better of CP-SAT's and `cover_bound`; an infeasible problem's `binding` are the rules that contradict each other.
     """
@@ -46,7 +48,10 @@ def solve(problem: Problem, work: float = WORK, seed: int = SEED) -> Roster:
     check(problem)
     model = Model(problem)
     model.cheapest()
-    solver, status = solving.run(model.model, work, seed, linearization=2)
+    for spent in (work, MORE * work):
+        solver, status = solving.run(model.model, spent, seed, linearization=2)
+        if status != "unknown":
+            break
     if status in ("optimal", "feasible"):
         duties = ordered(duty for duty, chosen in model.chosen.items() if solver.value(chosen))
         cost = solver.objective_value / UNIT

@@ -260,7 +260,7 @@ def test_the_loop_ends_with_its_last_user() -> None:
         stopping.set()
         with pytest.raises(Stopped):
             one.call(asyncio.sleep(30), stopping=stopping)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from storeloom.core.kernel.adapter import AdapterContext
 from storeloom.hardware_adapters.cart.ws_cart import WsCart
 from storeloom.hardware_adapters.kiosk.ws_kiosk import WsKiosk
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.mqtt_twin import free_port
+from storeloom.hardware_adapters.links.screen_twin import held_port
 from storeloom.hardware_adapters.links.screens import BadEvent, ScreenBook
 
 SOON_S = 5.0
@@ -35,7 +35,8 @@ class Store:
     """A driver at work, and the screens that connect to it."""
 
     def __init__(self, stack: ExitStack, cls: Any = WsKiosk, **more: Any) -> None:
-        self.port, self._stack = free_port(), stack
+        self._stack = stack
+        self.port = stack.enter_context(held_port()).getsockname()[1]
         driver = cls("lane", cls.Config(listen=f"127.0.0.1:{self.port}", token="t", ack_s=0.5, **more))
         driver.context = AdapterContext(secrets={"t": "door"})
         self.rig = Rig(driver)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,24 @@ def test_a_receipt_that_is_not_whole_waits_and_is_told_in_the_end(base: Path) ->
     assert [one.data["text"] for one in facts if one.data.get("code")] == [
         "receipt R1: its sums differ: lines 250, payments 500, total 500 in minor units"
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "asked"),
+    [
+        ("2026-03-02 18:05:00", "2026-03-02T18:05:00", datetime(2026, 3, 2, 18, 4)),
+        ("2026-03-02 18:05:00+08:00", "2026-03-02T10:05:00+00:00", datetime(2026, 3, 2, 10, 4, tzinfo=UTC)),
+    ],
+)
+def test_a_cursor_of_times_keeps_to_the_columns_kind_of_time(tmp_path: Path, given: str, kept: str, asked: datetime) -> None:
+    config = SqlPoll.Config(cursor_kind="time", overlap=60, memory=str(tmp_path / "cursor.json"))
+    driver = SqlPoll("pos-1", config)
+    driver._cursor = driver._cursor_of({"id": given})
+    driver._remember()
+    assert (tmp_path / "cursor.json").read_text() == f'{{"cursor":"{kept}"}}'
+    again = SqlPoll("pos-1", config)
+    again._recall()
+    assert driver._from() == again._from() == asked
 
 
 @pytest.mark.parametrize(

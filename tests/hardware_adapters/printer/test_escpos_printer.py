@@ -129,6 +129,19 @@ def test_a_health_check_asks_for_model_and_firmware(twin: EscposPrinterTwin) -> 
     assert (health.ok, health.words["zh"], health.facts) == (False, "机盖打开", {"code": "cover_open"})
 
 
+def test_drivers_of_one_address_take_turns(twin: EscposPrinterTwin) -> None:
+    first, second = printer(twin), printer(twin)
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.extend(second.command("print.job", job(), NOW)))
+    with first.job():
+        thread.start()
+        thread.join(0.5)
+        assert (thread.is_alive(), twin.jobs) == (True, [])
+    thread.join(5.0)
+    assert [one.data["cmd"] for one in answers] == ["c1"]
+    assert len(twin.jobs) == 1
+
+
 class Answering:
     """A device that answers each status request with a set byte, or a run of bytes."""
 

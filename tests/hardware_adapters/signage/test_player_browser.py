@@ -13,7 +13,7 @@ import pytest
 
 from storeloom.core.conformance.rig import Rig
 from storeloom.core.kernel.adapter import AdapterContext
-from storeloom.hardware_adapters.links.mqtt_twin import free_port
+from storeloom.hardware_adapters.links.screen_twin import held_port
 from storeloom.hardware_adapters.links.wire_twin import Wire
 from storeloom.hardware_adapters.signage.http_signage import HttpSignage
 
@@ -43,7 +43,8 @@ class Shop:
     """A driver at work behind a wire; `start` again after `stop` is a restart of the store."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.held = folder, held_port()
+        self.port = self.held.getsockname()[1]
         self.wire = Wire(self.port)
         self.facts: list[Any] = []
         self.start()
@@ -77,6 +78,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     yield one
     one.stop()
     one.wire.close()
+    one.held.close()
 
 
 @pytest.fixture

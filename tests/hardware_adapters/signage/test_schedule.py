@@ -12,7 +12,7 @@ import pytest
 from storeloom.core.conformance.rig import Rig
 from storeloom.core.kernel.adapter import AdapterContext
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.mqtt_twin import free_port
+from storeloom.hardware_adapters.links.screen_twin import held_port
 from storeloom.hardware_adapters.signage.http_signage import HttpSignage
 from storeloom.hardware_adapters.signage.mqtt_signage import MqttSignage
 from storeloom.hardware_adapters.signage.mqtt_signage_twin import MqttSignageTwin
@@ -109,7 +109,8 @@ def test_no_asset_leads_out_of_the_folder(tmp_path: Path) -> None:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Rig, Any]]:
     (tmp_path / "milk.png").write_bytes(b"p")
-    config = HttpSignage.Config(listen=f"127.0.0.1:{free_port()}", token="t", folder=str(tmp_path))
+    held = held_port()
+    config = HttpSignage.Config(listen=f"127.0.0.1:{held.getsockname()[1]}", token="t", folder=str(tmp_path))
     driver = HttpSignage("hall", config)
     driver.context = AdapterContext(secrets={"t": "door"})
     rig = Rig(driver)
@@ -117,6 +118,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Rig, Any]]:
     with httpx.Client(base_url=f"http://{config.listen}/hall/", headers={"Authorization": "Bearer door"}, trust_env=False) as client:
         yield rig, client
     assert rig.close(5.0)
+    held.close()
 
 
 def test_players_get_schedule_and_files_by_version(served: tuple[Rig, Any]) -> None:

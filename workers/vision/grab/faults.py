@@ -83,6 +83,18 @@ TEXTS: Mapping[str, Words] = {
         "Look up the path of the stream in the camera's manual.",
         "请在摄像头手册中查找视频流路径。",
     ),
+    "no_profile": Words(
+        "The camera has no ONVIF profile {got}; it has: {known}.",
+        "摄像头没有 ONVIF 配置 {got}；现有：{known}。",
+        "Name one of them as profile, or leave it empty for the first.",
+        "请在 profile 填写其中之一，或留空取第一个。",
+    ),
+    "onvif": Words(
+        "The camera does not say by ONVIF where its stream is.",
+        "摄像头未通过 ONVIF 给出视频流地址。",
+        "See that ONVIF is switched on in the camera and its user may use it, or give the stream's address as source.",
+        "请确认摄像头已启用 ONVIF 且该用户有权使用，或在 source 直接填写视频流地址。",
+    ),
     "nobody_listens": Words("Nothing listens at the address.", "该地址无人监听。", *CHECK_ADDRESS),
     "no_host": Words(
         "The camera's name is not known in this network.",
