@@ -56,7 +56,7 @@ EXTRAS = {
         "WSDiscovery>=2.1,<3",
         "zeroconf>=0.132,<1",
     ],
-    "input": ["evdev>=1.7,<3; sys_platform == 'linux'"],
+    "input": ["evdev-binary>=1.7.1,<3; sys_platform == 'linux'"],
     "twins": ["amqtt>=0.12.1,<0.13"],
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": [

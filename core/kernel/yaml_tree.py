@@ -60,6 +60,7 @@ class _Open:
     node: _Node
     key: str | None = None
     key_line: int = 0
+    merge_line: int = 0
     merging: bool = False
     merges: list[_Node] = field(default_factory=list)
 
@@ -165,7 +166,7 @@ class _Composer:
     def _key(self, event: Any, line: int) -> None:
         holder = self.stack[-1]
         if event.value == "<<" and event.implicit[0]:
-            holder.merging = True
+            holder.merging, holder.merge_line = True, line
             return
         if event.value in holder.node.value:
             first_line = holder.node.value[event.value][0]
@@ -207,7 +208,9 @@ class _Composer:
             sources = merge.value if isinstance(merge.value, list) else [merge]
             for source in sources:
                 if not isinstance(source.value, dict):
-                    self._refuse(event, "'<<' merges something that is not a table", "Give it an alias of a table")
+                    reason = "'<<' merges something that is not a table"
+                    line = closed.merge_line if source.value is None else source.line  # nothing stands after its key, on a line of its own
+                    raise syntax_error(self.path, reason, line, None, "Give it an alias of a table")
                 for key, entry in source.value.items():
                     closed.node.value.setdefault(key, entry)
         if closed.node.anchor:

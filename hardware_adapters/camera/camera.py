@@ -10,12 +10,42 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from storeloom.core.kernel.adapter import Found
-from storeloom.core.kernel.contract import setting
+from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.camera.driver import CameraConfig, CameraDriver
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.grab.address import Address
+    from storeloom.workers.vision.grab.source import GrabSettings
+
+
+class StreamConfig(SolutionConfig):
+    """Settings of a camera's stream: where it comes from, how it is opened and how often it is looked at."""
+
+    source: str = setting(
+        "",
+        "Source: rtsp://HOST/PATH (rtsps, rtmp, rtmps, http, https), usb:0, /dev/video0, or a video file",
+        "来源：rtsp://主机/路径（或 rtsps、rtmp、rtmps、http、https）、usb:0、/dev/video0 或视频文件",
+        effect="restart",
+        help_en="Where the camera wants user and password elsewhere in the address, write {user} and {password} there.",
+        help_zh="若用户名和密码须写在地址其他位置，请在该处写 {user} 与 {password}。",
+    )
+    onvif: str = setting(
+        "",
+        "ONVIF camera that says where its stream is, in place of a source: HOST or http://HOST:PORT",
+        "由 ONVIF 摄像头给出视频流地址（代替来源）：主机 或 http://主机:端口",
+        effect="restart",
+    )
+    profile: str = setting("", "ONVIF profile, name or token; empty: the first", "ONVIF 配置名或标识，留空取第一个", effect="restart")
+    user: str = setting("", "User name", "用户名", effect="restart")
+    password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
+    fps: float = setting(5.0, "Frames a second at most", "每秒最多帧数", unit="1/s", effect="restart", gt=0, le=120)
+    open_s: float = setting(5.0, "Time to open the stream", "打开视频流的时限", unit="s", effect="restart", gt=0, le=120)
+    stall_s: float = setting(5.0, "Longest time without a frame", "无画面的最长时间", unit="s", effect="restart", gt=0, le=600)
+    longest_wait_s: float = setting(
+        30.0, "Longest wait before it is opened again", "重连的最长等待", unit="s", effect="restart", ge=1, le=3600
+    )
+    hardware: bool = setting(True, "Decode by hardware where there is some", "有硬件解码时使用硬件解码", effect="restart")
 
 
 class Camera(CameraDriver):
@@ -24,31 +54,8 @@ class Camera(CameraDriver):
     feeds = ("camera.frame", "device.status")
     discovers = "the networks of this host, as *, or a text in the camera's address, name or model"
 
-    class Config(CameraConfig):
-        source: str = setting(
-            "",
-            "Source: rtsp://HOST/PATH (rtsps, rtmp, rtmps, http, https), usb:0, /dev/video0, or a video file",
-            "来源：rtsp://主机/路径（或 rtsps、rtmp、rtmps、http、https）、usb:0、/dev/video0 或视频文件",
-            effect="restart",
-            help_en="Where the camera wants user and password elsewhere in the address, write {user} and {password} there.",
-            help_zh="若用户名和密码须写在地址其他位置，请在该处写 {user} 与 {password}。",
-        )
-        onvif: str = setting(
-            "",
-            "ONVIF camera that says where its stream is, in place of a source: HOST or http://HOST:PORT",
-            "由 ONVIF 摄像头给出视频流地址（代替来源）：主机 或 http://主机:端口",
-            effect="restart",
-        )
-        profile: str = setting("", "ONVIF profile, name or token; empty: the first", "ONVIF 配置名或标识，留空取第一个", effect="restart")
-        user: str = setting("", "User name", "用户名", effect="restart")
-        password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
-        fps: float = setting(5.0, "Frames a second at most", "每秒最多帧数", unit="1/s", effect="restart", gt=0, le=120)
-        open_s: float = setting(5.0, "Time to open the stream", "打开视频流的时限", unit="s", effect="restart", gt=0, le=120)
-        stall_s: float = setting(5.0, "Longest time without a frame", "无画面的最长时间", unit="s", effect="restart", gt=0, le=600)
-        longest_wait_s: float = setting(
-            30.0, "Longest wait before it is opened again", "重连的最长等待", unit="s", effect="restart", ge=1, le=3600
-        )
-        hardware: bool = setting(True, "Decode by hardware where there is some", "有硬件解码时使用硬件解码", effect="restart")
+    class Config(StreamConfig, CameraConfig):
+        pass
 
     def facts(self) -> Iterator[Fact]:
         """`camera.frame` (`seq` from 0, `pixels` BGR, height x width x 3, uint8) and `device.status`, until closed.
@@ -57,9 +64,8 @@ class Camera(CameraDriver):
         """
         self.need_vision("camera")
         from storeloom.workers.vision.grab.faults import GrabError
-        from storeloom.workers.vision.grab.source import LOGIN_WAIT_S, GrabSettings
+        from storeloom.workers.vision.grab.source import LOGIN_WAIT_S
 
-        config = self.config
         try:
             where = self._address()
         except GrabError as error:
@@ -67,7 +73,13 @@ class Camera(CameraDriver):
             if error.fault.code == "login_refused" and self._closing.wait(LOGIN_WAIT_S):
                 return
             raise self.no_pictures(error) from error
-        settings = GrabSettings(
+        yield from self.live_facts(where, self._grab_settings())
+
+    def _grab_settings(self) -> GrabSettings:
+        from storeloom.workers.vision.grab.source import GrabSettings
+
+        config = self.config
+        return GrabSettings(
             open_s=config.open_s,
             stall_s=config.stall_s,
             longest_wait_s=config.longest_wait_s,
@@ -76,7 +88,6 @@ class Camera(CameraDriver):
             as_live=True,
             loop=True,
         )
-        yield from self.live_facts(where, settings)
 
     def _address(self) -> Address:
         from storeloom.workers.vision.grab.address import address

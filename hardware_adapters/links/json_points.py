@@ -132,6 +132,10 @@ def compiled(path: str) -> Callable[[Any], Any]:
     except jsonpath.JSONPathError as error:
         raise DeviceError(Code.ILLEGAL, f"'{path}' is no JSONPath: {error}", f"“{path}”不是 JSONPath：{error}") from error
     names = path.removeprefix("$.").split(".")
+    first = names[0]
+
+    def member(document: Any) -> Any:
+        return document.get(first) if isinstance(document, dict) else None
 
     def walk(document: Any) -> Any:
         for name in names:
@@ -142,7 +146,9 @@ def compiled(path: str) -> Callable[[Any], Any]:
         match = query.match(document) if isinstance(document, (dict, list)) else None
         return None if match is None else match.value
 
-    return walk if all(one.isascii() and one.isidentifier() for one in names) else ask
+    if not all(one.isascii() and one.isidentifier() for one in names):
+        return ask
+    return walk if len(names) > 1 else member
 
 
 def value_at(document: Any, path: str) -> Any:
@@ -152,7 +158,7 @@ def value_at(document: Any, path: str) -> Any:
 
 def number_of(value: Any, topic: str, yes: Sequence[str] = YES, no: Sequence[str] = NO) -> float:
     """A number, a number as text, or a word for 1 or 0. BadMessage for anything else."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (not (yes or no) and isinstance(value, float) and math.isfinite(value)):
         return float(value)
     word = str(value).strip().lower()
     if word in yes:

@@ -6,18 +6,34 @@ go first; and for each message of MQTT 5.0 it builds the tables of all propertie
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from typing import NamedTuple
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import MQTTErrorCode
 
 READ_BYTES = 65536
-NO_PROPERTIES = 0
+NO_PROPERTIES = b"\0"
+
+
+class Plain(NamedTuple):
+    """A message without properties; its fields are those of Paho's."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
+    retain: bool
+    dup: bool
 
 
 class ReadAheadClient(Client):
-    """Reads up to `READ_BYTES` at once and handles every packet among them before it waits again. For `manual_ack`."""
+    """Reads up to `READ_BYTES` at once and handles every packet among them before it waits again. For `manual_ack`.
 
+    `on_plain` gets the messages that bear no properties, `on_message` all others; both in the connection's thread.
+    """
+
+    on_plain: Callable[[Plain], None]
     _held, _at, _draining = b"", 0, False
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
@@ -44,10 +60,12 @@ class ReadAheadClient(Client):
         packet, head = bytes(self._in_packet["packet"]), self._in_packet["command"]
         qos, topic_ends = head >> 1 & 3, 2 + int.from_bytes(packet[:2])
         begins = topic_ends + 2 * (qos == 1)
-        if self._protocol != MQTTv5 or qos > 1 or topic_ends == 2 or packet[begins : begins + 1] != bytes([NO_PROPERTIES]):
+        if self._protocol != MQTTv5 or qos > 1 or topic_ends == 2 or packet[begins : begins + 1] != NO_PROPERTIES:
             return super()._handle_publish()
-        message = MQTTMessage(int.from_bytes(packet[topic_ends:begins]), packet[2:topic_ends])
-        message.dup, message.qos, message.retain = bool(head & 8), qos, bool(head & 1)
-        message.payload, message.timestamp = packet[begins + 1 :], time.monotonic()
-        self._handle_on_message(message)
+        try:
+            topic = str(packet[2:topic_ends], "utf-8")
+        except UnicodeDecodeError:
+            return super()._handle_publish()
+        number = int.from_bytes(packet[topic_ends:begins])
+        self.on_plain(Plain(topic, packet[begins + 1 :], number, qos, bool(head & 1), bool(head & 8)))
         return MQTTErrorCode.MQTT_ERR_SUCCESS

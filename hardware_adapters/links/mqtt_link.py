@@ -21,6 +21,8 @@ from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
+    from storeloom.hardware_adapters.links.mqtt_client import Plain
+
 RECEIVE = 1000
 QUEUED = 1000
 GOODBYE_S = 1.0
@@ -247,7 +249,8 @@ class MqttLink:
         client.on_disconnect = lambda _, __, flags, reason, ___: awaited.lose(self._lost(str(reason)))
         client.on_subscribe = lambda _, __, packet, reasons, ___: awaited.came(packet, max(one.value for one in reasons))
         client.on_publish = lambda _, __, packet, reason, ___: awaited.came(packet, reason.value)
-        client.on_message = self._came
+        client.on_plain = self._came
+        client.on_message = lambda _, __, one: self._came(one)
         client.loop_forever = self._surely(client.loop_forever, awaited)  # type: ignore[method-assign]
         return client
 
@@ -262,7 +265,7 @@ class MqttLink:
         properties.ReceiveMaximum = RECEIVE
         return {"clean_start": self.login.session_s == 0, "properties": properties}
 
-    def _came(self, client: Client, _: object, one: MQTTMessage) -> None:
+    def _came(self, one: Plain | MQTTMessage) -> None:
         try:
             message = Message(one.topic, bytes(one.payload), one.retain, one.dup)
         except UnicodeDecodeError:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.camera.camera import Camera
+from storeloom.hardware_adapters.camera.camera import Camera, StreamConfig
 from storeloom.hardware_adapters.camera.driver import READ_S, bare
 from storeloom.hardware_adapters.links.watch import DeviceWatch
 from storeloom.hardware_adapters.scanner.codes import CodeConfig, CodeReader
@@ -29,26 +29,11 @@ class CameraScanner(Camera):
     feeds = ("scanner.code", "device.status")
     twin = "storeloom.hardware_adapters.scanner.camera_scanner_twin:CameraScannerTwin"
 
-    class Config(CodeConfig):
-        source: str = setting(
-            "",
-            "Source: rtsp://HOST/PATH (rtsps, rtmp, rtmps, http, https), usb:0, /dev/video0, or a video file",
-            "来源：rtsp://主机/路径（或 rtsps、rtmp、rtmps、http、https）、usb:0、/dev/video0 或视频文件",
-            effect="restart",
-        )
-        user: str = setting("", "User name", "用户名", effect="restart")
-        password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
+    class Config(StreamConfig, CodeConfig):
         formats: list[Format] = setting(lambda: list(USUAL), "Codes to look for", "识别的码制", effect="restart", min_length=1)
         repeat_s: float = setting(
             3.0, "The same code within this time is one", "相同条码视为一次的时间", unit="s", effect="restart", ge=0, le=3600
         )
-        fps: float = setting(5.0, "Pictures a second at most", "每秒最多帧数", unit="1/s", effect="restart", gt=0, le=60)
-        open_s: float = setting(5.0, "Time to open the stream", "打开视频流的时限", unit="s", effect="restart", gt=0, le=120)
-        stall_s: float = setting(5.0, "Longest time without a picture", "无画面的最长时间", unit="s", effect="restart", gt=0, le=600)
-        longest_wait_s: float = setting(
-            30.0, "Longest wait before it is opened again", "重连的最长等待", unit="s", effect="restart", ge=1, le=3600
-        )
-        hardware: bool = setting(True, "Decode by hardware where there is some", "有硬件解码时使用硬件解码", effect="restart")
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
@@ -61,14 +46,12 @@ class CameraScanner(Camera):
         if find_spec("zxingcpp") is None:
             raise InputFault(Finding("SL-INP-03", {"what": "scanner", "extra": "vision"}))
         from storeloom.workers.vision.grab.faults import GrabError
-        from storeloom.workers.vision.grab.source import GrabSettings, Source
+        from storeloom.workers.vision.grab.source import Source
 
-        config, self._standing.language = self.config, self.context.language
-        limits = {"open_s": config.open_s, "stall_s": config.stall_s, "longest_wait_s": config.longest_wait_s}
-        settings = GrabSettings(**limits, fps=config.fps, hardware=config.hardware, as_live=True, loop=True)
+        self._standing.language = self.context.language
         self._watch.begin()
         try:
-            with Source(self._address(), settings) as source:
+            with Source(self._address(), self._grab_settings()) as source:
                 self._source = source
                 while not self._closing.is_set():
                     grabbed = source.read(READ_S)

@@ -157,6 +157,13 @@ def test_yaml_keys_are_text_as_written():
     }
 
 
+@pytest.mark.parametrize(("text", "line"), [("? <<", 1), ("a: 1\n? <<\n", 2), ("<<:\nb: 1\n", 1), ("x:\n  <<: 1\n", 2)])
+def test_a_merge_of_what_is_no_table_is_told_at_its_place(text, line):
+    with pytest.raises(DocumentError) as caught:
+        parse_yaml(text, "x.yaml")
+    assert caught.value.line == line
+
+
 def test_yaml_aliases_and_merges_keep_their_lines():
     text = "base: &b\n  limit: 5\n  grace: 9\none:\n  <<: *b\n  grace: 1\ntwo: [*b]\n"
     document = parse_yaml(text, "x.yaml")

@@ -222,7 +222,14 @@ def test_few_connections_and_none_for_long(store, monkeypatch):
         finally:
             client.close()
     assert time.monotonic() - begun < 4
-    assert ask(store, "/status")[0].status == 200
+    until = time.monotonic() + 5
+    while True:  # the places of those that were cut off are free a moment later
+        try:
+            assert ask(store, "/status")[0].status == 200
+            break
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_run_json_is_private_complete_and_gone_after_the_end(tmp_path, made_status):

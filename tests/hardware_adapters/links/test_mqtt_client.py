@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from storeloom.hardware_adapters.links.mqtt_client import ReadAheadClient
+from storeloom.hardware_adapters.links.mqtt_client import Plain, ReadAheadClient
 
 PLAIN = bytes.fromhex("32 0a 0003 612f62 0007 00 6869")  # QoS 1, topic a/b, id 7, no properties, "hi"
 RETAINED = bytes.fromhex("31 06 0001 74 00 6f6e")  # QoS 0, retained, topic t, "on"
@@ -42,10 +42,12 @@ def read(kind: type[Client], pieces: list[bytes], version: MQTTProtocolVersion) 
     """What a client makes of these pieces, as often as there are some."""
     client, line, got = kind(CallbackAPIVersion.VERSION2, protocol=version, manual_ack=True), Line(pieces), list[tuple[Any, ...]]()
 
-    def came(_: object, __: object, one: MQTTMessage) -> None:
+    def came(one: MQTTMessage | Plain) -> None:
         got.append((one.topic, bytes(one.payload), one.mid, one.qos, one.retain, one.dup))
 
-    client.on_message = came
+    client.on_message = lambda _, __, one: came(one)
+    if isinstance(client, ReadAheadClient):
+        client.on_plain = came
     client._thread, client._sock = threading.current_thread(), line  # type: ignore[assignment]
     result = client.loop_read()
     while line.pieces and result == MQTTErrorCode.MQTT_ERR_SUCCESS:
