@@ -19,7 +19,7 @@ from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.screen_twin import held_port
 from storeloom.hardware_adapters.links.screens import BadEvent, ScreenBook
 
-SOON_S = 5.0
+SOON_S = 15.0
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SCAN = {"e": 1, "series": "s", "time": "2026-03-02T09:59:58Z", "event": {"session": "x", "kind": "scan", "value": "a"}}
 

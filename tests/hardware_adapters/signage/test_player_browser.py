@@ -156,7 +156,7 @@ def test_without_the_token_it_gets_nothing(shop: Shop, page: Any) -> None:
     with page.expect_response(lambda answer: "schedule" in answer.url) as answer:
         page.goto(shop.address)
     assert answer.value.status == 401
-    assert page.locator("#stage p.waiting").count() == 1
+    page.wait_for_selector("#stage p.waiting", state="attached")
 
 
 def test_a_file_that_is_no_picture_is_passed_over_and_told(shop: Shop, page: Any) -> None:
