@@ -51,6 +51,7 @@ EXTRAS = {
         "python-jsonpath>=2.0,<3",
         "pysnmp>=7.1,<8",
         "python-escpos>=3.1,<4",
+        "sqlalchemy>=2.0.30,<3",
         "waitress>=3,<4",
         "websockets>=14,<18",
         "WSDiscovery>=2.1,<3",
@@ -61,6 +62,7 @@ EXTRAS = {
     "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
     "forecast": [
         "hierarchicalforecast>=1.5,<2",
+        "holidays>=0.109,<0.130",
         "lightgbm>=4.5,<5",
         "mlforecast>=1.0.2,<2",
         "numpy>=1.26,<3",
@@ -82,7 +84,7 @@ EXTRAS = {
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.51,<2"],
-    "server": ["flask>=3.1,<4", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],
+    "server": ["flask>=3.1,<4", "sqlalchemy>=2.0.30,<3", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],
     "ray": ["ray[data]>=2.40,<3"],
 }
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})

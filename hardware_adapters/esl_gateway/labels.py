@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.esl_gateway.render import Colours, Fonts, Look, picture
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.watch import DeviceWatch
 
 REMEMBERED = 2000
@@ -78,7 +78,7 @@ class LabelBook:
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._open: dict[str, Update] = {}
-        self._done: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._done: Recent[str, dict[str, Any]] = Recent(REMEMBERED)
         self._watches: dict[str, DeviceWatch] = {}
 
     @property
@@ -154,8 +154,6 @@ class LabelBook:
         with self._changed:
             if cmd:
                 self._done[cmd] = data
-                while len(self._done) > REMEMBERED:
-                    self._done.popitem(last=False)
         if update is not None:
             self._drop(update)
         return Fact(now, "label.ack", self.device, data, key=cmd or None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from storeloom.hardware_adapters.links.recent import Recent
 
 REMEMBERED = 500
 
@@ -14,7 +15,7 @@ class Answers:
     """`ask` from the command's thread, `came` from the connection's. An answer that is no refusal is remembered, a late one too."""
 
     def __init__(self) -> None:
-        self._done: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+        self._done: Recent[str, Mapping[str, Any]] = Recent(REMEMBERED)
         self._refused: dict[str, Mapping[str, Any]] = {}
         self._asked: set[str] = set()
         self._changed = threading.Condition()
@@ -40,8 +41,6 @@ class Answers:
         with self._changed:
             if done:
                 self._done[cmd] = told
-                while len(self._done) > REMEMBERED:
-                    self._done.popitem(last=False)
             elif cmd in self._asked:
                 self._refused[cmd] = told
             self._changed.notify_all()

@@ -13,7 +13,6 @@ import socket
 import threading
 import time
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +24,7 @@ from storeloom.core.kernel.events import Fact, parse_time
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 from storeloom.hardware_adapters.links.loop import LoopThread, Stopped, shared_loop
+from storeloom.hardware_adapters.links.recent import Recent
 
 PORT, VENDOR = 47808, 999
 DONE = 500
@@ -209,7 +209,7 @@ class BacnetDriver(LinkDriver[Station]):
         super().__init__(device, config)
         self._station: Station | None = None
         self._writing = threading.Lock()
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: Recent[str, None] = Recent(DONE)
         self._until: dict[tuple[str, int], datetime] = {}
 
     @abstractmethod
@@ -294,8 +294,6 @@ class BacnetDriver(LinkDriver[Station]):
                 self._carry_out(stream, data)
                 if cmd:
                     self._done[cmd] = None
-                while len(self._done) > DONE:
-                    self._done.popitem(last=False)
         return list(self.tell("online", cmd=cmd)) if cmd else ()
 
     def _carry_out(self, stream: str, data: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.serial_line import SerialConfig, open_line
 
 DLE_EOT, GS_R, GS_I = b"\x10\x04", b"\x1dr", b"\x1dI"
@@ -205,7 +205,7 @@ class EscposDriver(LinkDriver[None]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.at_work = threading.Lock()
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: Recent[str, None] = Recent(REMEMBERED)
         self._ask_now = threading.Event()
         self._state = DeviceState()
 
@@ -276,8 +276,6 @@ class EscposDriver(LinkDriver[None]):
                 raise
             if cmd is not None:
                 self._done[cmd] = None
-                while len(self._done) > REMEMBERED:
-                    self._done.popitem(last=False)
 
     @abstractmethod
     def command(self, stream: str, data: Mapping[str, Any], at: Any) -> list[Fact]: ...

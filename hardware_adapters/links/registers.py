@@ -21,7 +21,6 @@ import logging
 import threading
 import time
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -32,6 +31,7 @@ from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.modbus import Refused, Station, line_of, place_of
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.register_map import Bounded, Plan, Register, Values, signed
 
 KEPT_COMMANDS = 500
@@ -70,7 +70,7 @@ class RegisterDriver(LinkDriver[Station]):
         self._plan: Plan | None = None
         self._first: Values | None = None
         self._commanding = threading.Lock()
-        self._done: OrderedDict[str, list[Fact]] = OrderedDict()
+        self._done: Recent[str, list[Fact]] = Recent(KEPT_COMMANDS)
         self._later: dict[str, Later] = {}
         self._shown: dict[str, float | str] = {}
         self._again = False
@@ -288,8 +288,6 @@ class RegisterDriver(LinkDriver[Station]):
             answers = self.answer(data)
             if cmd:
                 self._done[cmd] = answers
-                while len(self._done) > KEPT_COMMANDS:
-                    self._done.popitem(last=False)
         self._again = True
         self._wake.set()
         return answers

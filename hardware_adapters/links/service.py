@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -28,6 +27,7 @@ from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Backoff, Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 from storeloom.hardware_adapters.links.inbox import Inbox
+from storeloom.hardware_adapters.links.recent import Recent
 
 DONE = 500
 JOIN_S = 3.0
@@ -51,7 +51,7 @@ class ServiceDriver(LinkDriver[None]):
         self._bad: Mapping[str, str] | None = None
         self._known = False
         self._running = False
-        self._done: OrderedDict[str, list[Fact] | None] = OrderedDict()
+        self._done: Recent[str, list[Fact] | None] = Recent(DONE)
         self._doing = threading.Lock()
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
@@ -211,11 +211,9 @@ class ServiceDriver(LinkDriver[None]):
     def _end(self, name: str, facts: list[Fact] | None) -> None:
         with self._doing:
             if facts is None:
-                del self._done[name]
-                return
-            self._done[name] = facts
-            while len(self._done) > DONE:
-                self._done.popitem(last=False)
+                self._done.pop(name, None)
+            else:
+                self._done[name] = facts
 
     def check_health(self) -> Health:
         """Look at the service once, and say how that went."""

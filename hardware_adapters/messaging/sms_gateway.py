@@ -9,12 +9,12 @@ written as the gateway wants it. The gateway answers with an object that may hol
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from storeloom.core.kernel.contract import setting
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.signed import SignedConfig, SignedDriver
 from storeloom.hardware_adapters.messaging.outgoing import Cannot, Outgoing, OutgoingConfig
 
@@ -35,7 +35,7 @@ class SmsGateway(Outgoing, SignedDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._for: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._for: Recent[str, tuple[str, str]] = Recent(REMEMBERED)
 
     def send(self, data: Mapping[str, Any], text: str, at: datetime) -> Mapping[str, Any]:
         phone = re.sub(r"[\s()-]", "", self.contacts.of(data["to"], "phone"))
@@ -47,8 +47,6 @@ class SmsGateway(Outgoing, SignedDriver):
             raise Cannot("no_text")
         content = {"template": data["template"], "params": data.get("params", {})} if not text else {"text": text}
         self._for[data["message"]] = (data["to"], data["channel"])
-        while len(self._for) > REMEMBERED:
-            self._for.popitem(last=False)
         self.pace.take()
         found = self.submit("message.send", {"message": data["message"], "to": phone, **content}, at, data["message"], hidden=(phone,))
         status = found.get("status", "sent")

@@ -12,7 +12,6 @@ service's webhook amounts and currencies are taken as they are told; whether the
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +21,7 @@ from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact, parse_time
 from storeloom.hardware_adapters.links.card_numbers import holds_card_number
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.signed import NO_CARDS, SignedConfig, SignedDriver, declared, misfit
 
 OPEN = ("asked", "pending", "unknown")
@@ -64,8 +64,8 @@ class SignedPayment(SignedDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._open: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._last: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
+        self._open: Recent[str, dict[str, Any]] = Recent(KEPT)
+        self._last: Recent[str, tuple[Any, ...]] = Recent(KEPT)
         self._books = threading.Lock()
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
@@ -77,8 +77,6 @@ class SignedPayment(SignedDriver):
             return [self._result({"status": "declined", "code": "expired", "hard": True, "time": data["expires"]}, asked)]
         with self._books:
             self._open[payment] = asked
-            while len(self._open) > KEPT:
-                self._open.popitem(last=False)
         fact = self._result(self.submit("payment.request", asked, at, payment), asked)
         self._note(fact)
         return [fact]
@@ -116,8 +114,6 @@ class SignedPayment(SignedDriver):
                 self._open.pop(payment, None)
             new = self._last.get(payment) != said
             self._last[payment] = said
-            while len(self._last) > KEPT:
-                self._last.popitem(last=False)
             return new
 
     def _in_words(self, found: Mapping[str, Any]) -> dict[str, Any]:

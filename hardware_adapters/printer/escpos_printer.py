@@ -7,7 +7,6 @@ status again. What comes again under the same `cmd` after that is not printed ag
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.escpos import REMEMBERED, Charset, EscposConfig, EscposDriver
+from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.printer.layout import compose
 
 
@@ -44,7 +44,7 @@ class EscposPrinter(EscposDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._begun: OrderedDict[str, None] = OrderedDict()
+        self._begun: Recent[str, None] = Recent(REMEMBERED)
 
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> list[Fact]:
         cmd = data.get("cmd")
@@ -67,5 +67,3 @@ class EscposPrinter(EscposDriver):
             finally:
                 if cmd is not None and job.sent:
                     self._begun[cmd] = None
-                    while len(self._begun) > REMEMBERED:
-                        self._begun.popitem(last=False)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Literal
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
+from storeloom.hardware_adapters.links.recent import Recent
 
 MARK = re.compile(r"^\]([A-Za-z])([0-9A-Za-z])")
 KEPT_CONTROLS = "\x04\x1c\x1d\x1e\x1f"  # the separators of ISO/IEC 15434 and of GS1 element strings
@@ -55,7 +55,7 @@ class CodeReader:
 
         self.device, self.config = device, config
         self._layout = EmbeddedLayout(config.in_store, config.in_store_prefixes) if config.in_store_prefixes else None
-        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._seen: Recent[str, float] = Recent(REMEMBERED)
         self._count = 0
 
     def facts(self, text: str, now: Any, mark: str = "") -> Iterator[Fact]:
@@ -84,8 +84,6 @@ class CodeReader:
         at = time.monotonic()
         before = self._seen.pop(text, None)
         self._seen[text] = at
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
         return before is not None and at - before < self.config.repeat_s
 
 
