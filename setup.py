@@ -84,13 +84,28 @@ EXTRAS = {
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
     "report": ["matplotlib>=3.9,<4"],
     "studio": ["streamlit>=1.51,<2"],
-    "server": ["flask>=3.1,<4", "sqlalchemy>=2.0.30,<3", "sqlmodel>=0.0.22,<0.1", "waitress>=3,<4"],
+    "server": [
+        "alembic>=1.14,<2",
+        "argon2-cffi>=23.1,<26",
+        "flask>=3.1,<4",
+        "pynacl>=1.5,<2",
+        "pysqlite3>=0.6.1,<0.7; sys_platform == 'linux' and platform_machine == 'x86_64'",
+        "scipy>=1.11,<2",
+        "sqlalchemy>=2.0.30,<3",
+        "sqlmodel>=0.0.22,<0.1",
+        "tuf>=7.0.1,<8",
+        "waitress>=3,<4",
+    ],
+    "postgres": ["psycopg[binary]>=3.2,<4"],
+    "agent": ["pynacl>=1.5,<2", "tuf>=7.0.1,<8"],
     "ray": ["ray[data]>=2.40,<3"],
 }
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
 EXTRAS["dev"] = sorted(
     set(EXTRAS["demo"])
     | set(EXTRAS["server"])
+    | set(EXTRAS["postgres"])
+    | set(EXTRAS["agent"])
     | set(EXTRAS["ray"])
     | set(EXTRAS["insight"])
     | set(EXTRAS["devices"])
@@ -108,6 +123,7 @@ EXTRAS["dev"] = sorted(
         "pytest>=8,<10",
         "pytest-xdist>=3.6,<4",
         "ruff>=0.6,<1",
+        "schemathesis>=4,<5",
         "standardwebhooks>=1,<2",
         "types-PyYAML>=6",
         "types-psutil>=5",

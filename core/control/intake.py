@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
 from storeloom.core.control import received
-from storeloom.core.control.database import connect
+from storeloom.core.control.database import connect, make_tables
 from storeloom.core.control.received import Batch, Line, OutOfStep, Position
 from storeloom.core.kernel.errors import DeliveryFault, Finding
 
@@ -47,7 +47,9 @@ def utc_now() -> datetime:
 def create_app(url: str, now: Callable[[], datetime] = utc_now) -> Flask:
     """The receiver as a WSGI application of its own, over the database of a URL."""
     app = Flask("storeloom.control")
-    app.register_blueprint(blueprint(connect(url), now))
+    engine = connect(url)
+    make_tables(engine)
+    app.register_blueprint(blueprint(engine, now))
     app.register_error_handler(HTTPException, _failed)
     return app
 

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import JSON, CheckConstraint, Column, Engine, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from storeloom.core.control.database import UtcTime
+from storeloom.core.control.database import UtcTime, reading, writing
 from storeloom.core.kernel.errors import DeliveryFault, Finding
 
 IDS_A_QUERY = 500
@@ -116,13 +116,13 @@ class OutOfStep(DeliveryFault):
 
 def set_token(engine: Engine, store: str, token: str) -> None:
     """Let a store send with this token, and with no other."""
-    with Session(engine) as session, session.begin():
+    with writing(engine) as session:
         session.merge(StoreToken(store=store, sha256=_digest(token)))
 
 
 def may_send(engine: Engine, store: str, token: str) -> bool:
     """Whether a token is the store's own."""
-    with Session(engine) as session:
+    with reading(engine) as session:
         known = session.get(StoreToken, store)
     return hmac.compare_digest(_digest(token), known.sha256 if known else _digest("")) and known is not None
 
@@ -133,13 +133,13 @@ def _digest(token: str) -> str:
 
 def position(engine: Engine, store: str, now: datetime) -> Position:
     """Where a store stands; at the start when it never sent."""
-    with Session(engine, expire_on_commit=False) as session:
+    with reading(engine) as session:
         return session.get(Position, store) or Position(store=store, reported=now)
 
 
 def begin_generation(engine: Engine, store: str, after: int, now: datetime) -> Position:
     """Begin the generation that follows `after`; the one that stands when it has begun already."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with writing(engine) as session:
         known = session.get(Position, store, with_for_update=True)
         if known is None or known.generation != after:
             return known or Position(store=store, reported=now)
@@ -153,7 +153,7 @@ def keep_batch(engine: Engine, store: str, batch: Batch, now: datetime) -> tuple
 
     A batch that is stored already changes nothing.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with writing(engine) as session:
         known = session.get(Position, store, with_for_update=True)
         if known is None:
             known = Position(store=store, reported=now)
@@ -190,5 +190,5 @@ def _row(store: str, generation: int, line: Line) -> ReceivedEvent:
 def events(engine: Engine, store: str) -> list[ReceivedEvent]:
     """What came from a store, in the order of its log."""
     order = col(ReceivedEvent.generation), col(ReceivedEvent.seq)
-    with Session(engine) as session:
+    with reading(engine) as session:
         return list(session.exec(select(ReceivedEvent).where(ReceivedEvent.store == store).order_by(*order)))

@@ -71,7 +71,7 @@ class Vda5050(MqttDriver):
         self._gone: tuple[str, Mapping[str, str]] | None = UNHEARD
         self._state: Told | None = None
         self._state_at = 0.0
-        self._states = 0
+        self._states = self._states_asked = 0
         self._newest = datetime.min.replace(tzinfo=UTC)
         self._route: Route | None = None
         self._headers: dict[str, int] = {}
@@ -269,11 +269,12 @@ class Vda5050(MqttDriver):
         fault = fault_in(name, message)
         if fault is not None:
             raise DeviceError(Code.ILLEGAL, f"no {name} can be made of it: {fault}", f"无法据此生成 {name}：{fault}")
+        self._states_asked = self._states  # before it is sent: a robot on the same host answers before the call is back
         link.publish(self._topic(name, self._maker), orjson.dumps(message), 0)
 
     def _answered(self, link: MqttLink, decided: Callable[[Told], bool], en: str, zh: str) -> None:
         """Wait for a state that decides it, of those that came after it was sent."""
-        seen = [self._states]
+        seen = [self._states_asked]
 
         def look() -> bool | None:
             if self._states == seen[0] or self._state is None:

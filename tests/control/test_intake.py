@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from storeloom.core.control import intake, received
-from storeloom.core.control.database import connect
+from storeloom.core.control.database import connect, make_tables
 from storeloom.core.control.received import Position, ReceivedEvent, StoreToken, UploadGap
 
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -26,6 +26,7 @@ def url(tmp_path):
 @pytest.fixture
 def database(url):
     engine = connect(url)
+    make_tables(engine)
     for store in ("s1", "s2"):
         received.set_token(engine, store, f"secret-{store}")
     yield engine

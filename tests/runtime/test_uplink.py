@@ -12,7 +12,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from storeloom.core.control import intake, received
-from storeloom.core.control.database import connect
+from storeloom.core.control.database import connect, make_tables
 from storeloom.core.kernel.errors import BundleFault, DeliveryFault, StoreloomError
 from storeloom.core.kernel.events import Event, event_id
 from storeloom.core.kernel.plan import Plan
@@ -29,6 +29,7 @@ class Head:
     def __init__(self, folder, stores=("s1", "s2")):
         self._url = f"sqlite:///{folder / 'control.db'}"
         self.database = connect(self._url)
+        make_tables(self.database)
         for store in stores:
             received.set_token(self.database, store, f"secret-{store}")
         self._server = None

@@ -19,6 +19,8 @@ import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
 STORE_BYTES = 512 << 20
+# A node that answers late on a machine with other work is not dead: Ray would end it, and its driver with it.
+PATIENCE = {"agent_register_timeout_ms": 300_000, "health_check_failure_threshold": 20}
 ENDING_S = 3.0
 
 
@@ -48,6 +50,7 @@ def _head(cores: int, folder: str) -> str:
         log_to_driver=False,
         configure_logging=False,
         _temp_dir=folder,
+        _system_config=PATIENCE,
     )
     return str(context.address_info["gcs_address"])
 

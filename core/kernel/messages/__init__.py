@@ -1,18 +1,19 @@
 """The words of every finding, in English and Chinese, one entry a code.
 
 Groups: DOC documents, PLG plugins, CFG configs, WIR wiring, DEV devices, CAP capacity, BND bundles, EPI episodes, CLI the command line
-(`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes (`running`);
-OUT the outbox, UPL the upward queue (`delivering`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS members'
-receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be forecast
-(`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV
-what drives demand (`driving`); ORD orders and prices (`ordering`); PLN plans: routes, space,
-tasks, picking, set points, appointments (`planning`).
+(`composing`); RUN runtime, LOG the store log, INP input, CLK the clock, OBS seen from outside, HLT health, HST host processes
+(`running`); OUT the outbox, UPL the upward queue (`delivering`); API requests to the control plane (`controlling`); MOD vision models
+(`seeing`); ITM catalogues of items (`items`); CUS members' receipts and what is estimated from them (`customers`); EXP tests and
+comparisons (`experiments`); FCT series that are to be forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL
+calendars, DRV what drives demand (`driving`); ORD orders and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points,
+appointments (`planning`).
 """
 
 from __future__ import annotations
 
 from storeloom.core.kernel.messages import (
     composing,
+    controlling,
     customers,
     delivering,
     driving,
@@ -33,6 +34,7 @@ MESSAGES: dict[str, Message] = {
     **composing.MESSAGES,
     **running.MESSAGES,
     **delivering.MESSAGES,
+    **controlling.MESSAGES,
     **seeing.MESSAGES,
     **items.MESSAGES,
     **customers.MESSAGES,

@@ -12,7 +12,7 @@ import pytest
 from storeloom.core.conformance.rig import Rig
 from storeloom.core.kernel.adapter import AdapterContext
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.screen_twin import held_port
+from storeloom.hardware_adapters.links.wire_twin import held_port
 from storeloom.hardware_adapters.signage.http_signage import HttpSignage
 from storeloom.hardware_adapters.signage.mqtt_signage import MqttSignage
 from storeloom.hardware_adapters.signage.mqtt_signage_twin import MqttSignageTwin
@@ -126,7 +126,7 @@ def test_players_get_schedule_and_files_by_version(served: tuple[Rig, Any]) -> N
     assert rig.send("sign.play", play("milk", cmd="c1"), 5.0) is None
     first = client.get("schedule", params={"player": "p", "queued": 2})
     assert first.status_code == 200 and first.json()["entries"][0]["items"][0]["media"]["kind"] == "image"
-    assert rig.state() == "online"
+    assert rig.wait_for(lambda: rig.state() == "online", 5.0)
     assert client.get("schedule", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
     file = client.get(first.json()["entries"][0]["items"][0]["media"]["url"])
     assert (file.status_code, file.content, file.headers["content-type"]) == (200, b"p", "image/png")

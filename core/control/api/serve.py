@@ -1,0 +1,195 @@
+"""The API as a WSGI application: declared addresses as Flask rules; who asks, forms, transactions, repeats and refusals in one place."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+from flask import Flask, Request, Response, request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import Session
+from werkzeug.exceptions import HTTPException
+
+from storeloom.core.control.api import problems, repeats
+from storeloom.core.control.api.openapi import document
+from storeloom.core.control.api.problems import ApiFault
+from storeloom.core.control.api.route import ANYBODY, Answer, Call, Resource, Route
+from storeloom.core.control.database import reading, writing
+from storeloom.core.control.identity.scopes import Principal
+from storeloom.core.control.identity.tokens import principal
+from storeloom.core.control.services import Services
+from storeloom.core.kernel.errors import Finding, StoreloomError
+
+PREFIX = "/api/v1"
+LOG = logging.getLogger(__name__)
+NOBODY = Principal("", "nobody", frozenset(), "")
+
+
+def create_app(services: Services, resources: Iterable[Resource]) -> Flask:
+    """The application over a control plane's services."""
+    app = Flask("storeloom.control", static_folder=None)
+    app.url_map.strict_slashes = True
+    routes = [route for resource in resources for route in resource.routes]
+    text = orjson.dumps(document(list(resources), PREFIX))
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: Response(text, content_type="application/json"))
+    for route in routes:
+        rule = PREFIX + re.sub(r"{(\w+)}", r"<\1>", route.path)
+        app.add_url_rule(rule, route.name, _view(route, services), methods=[route.method])
+    app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(Exception, _broken)
+    return app
+
+
+def _view(route: Route, services: Services) -> Callable[..., Response]:
+    out = None if route.answer is None else TypeAdapter(route.answer)
+
+    def view(**path: str) -> Response:
+        try:
+            return _carry_out(route, services, out, path)
+        except ApiFault as fault:
+            return _refusal(fault.status, fault)
+        except StoreloomError as fault:
+            return _refusal(422, fault)
+        except IntegrityError as error:
+            LOG.info("%s %s: %s", route.method, route.path, error.orig)
+            return _refusal(409, ApiFault(409, Finding("SL-API-08")))
+        except OperationalError as error:
+            LOG.warning("%s %s: %s", route.method, route.path, error.orig)
+            return _refusal(503, ApiFault(503, Finding("SL-API-10"), {"Retry-After": "1"}))
+
+    return view
+
+
+def _carry_out(route: Route, services: Services, out: TypeAdapter[Any] | None, path: dict[str, str]) -> Response:
+    now = services.now()
+    call = Call(NOBODY, path, None, None, now, language(request), services, address=request.remote_addr or "")
+    call.if_none_match = _version("If-None-Match")
+    if route.own_session:
+        with reading(services.engine) as session:
+            call.principal = _authorise(route, session, call)
+        _understand(route, call)
+        return _response(route, route.call(call), out)
+    with (writing if route.writes else reading)(services.engine) as session:
+        call.principal = _authorise(route, session, call)
+        _understand(route, call)
+        call._session = session
+        key = request.headers.get("Idempotency-Key") if route.method == "POST" and call.principal is not NOBODY else None
+        if key is None:
+            return _response(route, route.call(call), out)
+        digest = repeats.request_digest(route.method, request.full_path, request.get_data())
+        before = repeats.kept_answer(session, call.principal.token, key, digest, now)
+        if before is not None:
+            return _response(route, before, out)
+        answer = route.call(call)
+        session.flush()
+        told = None if out is None else out.dump_python(out.validate_python(answer.body, from_attributes=True), mode="json")
+        repeats.keep(session, call.principal.token, key, digest, answer.status or route.status, told, answer, now)
+        return _response(route, answer, out)
+
+
+def _authorise(route: Route, session: Session, call: Call) -> Principal:
+    """Who asks, and that they may. What is in their chain is the calls' own matter: each asks for it by `call.chain`."""
+    if route.scope == ANYBODY:
+        return NOBODY
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    found = principal(session, token.strip(), call.now) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise ApiFault(401, Finding("SL-API-01"), {"WWW-Authenticate": 'Bearer realm="storeloom"'})
+    if route.scope not in found.scopes:
+        raise ApiFault(403, Finding("SL-API-02", {"scope": route.scope, "role": found.role}))
+    return found
+
+
+def _understand(route: Route, call: Call) -> None:
+    """Query, body and version, in their declared forms. ApiFault says all that is wrong."""
+    if any("\0" in part for part in (*call.path.values(), *request.args.values())):
+        raise ApiFault(400, Finding("SL-API-03", {"reason": "a NUL character"}, "query"))
+    findings: list[Finding] = []
+    if route.query is not None:
+        call.query = _formed(route.query, request.args.to_dict(), "query", findings)
+    elif request.args:
+        findings.append(Finding("SL-API-03", {"reason": f"unknown: {', '.join(sorted(request.args))[:100]}"}, "query"))
+    request.max_content_length = route.max_body
+    if route.raw_in is not None:
+        if request.mimetype != route.raw_in:
+            raise ApiFault(415, Finding("SL-API-06", {"header": "Content-Type", "allowed": route.raw_in}))
+        call.body = request.get_data()
+    elif route.body is not None:
+        call.body = _formed(route.body, _json(request), "body", findings)
+    if findings:
+        raise ApiFault(400, findings)
+    call.if_match = _version("If-Match")
+    if route.versioned and call.if_match is None:
+        raise ApiFault(428, Finding("SL-API-06", {"header": "If-Match", "allowed": 'the ETag of what you read, as "3"'}))
+
+
+def _json(asked: Request) -> Any:
+    if asked.mimetype not in ("application/json", "application/merge-patch+json"):
+        raise ApiFault(415, Finding("SL-API-06", {"header": "Content-Type", "allowed": "application/json"}))
+    try:
+        value = orjson.loads(asked.get_data())
+    except orjson.JSONDecodeError as error:
+        raise ApiFault(400, Finding("SL-API-03", {"reason": str(error)}, "body")) from error
+    if b"\\u0000" in asked.get_data():
+        raise ApiFault(400, Finding("SL-API-03", {"reason": "a NUL character"}, "body"))
+    return value
+
+
+def _formed(form: type[BaseModel], value: Any, part: str, findings: list[Finding]) -> BaseModel | None:
+    try:
+        return form.model_validate(value)
+    except ValidationError as error:
+        findings += problems.form_findings(error, part)
+        return None
+
+
+def _version(header: str) -> str | None:
+    """The version that a conditional request names: the text within the quotes of its one ETag."""
+    found = re.fullmatch(r'(?:W/)?"([^"]*)"', request.headers.get(header, "").strip())
+    return None if found is None else found.group(1)
+
+
+def _response(route: Route, answer: Answer, out: TypeAdapter[Any] | None) -> Response:
+    status = answer.status or route.status
+    headers = dict(answer.headers)
+    if answer.version is not None:
+        headers["ETag"] = f'"{answer.version}"'
+    if status in (204, 304):
+        return Response(status=status, headers=headers)
+    if route.raw_out is not None:
+        return Response(answer.body, status, headers, content_type=route.raw_out)
+    if out is None:
+        return Response(b"{}", status, headers, content_type="application/json")
+    told = out.dump_json(out.validate_python(answer.body, from_attributes=True))
+    return Response(told, status, headers, content_type="application/json")
+
+
+def language(asked: Request) -> str:
+    """The reader's language."""
+    return asked.accept_languages.best_match(["en", "zh"], "en") or "en"
+
+
+def _refusal(status: int, fault: StoreloomError) -> Response:
+    body = orjson.dumps(problems.problem(status, fault.findings, language(request), request.path), default=str)
+    return Response(body, status, getattr(fault, "headers", {}), content_type=problems.MEDIA)
+
+
+def _failed(error: HTTPException) -> Response:
+    """What the framework itself refuses: no such address, a body too large, a method that is not there."""
+    args = {"method": request.method, "path": request.path, "reason": error.name}
+    status = error.code or 500
+    refusal = _refusal(status, ApiFault(status, Finding("SL-API-09", args)))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            refusal.headers[name] = value
+    return refusal
+
+
+def _broken(error: Exception) -> Response:
+    """A fault of ours: logged whole, told without its inside."""
+    LOG.error("%s %s", request.method, request.path, exc_info=error)
+    return _refusal(500, ApiFault(500, Finding("SL-API-11")))

@@ -1,0 +1,53 @@
+"""Releases: signed bundles of stores, one file each, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from storeloom.core.control.database import one_of
+from storeloom.core.control.models.columns import document, moment
+
+RELEASE_STATES = ("published", "withdrawn")
+
+
+class Release(SQLModel, table=True):
+    """The bundles of some stores, packed and signed at one time. `number` only ever rises within a chain; `digest` covers all bundles.
+
+    `sources` names the revision of every template and overlay that went into it.
+    """
+
+    __tablename__ = "release"
+    __table_args__ = (UniqueConstraint("chain", "number"), one_of("state", RELEASE_STATES))
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    id: str = Field(primary_key=True)
+    number: int
+    name: str
+    notes: str = ""
+    state: str = "published"
+    digest: str
+    sources: dict[str, Any] = document()
+    created: datetime = moment()
+    created_by: str
+
+
+class StoreRelease(SQLModel, table=True):
+    """One store's bundle of a release: the target `stores/<store>/<number>.json` of the chain's repository, and the wheels it needs."""
+
+    __tablename__ = "store_release"
+    __table_args__ = (
+        ForeignKeyConstraint(["chain", "release"], ["release.chain", "release.id"]),
+        ForeignKeyConstraint(["chain", "store"], ["store.chain", "store.id"]),
+        CheckConstraint("length(sha256) = 64", name="sha256_is_hex"),
+    )
+    chain: str = Field(primary_key=True)
+    release: str = Field(primary_key=True)
+    store: str = Field(primary_key=True)
+    target: str
+    sha256: str
+    length: int
+    packages: list[dict[str, Any]] = document()
+    bundle: dict[str, Any] = document()

@@ -1,0 +1,95 @@
+"""A control plane with two chains, one person of each role in each, and an agent; on SQLite, and on PostgreSQL where one is at hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from storeloom.core.control import models
+from storeloom.core.control.api.resources import RESOURCES
+from storeloom.core.control.api.serve import PREFIX, create_app
+from storeloom.core.control.database import connect, make_tables, writing
+from storeloom.core.control.identity.scopes import ROLES
+from storeloom.core.control.identity.tokens import issue
+from storeloom.core.control.models.fleet import Store
+from storeloom.core.control.models.identity import Chain, User
+from storeloom.core.control.services import Services
+
+T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
+CHAINS = ("north", "south")
+
+
+def profile(store: str, **more: Any) -> dict[str, Any]:
+    """A small whole store profile."""
+    place = {"zone": "Asia/Shanghai", "format": "supermarket", "hours": {"open": "08:00", "close": "22:00"}}
+    return {"document": "store/1", "store": store, "currency": "CNY", "language": "zh", **place, **more}
+
+
+@dataclass
+class Asker:
+    """Somebody with a token, asking the API."""
+
+    client: Any
+    token: str | None
+    lang: str = "en"
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        said = {"Accept-Language": self.lang, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if self.token is not None:
+            said["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body)
+        return self.client.open(PREFIX + path, method=method, data=data, content_type="application/json" if data else None, headers=said)
+
+
+@dataclass
+class Plane:
+    """The control plane under test. `clock[0]` is its time; `plane.as_("viewer")` asks as somebody of chain north."""
+
+    services: Services
+    client: Any
+    clock: list[datetime]
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def as_(self, role: str, chain: str = "north", lang: str = "en") -> Asker:
+        return Asker(self.client, self.tokens.get((chain, role)), lang)
+
+    def wait(self, **span: float) -> None:
+        self.clock[0] += timedelta(**span)
+
+
+def populate(plane: Plane) -> None:
+    """Two chains; in each a person of each role, a store s-1 and its agent's token."""
+    with writing(plane.services.engine) as session:
+        for chain in CHAINS:
+            session.add(Chain(id=chain, name=chain, created=T0))
+            session.flush()
+            session.add(Store(chain=chain, id="s-1", name="First", tags=["city"], profile=profile("s-1"), created=T0, changed=T0))
+            for role in ROLES:
+                if role == "agent":
+                    session.flush()
+                    plane.tokens[chain, role] = issue(session, chain, T0, store="s-1")[1]
+                    continue
+                vendor = "acme" if role == "vendor" else None
+                session.add(
+                    User(
+                        chain=chain, id=role, email=f"{role}@{chain}.example", name=role, role=role, vendor=vendor, password="-", created=T0
+                    )
+                )
+                session.flush()
+                plane.tokens[chain, role] = issue(session, chain, T0, user=role)[1]
+
+
+@pytest.fixture
+def plane(tmp_path) -> Plane:
+    clock = [T0]
+    services = Services(connect(f"sqlite:///{tmp_path / 'control.db'}"), tmp_path / "control", lambda: clock[0])
+    assert models
+    make_tables(services.engine)
+    made = Plane(services, create_app(services, RESOURCES).test_client(), clock)
+    populate(made)
+    yield made
+    services.engine.dispose()
