@@ -33,6 +33,7 @@ def packages():
 
 EXTRAS = {
     "data": ["polars>=1.20,<2"],
+    "databases": ["psycopg[binary]>=3.2,<4", "pymysql>=1.1,<3", "sqlalchemy>=2.0.30,<3"],
     "devices": [
         "bacpypes3>=0.0.102,<0.1",
         "cryptography>=43,<50",
@@ -56,6 +57,7 @@ EXTRAS = {
         "websockets>=14,<18",
         "WSDiscovery>=2.1,<3",
         "zeroconf>=0.132,<1",
+        "zxing-cpp>=3.0,<4",
     ],
     "input": ["evdev-binary>=1.7.1,<3; sys_platform == 'linux'"],
     "twins": ["amqtt>=0.12.1,<0.13"],
@@ -91,13 +93,15 @@ EXTRAS = {
         "pynacl>=1.5,<2",
         "pysqlite3>=0.6.1,<0.7; sys_platform == 'linux' and platform_machine == 'x86_64'",
         "scipy>=1.11,<2",
+        "securesystemslib[crypto]>=1.2,<2",
         "sqlalchemy>=2.0.30,<3",
         "sqlmodel>=0.0.22,<0.1",
         "tuf>=7.0.1,<8",
         "waitress>=3,<4",
     ],
+    "wallet": ["cryptography>=43,<50"],
     "postgres": ["psycopg[binary]>=3.2,<4"],
-    "agent": ["pynacl>=1.5,<2", "tuf>=7.0.1,<8"],
+    "agent": ["packaging>=24,<27", "pip>=23.1", "pynacl>=1.5,<2", "tuf>=7.0.1,<8"],
     "ray": ["ray[data]>=2.40,<3"],
 }
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
@@ -105,9 +109,11 @@ EXTRAS["dev"] = sorted(
     set(EXTRAS["demo"])
     | set(EXTRAS["server"])
     | set(EXTRAS["postgres"])
+    | set(EXTRAS["wallet"])
     | set(EXTRAS["agent"])
     | set(EXTRAS["ray"])
     | set(EXTRAS["insight"])
+    | set(EXTRAS["databases"])
     | set(EXTRAS["devices"])
     | set(EXTRAS["input"])
     | set(EXTRAS["twins"])
@@ -144,7 +150,7 @@ setup(
     package_dir={f"storeloom.{part}": part for part in PARTS},
     package_data={
         "storeloom.schemas": ["**/*.json"],
-        "storeloom.core": ["py.typed"],
+        "storeloom.core": ["py.typed", "control/migrations/*", "control/migrations/versions/*.py"],
         "storeloom.hardware_adapters": ["**/*.html", "**/*.js", "**/*.json"],
         "storeloom.studio": ["**/*.js", "**/*.css"],
         "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],

@@ -78,7 +78,7 @@ def below(composition: Composition) -> dict[str, Any]:
 def open_draft(path: str | Path) -> Draft:
     """A draft of a bundle file. DocumentFault where it cannot be read."""
     document = open_document(path, "bundle/1")
-    return Draft(Path(document.path), document.data, document.lines)
+    return Draft(Path(document.path), document.data, document.lines or {})
 
 
 def new_draft(name: str, store_format: str, template: Path | None) -> Draft:

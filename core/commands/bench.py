@@ -14,6 +14,7 @@ AREAS = (
     "catalogue",
     "compose",
     "engines",
+    "fleet",
     "forecast",
     "insight",
     "items",

@@ -12,12 +12,11 @@ from storeloom.core.kernel import schemas
 from storeloom.core.kernel.capacity import needed
 from storeloom.core.kernel.compose import Composition
 from storeloom.core.kernel.compose import compose as compose_bundle
-from storeloom.core.kernel.documents import Document
 from storeloom.core.kernel.errors import Finding, StoreloomError, worst
 from storeloom.core.kernel.lock import PACKED, unpack
 from storeloom.core.kernel.lock import pack as pack_bundle
 from storeloom.core.kernel.registry import Registry
-from storeloom.core.kernel.sources import BUNDLE, STORE, open_document, read_sources
+from storeloom.core.kernel.sources import BUNDLE, STORE, document_findings, open_document, read_sources
 
 
 def report_findings(findings: Sequence[Finding], lang: str) -> None:
@@ -38,7 +37,7 @@ def check(arguments: argparse.Namespace) -> int:
     if kind == PACKED:
         findings = _packed_findings(arguments.file, registry)
     elif kind in ("store/1", "template/1", "overlay/1"):
-        findings = _document_findings(document, registry, STORE if kind == "store/1" else BUNDLE)
+        findings = document_findings(document, STORE if kind == "store/1" else BUNDLE, registry.catalogue)
     else:
         findings = list(compose_bundle(arguments.file, registry).findings)
     findings += registry.catalogue.findings
@@ -55,26 +54,6 @@ def _packed_findings(path: str, registry: Registry) -> list[Finding]:
     except StoreloomError as fault:
         return list(fault.findings)
     return []
-
-
-def _document_findings(document: Document, registry: Registry, schema: Path) -> list[Finding]:
-    """A template, overlay or profile by itself: its shape, its solutions' ids, and their configs as far as they go."""
-    findings = schemas.check(schema, document.data, place=lambda *keys: (document.path, document.line_of(*keys)))
-    for name, body in document.data.get("solutions", {}).items() if schema == BUNDLE else ():
-        try:
-            entry = registry.catalogue.solution(body.get("solution", name))
-        except StoreloomError as fault:
-            line = document.line_of("solutions", name)
-            findings += [Finding(f.code, f.args, f"solutions.{name}", document.path, line) for f in fault.findings]
-            continue
-        at = ("solutions", name, "config")
-        findings += schemas.check(
-            entry.schema_file,
-            body.get("config", {}),
-            at=".".join(at),
-            place=lambda *keys, at=at: (document.path, document.line_of(*at, *keys)),
-        )
-    return findings
 
 
 def compose(arguments: argparse.Namespace) -> int:

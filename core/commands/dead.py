@@ -11,10 +11,9 @@ from storeloom.core.kernel.events import rfc3339
 from storeloom.core.runtime.log import StoreLog, instant
 from storeloom.core.runtime.log_delivery import Command
 from storeloom.core.runtime.log_file import STORE_DB
-from storeloom.core.runtime.outbox import FORGOTTEN, NO_DEVICE
+from storeloom.core.runtime.outbox import FORGOTTEN
 from storeloom.core.runtime.reader import LogReader
-
-ZH = {NO_DEVICE: "没有带驱动的设备可接收", FORGOTTEN: "日志已不再保留其记录"}
+from storeloom.core.runtime.routing import in_chinese
 
 
 def dead(arguments: argparse.Namespace) -> int:
@@ -41,8 +40,10 @@ def _list(file: Path, arguments: argparse.Namespace) -> int:
 
 def _why(command: Command, lang: str) -> str:
     """Why a command was given up: its last failure, after how many tries."""
-    if command.note in ZH:
-        return ZH[command.note] if lang == "zh" else command.note
+    note = command.note or ""
+    chinese = "日志已不再保留其记录" if note == FORGOTTEN else in_chinese(note)
+    if chinese:
+        return chinese if lang == "zh" else note
     return f"尝试 {command.tries} 次：{command.note}" if lang == "zh" else f"{command.tries} tries: {command.note}"
 
 

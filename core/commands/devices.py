@@ -1,4 +1,4 @@
-"""`device`: find, probe, watch and command the devices of a store without running the store; `plugin check`: conformance of adapters."""
+"""`device`: find, probe, watch and command the devices of a store without running the store."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from storeloom.core.kernel.index import adapter_class
 from storeloom.core.kernel.registry import Registry, hint, import_plugin, unknown
 from storeloom.core.kernel.sources import document_finding, open_document
 from storeloom.core.runtime.adapters import make_adapter
+from storeloom.core.runtime.secret_file import open_secrets
 
 WORDS = {
     "ok": ("ready", "可用"),
     "not_ok": ("not ready: {words}", "不可用：{words}"),
     "found": ("{number} found", "找到 {number} 台"),
     "sent": ("taken by the device", "设备已接收"),
-    "passed": ("{passed} of {all} checks passed", "{all} 项检查通过 {passed} 项"),
 }
 
 
@@ -39,27 +39,6 @@ def device(arguments: argparse.Namespace) -> int:
     store, devices = _devices(arguments, registry)
     actions = {"probe": _probe, "watch": _watch, "send": _send}
     return actions[arguments.action](arguments, registry, store, devices)
-
-
-def plugin(arguments: argparse.Namespace) -> int:
-    """Run the conformance checks of adapters, those named or all that name a twin; 1 when one fails."""
-    from storeloom.core.conformance.adapters import conform
-
-    registry = Registry()
-    names = arguments.ids or sorted(name for name, entry in registry.catalogue.adapters.items() if entry.facts.get("twin"))
-    rows = []
-    for name in names:
-        for check in conform(registry, name, arguments.only or ()):
-            rows.append({"adapter": name, "check": check.name, "ok": check.ok, "got": check.got, "seconds": round(check.seconds, 2)})
-            if not arguments.json:
-                mark = "ok  " if check.ok else "FAIL"
-                print(f"{mark} {name} {check.name} ({check.seconds:.1f} s){': ' + check.got if check.got else ''}", flush=True)
-    passed = sum(bool(row["ok"]) for row in rows)
-    if arguments.json:
-        print_json({"ok": passed == len(rows), "checks": rows})
-    else:
-        print(_words("passed", arguments.lang, passed=passed, all=len(rows)))
-    return 0 if passed == len(rows) else 1
 
 
 def _devices(arguments: argparse.Namespace, registry: Registry) -> tuple[Mapping[str, Any], list[str]]:
@@ -84,8 +63,7 @@ def _devices(arguments: argparse.Namespace, registry: Registry) -> tuple[Mapping
 
 def _made(arguments: argparse.Namespace, registry: Registry, store: Mapping[str, Any], name: str) -> Adapter:
     facts = store["devices"][name]
-    file = Path(arguments.data) / "secrets.json" if arguments.data else None
-    secrets = {str(key): str(value) for key, value in open_document(file).data.items()} if file is not None and file.is_file() else {}
+    secrets = open_secrets(Path(arguments.data)) if arguments.data else {}
     context = AdapterContext(secrets=secrets, language=arguments.lang)
     return make_adapter(registry, facts["adapter"], name, facts.get("settings", {}), context)
 

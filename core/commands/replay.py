@@ -44,9 +44,10 @@ def replay(arguments: argparse.Namespace) -> int:
     recorded = bool(arguments.pos or arguments.video)
     plan, facts, given = real_input(plan, registry, arguments.pos, arguments.video)
     tables = {**read_tables(folder / "tables"), **given}
-    adapters = device_adapters(plan, registry, secrets)
+    adapters = device_adapters(plan, registry, secrets, folder)
     drivers = {device: one.command for device, one in adapters.items()}
-    outbox = Outbox(log, plan, registry.catalogue.adapter_kinds, drivers, seed=0)
+    serves = {device: one.serves for device, one in adapters.items()}
+    outbox = Outbox(log, plan, registry.catalogue.adapter_kinds, drivers, seed=0, serves=serves)
     sources = heapq.merge(facts, *(one.facts() for one in adapters.values()), key=lambda fact: fact.received)
     first = next(sources, None)
     start = first.received if first is not None and recorded else wall_utc()

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 from storeloom.core.cli import complain, file_fault
 from storeloom.core.kernel.errors import LogFault, PluginFault, PresenceFault, StoreloomError
 from storeloom.core.kernel.events import Event, plain
+from storeloom.core.kernel.lock import digest_of
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime import packages
 from storeloom.core.runtime.beat import Beat
+from storeloom.core.runtime.device_memory import DeviceMemory
 from storeloom.core.runtime.keeper import RESTARTS_ENV, START, Keeper, Verdict, verdicts
 from storeloom.core.runtime.presence import hold
 from storeloom.core.runtime.requests import chosen_bundle
@@ -102,7 +104,8 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     from storeloom.core.runtime.tables import read_tables
 
     folder, told = Path(arguments.data), verdicts(os.environ)
-    name, plan, registry, findings = packages.start_with(folder, chosen_bundle(folder, Path(arguments.file)))
+    bundle = chosen_bundle(folder, Path(arguments.file))
+    name, plan, registry, findings = packages.start_with(folder, bundle)
     packages.keep(folder, registry, plan)
     packages.tidy(folder)
     for finding in findings:
@@ -118,9 +121,15 @@ def _open(arguments: argparse.Namespace, beat: Beat, restarts: int, open_things:
     hosts = Hosts(plan.store, tables, clock.now, guard, secrets=secrets, isolated=apart)
     beat.alive()
     _set_apart_what_cannot_be_imported(plan, registry, hosts, beat, arguments.lang)
-    adapters = device_adapters(plan, registry, secrets, clock.now)
-    show, troubles = printer(arguments), lambda: (*findings, *hosts.troubles())
-    store = LiveStore(Parts(name, plan, registry, folder, tables, secrets, adapters, hosts, beat, told, restarts, show, clock, troubles))
+    adapters = device_adapters(plan, registry, secrets, folder, clock.now)
+    lost = [one.context.memory.trouble for one in adapters.values() if isinstance(one.context.memory, DeviceMemory)]
+    forgotten = [finding for finding in lost if finding is not None]
+    for finding in forgotten:
+        print(finding.render(arguments.lang), file=sys.stderr, flush=True)
+    show, troubles = printer(arguments), lambda: (*findings, *forgotten, *hosts.troubles())
+    parts = Parts(name, plan, registry, folder, tables, secrets, adapters, hosts, beat, told, restarts, show, clock, troubles)
+    parts.digest = digest_of(bundle)
+    store = LiveStore(parts)
     observer = Observer(folder, arguments.listen)
     observer.start(name, lambda: store.status, folder / STORE_DB)
     open_things.callback(observer.stop)
@@ -147,19 +156,19 @@ def _set_apart_what_cannot_be_imported(plan: Plan, registry: Registry, hosts: Ho
 
 
 def device_adapters(
-    plan: Plan, registry: Registry, secrets: Mapping[str, str], clock: Callable[[], datetime] | None = None
+    plan: Plan, registry: Registry, secrets: Mapping[str, str], folder: Path, clock: Callable[[], datetime] | None = None
 ) -> dict[str, Adapter]:
-    """The drivers of the devices that name one in the store profile; `clock` is the live store's."""
+    """The drivers of the devices that name one in the profile, each with its memory in the data folder; `clock` is the live store's."""
     from storeloom.core.kernel.adapter import AdapterContext
     from storeloom.core.runtime.adapters import make_adapter
 
-    context = AdapterContext(clock, secrets, str(plan.store.get("language", "zh"))[:2])
-    devices = plan.store.get("devices", {})
-    return {
-        device: make_adapter(registry, facts["adapter"], device, facts.get("settings", {}), context)
-        for device, facts in devices.items()
-        if "adapter" in facts
-    }
+    language = str(plan.store.get("language", "zh"))[:2]
+    made: dict[str, Adapter] = {}
+    for device, facts in plan.store.get("devices", {}).items():
+        if "adapter" in facts:
+            context = AdapterContext(clock, secrets, language, DeviceMemory(folder, device))
+            made[device] = make_adapter(registry, facts["adapter"], device, facts.get("settings", {}), context)
+    return made
 
 
 def printer(arguments: argparse.Namespace) -> Any:

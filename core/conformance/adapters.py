@@ -6,9 +6,14 @@ import gc
 import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import orjson
+
+from storeloom.core.conformance.apart import TwinApart
+from storeloom.core.conformance.load import SHORT, Carrier, Load, LoadFault
+from storeloom.core.conformance.matching import matches
 from storeloom.core.conformance.rig import Rig, threads_and_files
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.adapter import Adapter, AdapterContext
@@ -29,6 +34,7 @@ class Playing(Protocol):
     def settings(self) -> Mapping[str, Any]: ...
     def secrets(self) -> Mapping[str, str]: ...
     def act(self, number: int) -> Sequence[tuple[str, Mapping[str, Any]]]: ...
+    def burst(self, first: int, count: int) -> Sequence[Sequence[tuple[str, Mapping[str, Any]]]]: ...
     def command(self, number: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def took(self) -> Sequence[Mapping[str, Any]]: ...
     def play(self, fault: str) -> None: ...
@@ -39,21 +45,33 @@ class Playing(Protocol):
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its name, whether it held, what came instead, and how long it took (s)."""
+    """One check: its name, whether it held, what came instead (or was measured), how long it took (s), and figures by name."""
 
     name: str
     ok: bool
     got: str
     seconds: float
+    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 class _NotRight(Exception):
-    pass
+    """What was expected, and what came; with what was measured."""
+
+    def __init__(self, words: str, figures: Mapping[str, int] | None = None) -> None:
+        super().__init__(words)
+        self.figures = figures or {}
 
 
-def conform(registry: Registry, adapter: str, only: Sequence[str] = ()) -> Iterator[Check]:
+@dataclass(frozen=True)
+class _Measured:
+    words: str
+    figures: Mapping[str, int]
+
+
+def conform(registry: Registry, adapter: str, only: Sequence[str] = (), load: Load = SHORT) -> Iterator[Check]:
     """Run the checks of an adapter as they come; `only` names those wanted (`round_trip`, `fault:reset:before` ...).
 
+    `load` is what the check `messages` carries: some hundreds (`load.SHORT`) or ten thousand (`load.LONG`).
     PluginFault when there is no such adapter, or when it names no twin.
     """
     entry = registry.catalogue.adapters.get(adapter)
@@ -65,16 +83,16 @@ def conform(registry: Registry, adapter: str, only: Sequence[str] = ()) -> Itera
         raise PluginFault(Finding("SL-PLG-03", {"id": adapter, "reason": reason, "remedy": "Add twin = 'package.module:Class'."}))
     module, _, name = twin.partition(":")
     twin_class = getattr(importlib.import_module(module), name)
-    bench = _Bench(registry, adapter, twin_class)
+    bench = _Bench(registry, adapter, twin_class, load)
     for check_name, call in bench.checks():
         if only and check_name not in only:
             continue
         began = time.monotonic()
         try:
-            call()
-            yield Check(check_name, True, "", time.monotonic() - began)
+            found = call() or _Measured("", {})
+            yield Check(check_name, True, found.words, time.monotonic() - began, found.figures)
         except _NotRight as fault:
-            yield Check(check_name, False, str(fault), time.monotonic() - began)
+            yield Check(check_name, False, str(fault), time.monotonic() - began, fault.figures)
         except Exception as error:  # a driver or twin that breaks fails its check, not the others
             yield Check(check_name, False, f"{type(error).__name__}: {error}", time.monotonic() - began)
 
@@ -82,11 +100,11 @@ def conform(registry: Registry, adapter: str, only: Sequence[str] = ()) -> Itera
 class _Bench:
     """The checks of one adapter; each with a new twin and a new driver."""
 
-    def __init__(self, registry: Registry, adapter: str, twin_class: Callable[[], Playing]) -> None:
-        self.registry, self.adapter, self.twin_class = registry, adapter, twin_class
+    def __init__(self, registry: Registry, adapter: str, twin_class: Callable[[], Playing], load: Load) -> None:
+        self.registry, self.adapter, self.twin_class, self.load = registry, adapter, twin_class, load
         self.entry = registry.catalogue.adapters[adapter]
 
-    def checks(self) -> Iterator[tuple[str, Callable[[], None]]]:
+    def checks(self) -> Iterator[tuple[str, Callable[[], _Measured | None]]]:
         yield "settings", self.settings
         yield "round_trip", self.round_trip
         yield "restart", self.restart
@@ -94,9 +112,10 @@ class _Bench:
             for moment in ("before", "between", "during"):
                 yield f"fault:{fault}:{moment}", lambda fault=fault, moment=moment: self.fault(fault, moment)  # type: ignore[misc]
         yield "nothing_left_behind", self.nothing_left_behind
+        yield "messages", self.messages
 
-    def driver(self, twin: Playing) -> Adapter:
-        context = AdapterContext(secrets=dict(twin.secrets()))
+    def driver(self, twin: Playing | TwinApart, memory: dict[str, Any] | None = None) -> Adapter:
+        context = AdapterContext(secrets=dict(twin.secrets()), memory={} if memory is None else memory)
         return make_adapter(self.registry, self.adapter, DEVICE, twin.settings(), context)
 
     def settings(self) -> None:
@@ -121,11 +140,11 @@ class _Bench:
             self._fits(rig)
 
     def restart(self) -> None:
-        """A driver that is closed and made again goes on."""
+        """A driver that is closed and made again, with what the first one left in its memory, goes on."""
         with _Playing(self) as (twin, rig):
             self._heard(twin, rig, 0, SOON_S)
             _need(rig.close(CLOSE_S), f"it did not end within {CLOSE_S:g} s of being closed")
-            again = Rig(self.driver(twin))
+            again = Rig(self.driver(twin, orjson.loads(orjson.dumps(dict(rig.adapter.context.memory)))))
             try:
                 self._heard(twin, again, 1, RECOVER_S)
                 self._obeyed(twin, again, 1, SOON_S)
@@ -175,13 +194,31 @@ class _Bench:
             settled = rig.wait_for(lambda: gc.collect() >= 0 and all(map(int.__le__, threads_and_files(), before)), SOON_S)
             _need(settled, f"threads and descriptors before {before}, after {threads_and_files()}")
 
+    def messages(self) -> _Measured:
+        """Each of many messages comes through, and the driver keeps nothing of them: no memory, thread or descriptor."""
+        with TwinApart(self.entry.facts["twin"]) as twin:
+            rig = Rig(self.driver(twin))
+            try:
+                carried = Carrier(rig, twin).carry(self.load)
+                _need(not rig.faults, f"its facts raised {rig.faults[:1]}")
+            except LoadFault as fault:
+                raise _NotRight(str(fault)) from fault
+            finally:
+                ended = rig.close(CLOSE_S)
+        words = carried.words(self.load)
+        figures = {"messages": carried.messages, "grown_objects": carried.blocks, "grown_kib": carried.resident_kib}
+        if carried.wrong:
+            raise _NotRight(f"{carried.wrong}: {words}", figures)
+        _need(ended, f"it did not end within {CLOSE_S:g} s of being closed")
+        return _Measured(words, figures)
+
     def _heard(self, twin: Playing, rig: Rig, number: int, seconds: float) -> None:
         """What the twin does comes in; it is done again while the driver is not yet at work."""
         until = time.monotonic() + seconds
         while True:
             seen = len(rig.facts)
             said = list(twin.act(number))
-            came = lambda: all(_matches(one, rig.facts[seen:]) for one in said)  # noqa: E731, B023
+            came = lambda: all(matches(one, rig.facts[seen:]) for one in said)  # noqa: E731, B023
             if rig.wait_for(came, min(2.0, max(0.1, until - time.monotonic()))):
                 return
             if time.monotonic() > until:
@@ -229,19 +266,3 @@ class _Playing:
 def _need(holds: bool, otherwise: str) -> None:
     if not holds:
         raise _NotRight(otherwise)
-
-
-def _matches(said: tuple[str, Mapping[str, Any]], facts: Sequence[Any]) -> bool:
-    stream, data = said
-    return any(fact.stream == stream and _within(data, fact.data) for fact in facts)
-
-
-def _within(part: Any, whole: Any) -> bool:
-    """Whether all of a part stands in the whole; numbers to 1e-6."""
-    if isinstance(part, Mapping):
-        return isinstance(whole, Mapping) and all(key in whole and _within(one, whole[key]) for key, one in part.items())
-    if isinstance(part, (int, float)) and not isinstance(part, bool) and isinstance(whole, (int, float)):
-        return abs(part - whole) <= 1e-6 * max(1.0, abs(part))
-    if isinstance(part, list):
-        return isinstance(whole, list) and len(part) <= len(whole) and all(map(_within, part, whole))
-    return bool(part == whole)

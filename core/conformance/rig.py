@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from storeloom.core.kernel.adapter import Adapter
+from storeloom.core.kernel.adapter import Adapter, next_fact
 from storeloom.core.kernel.events import Fact
 
 LOOK_S = 0.01
@@ -32,7 +32,10 @@ class Stored:
 
 
 class Rig:
-    """Runs `adapter.facts` until it is closed, again after it raised, as a store does. `facts` grow; `faults` are what it raised."""
+    """Runs `adapter.facts` until it is closed, again after it raised, as a store does.
+
+    `facts` grow until they are taken out by `take`; `faults` are what it raised.
+    """
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
@@ -55,11 +58,17 @@ class Rig:
         facts, receipt = self.adapter.facts(), None
         while not self._stopping.is_set():
             try:
-                fact = facts.send(receipt) if isinstance(facts, Generator) else next(facts)
+                fact = next_fact(facts, receipt)
             except StopIteration:
                 return
             self.facts.append(fact)
             receipt = Stored()
+
+    def take(self) -> list[Fact]:
+        """The facts that are there, which are kept no longer."""
+        taken = self.facts[:]
+        del self.facts[: len(taken)]
+        return taken
 
     def wait_for(self, look: Callable[[], bool], seconds: float) -> bool:
         """Whether it came true in time."""

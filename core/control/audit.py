@@ -7,7 +7,8 @@ whole. Secrets and personal data do not belong in it: `detail` names what was ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -52,14 +53,30 @@ def digest(entry: AuditEntry) -> str:
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def faults(entries: Iterator[AuditEntry]) -> Iterator[tuple[int, str]]:
-    """Where a chain's log, given in order, does not hold: the sequence and `changed`, `missing` or `unbound`."""
-    seq, previous = 0, FIRST
+@dataclass(frozen=True)
+class Checked:
+    """What a check of a chain's log found: how many entries, the newest hash, and the entries that do not hold, in words."""
+
+    entries: int
+    head: str
+    faults: tuple[str, ...]
+
+
+def verify(session: Session, chain: str) -> Checked:
+    """Go through a chain's log from its beginning."""
+    entries = session.exec(
+        select(AuditEntry).where(AuditEntry.chain == chain).order_by(col(AuditEntry.seq)).execution_options(yield_per=1000)
+    )
+    number, previous = 0, FIRST
+    wrong: list[str] = []
     for entry in entries:
-        if entry.seq != seq + 1:
-            yield entry.seq, "missing"
+        number += 1
+        if entry.seq != number:
+            wrong.append(f"{number}: missing, {entry.seq} follows")
+            number = entry.seq
         elif entry.previous != previous:
-            yield entry.seq, "unbound"
+            wrong.append(f"{entry.seq}: not bound to the entry before")
         if entry.hash != digest(entry):
-            yield entry.seq, "changed"
-        seq, previous = entry.seq, entry.hash
+            wrong.append(f"{entry.seq}: changed")
+        previous = entry.hash
+    return Checked(number, previous, tuple(wrong))

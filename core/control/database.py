@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
@@ -23,6 +24,10 @@ from storeloom.core.runtime.log_file import safe_version
 
 BUSY_MS = 5000
 WRITES = "storeloom_writes"
+AS_JSON: dict[str, Any] = {
+    "json_serializer": lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -55,9 +60,9 @@ def one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
 def connect(url: str) -> Engine:
     """The database of a URL: `sqlite:////var/lib/storeloom/control.db`, `postgresql+psycopg://user@host/name`."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, **AS_JSON)
     module = sqlite_module()
-    engine = create_engine(url, module=module)
+    engine = create_engine(url, module=module, **AS_JSON)
     wal = safe_version(module.sqlite_version)
     event.listen(engine, "connect", lambda connection, _record: _prepare(connection, module, "wal" if wal else "delete"))
     event.listen(engine, "begin", _begin)

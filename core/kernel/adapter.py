@@ -12,11 +12,12 @@ its value, which belongs into no fact, status, log line or finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
+from storeloom.core.kernel import schemas
 from storeloom.core.kernel.contract import SolutionConfig
 from storeloom.core.kernel.events import Fact
 
@@ -26,11 +27,16 @@ class AdapterContext:
     """What a store lends a driver. `clock` is the store's, None where no store is live: recorded input then bears its own times.
 
     `secrets` are those that the driver's config names, None in a dry run; `language` is the store's, for words in its facts.
+
+    `memory` is what a driver has to know after a restart: JSON values by name, a few kilobytes, for this device alone. What is assigned is
+    on the disk when the assignment returns; a value that is changed in place is not, so assign it anew. Where no store is live it is gone
+    with the driver. It holds no password, card number or picture of a person. `hardware_adapters.links.kept` keeps ids in it.
     """
 
     clock: Callable[[], datetime] | None = None
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     language: str = "en"
+    memory: MutableMapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Receipt(Protocol):
@@ -41,6 +47,11 @@ class Receipt(Protocol):
 
         None when nothing was decided in time, or the store stops: then have it sent again later.
         """
+
+
+def next_fact(facts: Iterator[Fact], receipt: Receipt | None) -> Fact:
+    """The next of what `Adapter.facts` gave, which gets the receipt of the one before it. StopIteration at its end."""
+    return facts.send(receipt) if isinstance(facts, Generator) else next(facts)
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,6 @@ class Adapter:
     twin: ClassVar[str] = ""
     known: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[str] = "1.0.0"
-    context: AdapterContext = AdapterContext()
 
     class Config(SolutionConfig):
         """Nothing to set."""
@@ -87,6 +97,7 @@ class Adapter:
     def __init__(self, device: str, config: Any) -> None:
         self.device = device
         self.config = config
+        self.context = AdapterContext()
 
     def secret(self, name: str) -> str:
         """The value of a secret that the config names; in a dry run its name. LookupError when the store has none of this name."""
@@ -118,8 +129,19 @@ class Adapter:
         """What the source knows of its store: keys of a store profile."""
         return {}
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        """Whether a command is for this device: True where it names it or something behind it, False where it is for another's.
+
+        None where the driver cannot tell: then it gets the command unless another device says that it is its own. Asked by the store's
+        own thread before the command goes out, once: it answers at once, from the config and what it knows already.
+        """
+        return True if data.get(schemas.target_field(stream)) == self.device else None
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
-        """Carry out a command; returns the device's answers that are known at once."""
+        """Carry out a command; returns the device's answers that are known at once. DeviceError for what it does not carry out.
+
+        After a kill or a late answer a command comes again with the same `cmd`: what was carried out is not done twice.
+        """
         return ()
 
     def status(self) -> Mapping[str, Any]:

@@ -54,14 +54,19 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's values and the line, from 1, of each key path (list elements by index) that the file spells out."""
+    """A file's values and the line, from 1, of each key path (list elements by index) that the file spells out.
+
+    One that was never a file has no `lines`; its `path` says in words what it is.
+    """
 
     path: str
     data: dict[str, Any]
-    lines: Mapping[Keys, int]
+    lines: Mapping[Keys, int] | None
 
-    def line_of(self, *keys: str | int) -> int:
+    def line_of(self, *keys: str | int) -> int | None:
         """Line of the key, or of its nearest parent in the file; 1 for the file itself."""
+        if self.lines is None:
+            return None
         for end in range(len(keys), 0, -1):
             line = self.lines.get(keys[:end])
             if line is not None:

@@ -136,6 +136,18 @@ class DeliveryFault(StoreloomError):
     """A command or an event that could not be handed on."""
 
 
+class ControlFault(StoreloomError):
+    """What a control plane cannot do: a database of another form, a chain that is there already."""
+
+
+class AgentFault(StoreloomError):
+    """What a store's agent cannot do: a release that it cannot bring its store to, a control plane that it cannot reach."""
+
+
+class TrustFault(StoreloomError):
+    """What is not signed as it must be, is stale, or cannot be opened or signed; nothing of it is used."""
+
+
 class MisuseFault(StoreloomError):
     """A command line that makes no sense."""
 

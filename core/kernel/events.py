@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,15 @@ def parse_time(text: str | datetime) -> datetime:
     return time.astimezone(UTC)
 
 
+def micros(time: datetime) -> int:
+    """Microseconds since 1970, as a store's log keeps times."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
 def event_id(time: datetime, *cause: object) -> str:
     """The ULID of the event that `cause` brings at `time`: the same cause and time give the same id."""
     millis = int(time.timestamp() * 1000) & ((1 << 48) - 1)
@@ -118,3 +131,19 @@ class Fact:
     data: dict[str, Any]
     time: datetime | None = None
     key: str | int | None = None
+
+
+def fact_row(fact: Fact) -> dict[str, Any]:
+    """A fact as JSON that gives the same fact again, to the microsecond. TypeError or ValueError for what is no fact."""
+    if not isinstance(fact, Fact):
+        raise TypeError(f"{type(fact).__name__} is no Fact")
+    row: dict[str, Any] = {"received": micros(fact.received), "stream": fact.stream, "source": fact.source, "data": plain(fact.data)}
+    row |= {"time": None if fact.time is None else micros(fact.time), "key": fact.key}
+    read_back: dict[str, Any] = orjson.loads(orjson.dumps(row))
+    return read_back
+
+
+def fact_of(row: Mapping[str, Any]) -> Fact:
+    """The fact of a row of `fact_row`."""
+    time = None if row["time"] is None else instant(row["time"])
+    return Fact(instant(row["received"]), row["stream"], row["source"], row["data"], time, row.get("key"))

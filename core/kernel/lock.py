@@ -27,18 +27,28 @@ def canonical(value: Any) -> bytes:
 def pack(composition: Composition, catalogue: Catalogue) -> bytes:
     """The packed bundle of a composition. BundleFault when it has errors."""
     plan = composition.require()
+    return packed_text(packed_body(composition.sources.name, plan, lock_of(plan, catalogue)))
+
+
+def packed_body(name: str, plan: Plan, lock: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the packed bundle of a plan and its lock."""
     body = {
         "document": PACKED,
-        "name": composition.sources.name,
+        "name": name,
         "store": plan.store,
         "solutions": {one.name: _instance(one) for one in plan.instances},
         "order": [one.name for one in plan.instances],
         "profiles": [{"name": p.name, "when": p.when, "solutions": p.configs} for p in plan.profiles],
         "arbitrate": {stream: list(order) for stream, order in plan.arbitrate.items()},
         "runtime": dict(plan.runtime),
-        "lock": _lock(plan, catalogue),
+        "lock": lock,
     }
     body["digest"] = "sha256:" + hashlib.sha256(canonical(body)).hexdigest()
+    return body
+
+
+def packed_text(body: Mapping[str, Any]) -> bytes:
+    """A packed bundle as it is written."""
     return canonical(body) + b"\n"
 
 
@@ -49,7 +59,8 @@ def _instance(one: InstancePlan) -> dict[str, Any]:
     return {"solution": one.solution, "config": dict(one.config), "devices": devices, "from": {k: list(v) for k, v in one.sources.items()}}
 
 
-def _lock(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
+def lock_of(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
+    """What pins the plugins of a plan."""
     entries = {one.solution: catalogue.solution(one.solution) for one in plan.instances}
     return {"solutions": {name: fingerprint(entry) for name, entry in sorted(entries.items())}}
 
@@ -81,6 +92,11 @@ def unpack(path: str | Path, catalogue: Catalogue) -> tuple[str, Plan]:
     profiles = tuple(RuntimeProfile(p["name"], p["when"], p["solutions"]) for p in body["profiles"])
     arbitrate = {stream: tuple(order) for stream, order in body["arbitrate"].items()}
     return str(body["name"]), Plan(body["store"], instances, profiles, arbitrate, body["runtime"])
+
+
+def digest_of(path: str | Path) -> str:
+    """The digest that a packed bundle bears; whether it holds is for `unpack` to say."""
+    return str(open_document(path, PACKED).data.get("digest", ""))
 
 
 def _drift(lock: Mapping[str, Any], catalogue: Catalogue, file: str) -> list[Finding]:

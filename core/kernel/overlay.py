@@ -35,7 +35,7 @@ def _diff(old: Any, new: Any, keys: Keys) -> Any:
     before: Mapping[str, Any] = old if isinstance(old, Mapping) else {}
     patch: dict[str, Any] = {key: None for key in before if key not in new}
     for key, value in new.items():
-        if key in before and _same(before[key], value):
+        if key in before and same(before[key], value):
             continue
         if value is None:
             raise ValueError(f"a merge patch cannot set {'.'.join(map(str, (*keys, key)))} to null")
@@ -49,12 +49,12 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Equal as JSON, where true is not 1."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and bool(one == other)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.documents import Document, DocumentError, read
-from storeloom.core.kernel.errors import DocumentFault, Finding, StoreloomError
+from storeloom.core.kernel.errors import DocumentFault, Finding, PluginFault, StoreloomError
 from storeloom.core.kernel.events import plain
 from storeloom.core.kernel.overlay import Layer, Layered, Origin
 from storeloom.core.kernel.registry import Catalogue
@@ -102,9 +102,21 @@ def gather(own: Document, catalogue: Catalogue) -> Sources:
     store = _store(own, findings)
     label = f"store {store.value.get('store', '')}" if store else "bundle"
     layers.append(Layer(label, own, _body(own)))
-    merged = Layered(layers)
-    defaults = Layer("default", None, _defaults(merged.value, catalogue))
-    return Sources(str(own.data.get("name", Path(own.path).stem)), own.path, Layered([defaults, *layers]), store, tuple(findings))
+    return _over_defaults(str(own.data.get("name", Path(own.path).stem)), own.path, layers, store, findings, catalogue)
+
+
+def gather_documents(name: str, designs: Sequence[tuple[str, Document]], profile: Document, catalogue: Catalogue) -> Sources:
+    """The sources of a bundle whose documents are at hand: its layers by name, from the base to the most particular, and the profile."""
+    findings = [finding for _, document in designs for finding in _schema_findings(document, BUNDLE)]
+    layers = [Layer(label, document, _body(document)) for label, document in designs]
+    return _over_defaults(name, designs[-1][1].path, layers, _profile(profile, findings), findings, catalogue)
+
+
+def _over_defaults(
+    name: str, path: str, layers: Sequence[Layer], store: Layered | None, findings: Iterable[Finding], catalogue: Catalogue
+) -> Sources:
+    defaults = Layer("default", None, _defaults(Layered(layers).value, catalogue))
+    return Sources(name, path, Layered([defaults, *layers]), store, tuple(findings))
 
 
 def _named(own: Document, what: str, name: str, wanted: str, findings: list[Finding]) -> Document | None:
@@ -122,19 +134,23 @@ def _store(own: Document, findings: list[Finding]) -> Layered | None:
         document = _named(own, "store", given, "store/1", findings)
         if document is None:
             return None
-        findings += _schema_findings(document, STORE)
-        findings += _zone_findings(document.data, "zone", document.path, document.line_of("zone"))
-        return Layered([Layer("store profile", document, document.data)])
+        return _profile(document, findings)
     if isinstance(given, Mapping):
         findings += schemas.check(STORE, given, at="store", place=lambda *keys: (own.path, own.line_of("store", *keys)))
-        findings += _zone_findings(given, "store.zone", own.path, own.line_of("store", "zone"))
+        findings += zone_findings(given, "store.zone", own.path, own.line_of("store", "zone"))
         return Layered([Layer("store profile", own, given, ("store",))])
     findings.append(Finding("SL-BND-03", file=own.path))
     return None
 
 
-def _zone_findings(store: Mapping[str, Any], path: str, file: str, line: int) -> list[Finding]:
-    """A finding for a time zone that this machine does not know."""
+def _profile(document: Document, findings: list[Finding]) -> Layered:
+    findings += _schema_findings(document, STORE)
+    findings += zone_findings(document.data, "zone", document.path, document.line_of("zone"))
+    return Layered([Layer("store profile", document, document.data)])
+
+
+def zone_findings(store: Mapping[str, Any], path: str, file: str | None, line: int | None) -> list[Finding]:
+    """A finding for a time zone that this machine does not know, in a profile that has one."""
     import zoneinfo
 
     name = store.get("zone")
@@ -146,6 +162,29 @@ def _zone_findings(store: Mapping[str, Any], path: str, file: str, line: int) ->
         args = {"got": schemas.show(name), "allowed": allowed, "remedy_en": "", "remedy_zh": ""}
         return [Finding("SL-CFG-03", args, path, file, line)]
     return []
+
+
+def document_findings(document: Document, schema: Path, catalogue: Catalogue) -> list[Finding]:
+    """A template, overlay or profile by itself: its shape, its solutions' ids, and their configs as far as they go."""
+    findings = _schema_findings(document, schema)
+    solutions = document.data.get("solutions") if schema == BUNDLE else None
+    for name, body in solutions.items() if isinstance(solutions, Mapping) else ():
+        if not isinstance(body, Mapping):
+            continue
+        try:
+            entry = catalogue.solution(str(body.get("solution", name)))
+        except PluginFault as fault:
+            line = document.line_of("solutions", name)
+            findings += [Finding(f.code, f.args, f"solutions.{name}", document.path, line) for f in fault.findings]
+            continue
+        at = ("solutions", name, "config")
+        findings += schemas.check(
+            entry.schema_file,
+            body.get("config", {}),
+            at=".".join(at),
+            place=lambda *keys, at=at: (document.path, document.line_of(*at, *keys)),
+        )
+    return findings
 
 
 def _schema_findings(document: Document, schema: Path) -> list[Finding]:

@@ -11,14 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
-
-from storeloom.core.kernel.events import Fact, plain
-from storeloom.core.runtime.log_tables import instant, micros
+from storeloom.core.kernel.events import Fact, fact_row
 
 Driver = Callable[[str, Mapping[str, Any], datetime], Iterable[Fact]]
 MAX_ANSWERS = 1000
@@ -193,19 +190,3 @@ class DeviceWorker:
 
 def _passed_over(job: Job) -> Result:
     return Result(job, failure="one before it failed", tried=False)
-
-
-def fact_row(fact: Fact) -> dict[str, Any]:
-    """A fact as JSON that gives the same fact again, to the microsecond. TypeError or ValueError for what is no fact."""
-    if not isinstance(fact, Fact):
-        raise TypeError(f"the driver answered {type(fact).__name__}, not Fact")
-    time_ = None if fact.time is None else micros(fact.time)
-    row = {"received": micros(fact.received), "stream": fact.stream, "source": fact.source, "data": plain(fact.data), "time": time_}
-    read_back: dict[str, Any] = orjson.loads(orjson.dumps(row))
-    return read_back
-
-
-def fact_of(row: Mapping[str, Any]) -> Fact:
-    """The fact of a row of `fact_row`."""
-    fact = Fact(instant(row["received"]), row["stream"], row["source"], row["data"])
-    return fact if row["time"] is None else replace(fact, time=instant(row["time"]))

@@ -15,12 +15,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import Finding, HostFault, LogFault
-from storeloom.core.kernel.events import Event, Fact, event_id
+from storeloom.core.kernel.events import Event, Fact, event_id, plain
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.arbiter import Arbiter
@@ -36,7 +36,7 @@ from storeloom.core.runtime.profiles import ProfileSwitch
 from storeloom.core.runtime.publisher import UNLOGGED, Publisher, Queue
 from storeloom.core.runtime.records import during
 from storeloom.core.runtime.runner import Call, Runner
-from storeloom.core.runtime.status import InstanceStatus
+from storeloom.core.runtime.status import FigureStatus, InstanceStatus
 from storeloom.core.runtime.supervisor import Supervisor
 from storeloom.core.runtime.tables import TableSet
 
@@ -465,6 +465,19 @@ class Engine:
     def figures(self) -> dict[str, dict[str, float | None]]:
         """The figures of every instance over all its days."""
         return {member.name: member.runner.figures.values() for member in self.crew}
+
+    def day_figures(self) -> tuple[FigureStatus, ...]:
+        """The figures of every instance for the store's present day and the one before."""
+        hours, today = self.store.hours, self.store.hours.store_day(self.now)
+        found = []
+        for member in self.crew:
+            declared = member.runner.declared
+            for day in (today - timedelta(days=1), today):
+                begins = plain(hours.midnight(day))
+                for name, (value, weight, how) in sorted(member.runner.figures.weighed(day.isoformat()).items()):
+                    unit = declared.kpis[name].unit
+                    found.append(FigureStatus(member.name, declared.solution, name, unit, begins, value, weight, how))
+        return tuple(found)
 
     def statuses(self) -> tuple[InstanceStatus, ...]:
         """What each instance does, in words and figures."""

@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Condition, Lock, Thread
@@ -22,7 +22,7 @@ from threading import Event as Flag
 from typing import Any, Literal, NamedTuple
 
 from storeloom.core.kernel import schemas
-from storeloom.core.kernel.adapter import Adapter
+from storeloom.core.kernel.adapter import Adapter, next_fact
 from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.core.kernel.events import Event, Fact, event_id
 from storeloom.core.kernel.plan import RUNTIME_DEFAULTS
@@ -446,7 +446,7 @@ class Feeder:
         facts, number, ticket = self.adapter.facts(), 0, None
         while True:
             try:
-                fact = facts.send(ticket) if isinstance(facts, Generator) else next(facts)
+                fact = next_fact(facts, ticket)
             except StopIteration:
                 return
             ticket = self._intake.offer(fact, fact_key(fact, number))

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,14 @@ from storeloom.core.runtime.publisher import UNLOGGED
 from storeloom.core.runtime.reader import LogReader
 from storeloom.core.runtime.requests import Requests
 from storeloom.core.runtime.retention import Compaction, used_bytes
-from storeloom.core.runtime.status import StoreStatus
+from storeloom.core.runtime.status import FigureStatus, StoreStatus
 from storeloom.core.runtime.swap import Swaps
-from storeloom.core.runtime.uplink import Uplink, uplink_settings
+from storeloom.core.runtime.uplink import Uplink, newest_token, uplink_settings
 
 PATIENCE_S = 0.02
 BATCH = 256
 IDLE_S, BUSY_S = 0.2, 0.005
-STATUS_S, COMPACT_S = 1.0, 3600.0
+STATUS_S, FIGURES_S, COMPACT_S = 1.0, 60.0, 3600.0
 STOP_S = 5.0
 UPLINK = "uplink"
 LOG = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ LOG = logging.getLogger(__name__)
 
 @dataclass
 class Parts:
-    """What a live store is put together from; see `commands.store`. `told`: why the store process was started again."""
+    """What a live store is put together from; see `commands.store`. `told`: why the store process was started again; `digest` is that of
+    the packed bundle."""
 
     name: str
     plan: Plan
@@ -64,6 +66,7 @@ class Parts:
     on_output: Callable[[Event], None] | None = None
     clock: LiveClock = field(default_factory=LiveClock)
     troubles: Callable[[], Iterable[Finding]] = tuple
+    digest: str = ""
 
 
 class LiveStore:
@@ -96,10 +99,14 @@ class LiveStore:
         self._blame(parts.told)
         drivers = {device: one.command for device, one in parts.adapters.items()}
         seed = int.from_bytes(str(plan.store["store"]).encode()[-6:], "big")
-        self.outbox = Outbox(self.log, plan, parts.registry.catalogue.adapter_kinds, drivers, seed=seed)
+        serves = {device: one.serves for device, one in parts.adapters.items()}
+        self.outbox = Outbox(self.log, plan, parts.registry.catalogue.adapter_kinds, drivers, seed=seed, serves=serves)
         self.feeders = [Feeder(one, self.intake, seed=seed) for one in parts.adapters.values()]
         self.uplink = self._uplink(seed)
         self.requests = Requests(self)
+        self.digest = parts.digest
+        self._figures: tuple[FigureStatus, ...] = ()
+        self._counted: datetime | None = None
         self._since = self.clock.now()
         self._looked = self._compacted = self._since
         self._compaction: Compaction | None = None
@@ -124,7 +131,8 @@ class LiveStore:
             return None
         if UPLINK not in self.log.consumers():
             self.log.advance_consumer(UPLINK, 0)
-        return Uplink(Path(self.log.path), self.engine.store.id, settings, confirmed=self.log.consumer(UPLINK), seed=seed)
+        newest = partial(newest_token, self.parts.data, settings)
+        return Uplink(Path(self.log.path), self.engine.store.id, settings, confirmed=self.log.consumer(UPLINK), seed=seed, token=newest)
 
     def run(self, stop: Callable[[], bool]) -> int:
         """Go round until `stop` says so; the exit code. LogFault when the log cannot be written."""
@@ -236,6 +244,9 @@ class LiveStore:
         self._compaction, self._compacted = None, now
 
     def _status(self) -> StoreStatus:
+        now = self.clock.now()
+        if self._counted is None or not 0 <= (now - self._counted).total_seconds() < FIGURES_S:
+            self._figures, self._counted = self.engine.day_figures(), now
         return StoreStatus(
             store=self.engine.store.id,
             bundle=self.parts.name,
@@ -254,6 +265,8 @@ class LiveStore:
             memory_mb=_memory_mb(),
             troubles=tuple(finding.text(self.engine.store.language[:2]) for finding in self._troubles()),
             devices=tuple(statuses(self.parts.adapters, self.engine.plan.store)),
+            digest=self.digest,
+            figures=self._figures,
         )
 
     def _troubles(self) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ import apsw
 import orjson
 
 from storeloom.core.kernel.errors import LogFault
-from storeloom.core.kernel.events import Event
+from storeloom.core.kernel.events import Event, instant, micros
 from storeloom.core.runtime.log_delivery import DeliveryRows
 from storeloom.core.runtime.log_file import safe_version, unusable
 from storeloom.core.runtime.log_instances import InstanceRows
@@ -29,8 +29,6 @@ from storeloom.core.runtime.log_tables import (
     event_fields,
     event_of,
     insert,
-    instant,
-    micros,
     opened,
     sealed,
 )

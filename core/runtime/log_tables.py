@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
 from storeloom.core.kernel.errors import Finding, LogFault
-from storeloom.core.kernel.events import Event
+from storeloom.core.kernel.events import Event, instant, micros
 
 FORMAT = 2
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _EVENT = """id TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, source TEXT NOT NULL, store TEXT NOT NULL,
   time INTEGER NOT NULL, received INTEGER NOT NULL"""
 TABLES = f"""
@@ -60,15 +57,6 @@ class Record(NamedTuple):
     event: Event
     hops: int
     cause: int
-
-
-def micros(time: datetime) -> int:
-    """Microseconds since 1970, as the log keeps times."""
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def instant(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def insert(table: str, verb: str = "INSERT OR REPLACE INTO") -> str:

@@ -4,10 +4,12 @@ A command is in the store log from the moment that its solution put it out; it i
 a kill in between sends it once more. The command's id travels with it (`cmd`): a device that has seen it does nothing twice. What a device
 answered is kept with the command until the caller has it in the log, so that a kill in between neither loses nor doubles it.
 
+Which devices it goes to says `routing`; one that goes to none is dead at once (`unrouted`).
+
 To one device and target (the first required field of the stream's schema) commands go in the order of the log; while one is tried again
 those behind it wait, other targets go on. Back-off is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
-A command whose time (`until`, `valid_to`, `expires`) is over is not sent late. A stream whose schema says `x-superseded: "drop"` shows a
-state: of several that wait for one target only the newest is sent.
+A command is held back until its `not_before`; one whose time (`until`, `valid_to`, `expires`) is over is not sent late. A stream whose
+schema says `x-superseded: "drop"` shows a state: of several that wait for one target only the newest is sent.
 """
 
 from __future__ import annotations
@@ -27,21 +29,23 @@ import orjson
 
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding
-from storeloom.core.kernel.events import Event, Fact, parse_time
+from storeloom.core.kernel.events import Event, Fact, fact_of, fact_row, instant, parse_time
 from storeloom.core.kernel.plan import Plan
-from storeloom.core.runtime.delivery import DeviceWorker, Driver, Job, fact_of
+from storeloom.core.runtime.delivery import DeviceWorker, Driver, Job
 from storeloom.core.runtime.log import StoreLog, micros
 from storeloom.core.runtime.log_delivery import Command as CommandRow
+from storeloom.core.runtime.routing import NAME, Routing, Serves
 
 FIRST_WAIT, LONGEST_WAIT, TRIES = timedelta(seconds=5), timedelta(minutes=10), 30
 IN_MEMORY = 20_000
 PAGE = 500
 LANE_RUN = 8
 FAILING_AFTER = 3
-NO_DEVICE, FORGOTTEN = "no device with a driver takes it", "the log no longer keeps its record"
+FORGOTTEN = "the log no longer keeps its record"
+BEGINS = "not_before"
 ENDS = ("until", "valid_to", "expires")
 OUTCOMES = ("dead", "sent", "expired", "superseded")  # of several devices' outcomes the first of these is the command's
-Answer = tuple[Fact, str]
+Answer = tuple[Fact, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ class _Lane:
 class Outbox:
     """Sends what waits to the drivers (`device id -> command`) of the devices that its instance is bound to.
 
-    `kinds` are the catalogue's adapter kinds. All methods are for the thread that owns the log; drivers run in threads of their own. The
-    answers that `pump` and `drain` return must be in the log (accepted or fed) before either is called again: then they are forgotten here.
+    `kinds` are the catalogue's adapter kinds; `serves` says by device whether a command is its own (`Adapter.serves`). All methods are for
+    the thread that owns the log; drivers run in threads of their own. The answers that `pump` and `drain` return must be in the log
+    (accepted or fed) before either is called again: then they are forgotten here.
     """
 
     def __init__(
@@ -125,21 +130,21 @@ class Outbox:
         drivers: Mapping[str, Driver],
         *,
         seed: int,
+        serves: Mapping[str, Serves] | None = None,
         retry: Retry | None = None,
         timeout_s: float = 30.0,
         hand_out: int = 32,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._instances = {one.name: one for one in plan.instances}
-        self._store_devices: Mapping[str, Any] = plan.store.get("devices", {})
-        self._kinds = kinds
+        self._routing = Routing(plan, kinds, drivers.keys(), serves)
         self._drivers = drivers
         self._seed, self._retry = seed, retry or Retry()
         self._woken = threading.Event()
         self._make = partial(DeviceWorker, timeout_s=timeout_s, limit=hand_out, wake=self._woken.set, monotonic=monotonic)
         self._workers: dict[str, DeviceWorker] = {}
         self._failing: dict[str, tuple[int, str]] = {}
+        self._held: list[int] = []
         self._commands: dict[str, _Command] = {}
         self._changed: dict[str, _Command] = {}
         self._lanes: dict[str, _Lane] = {}
@@ -184,9 +189,10 @@ class Outbox:
         return hanging
 
     def findings(self) -> list[Finding]:
-        """The devices that have failed several times in a row, with their reasons."""
+        """The devices that have failed several times in a row, and the commands that no device served since the start, with the reasons."""
         failing = [(device, count, why) for device, (count, why) in sorted(self._failing.items()) if count >= FAILING_AFTER]
-        return [Finding("SL-OUT-01", {"device": device, "failures": count, "reason": why}) for device, count, why in failing]
+        found = [Finding("SL-OUT-01", {"device": device, "failures": count, "reason": why}) for device, count, why in failing]
+        return [*found, *self._routing.findings()]
 
     def _turn(self, now: datetime) -> None:
         self._now = micros(now)
@@ -205,9 +211,12 @@ class Outbox:
         self._given.clear()
 
     def _give(self) -> list[Answer]:
-        """The answers that came in, in the order of their commands."""
+        """The answers that came in, in the order of their commands; one with a key of its own bears that, else one of its command's."""
         self._answers.sort(key=lambda one: one[:3])
-        given = [(fact_of(row), f"{command_id}|{device}|{number}") for _, device, number, command_id, row in self._answers]
+        given: list[Answer] = []
+        for _, device, number, command_id, row in self._answers:
+            fact = fact_of(row)
+            given.append((fact, f"{command_id}|{device}|{number}" if fact.key is None else fact.key))
         self._given = [self._commands[command_id] for command_id in {one[3] for one in self._answers}]
         self._answers.clear()
         return given
@@ -279,7 +288,9 @@ class Outbox:
         others = self._log.other_writers()
         if others != self._others:
             self._others, self._seen = others, 0
-        rows = self._log.unsettled(self._seen, PAGE) if len(self._commands) < IN_MEMORY else []
+        while self._held and self._held[0] <= self._now:
+            heapq.heappop(self._held)
+        rows = self._log.unsettled(self._seen, PAGE) if len(self._commands) - len(self._held) < IN_MEMORY else []
         self._more = len(rows) == PAGE
         for row in rows:
             self._seen = row.seq
@@ -296,30 +307,32 @@ class Outbox:
         self._commands[row.id] = command
         under_way = orjson.loads(row.note) if row.note and row.note.startswith("{") else {"done": {}, "answers": [], "reason": row.note}
         done, command.reason = under_way["done"], under_way["reason"] or ""
-        devices = list(done) if row.status == "answered" else list(dict.fromkeys([*done, *self._devices(row.instance, row.stream)]))
+        meant, why = ([], "") if row.status == "answered" else self._routing.meant(row.instance, event)
+        devices = list(dict.fromkeys([*done, *meant]))
+        due = max(row.due, self._begin(event))
         for device in devices:
             lane = f"{device}|{event.data[schemas.target_field(event.stream)]}"
-            delivery = _Delivery(command, device, lane, row.due, row.tries, done.get(device, ""))
+            delivery = _Delivery(command, device, lane, due, row.tries, done.get(device, ""))
             command.deliveries.append(delivery)
             if not delivery.outcome:
                 insort(self._lanes.setdefault(lane, _Lane()).queue, delivery, key=lambda one: one.command.seq)
                 self._settle_lane(lane)
         if not devices:
-            command.reason = NO_DEVICE
+            command.reason = why or command.reason
             self._changed[row.id] = command
+            notice = self._routing.miss(row.instance, event, why) if why else None
+            if notice is not None:
+                under_way["answers"] = [(NAME, 0, fact_row(Fact(instant(self._now), notice.stream, NAME, notice.data)))]
         for device, number, fact in under_way["answers"]:
             command.rows.append((device, number, fact))
             self._answers.append((row.seq, device, number, row.id, fact))
 
-    def _devices(self, instance: str, stream: str) -> list[str]:
-        """The bound devices whose kind takes the command; where the solution binds none of such a kind, the store's. Only with a driver."""
-        kinds = {kind for kind, facts in self._kinds.items() if stream in facts["takes"]}
-        plan = self._instances.get(instance)
-        if plan is None:
-            return []
-        bound = [device.id for kind, devices in plan.devices.items() if kind in kinds for device in devices]
-        found = bound or [device for device, facts in self._store_devices.items() if facts.get("kind") in kinds]
-        return [device for device in dict.fromkeys(found) if device in self._drivers]
+    def _begin(self, event: Event) -> int:
+        """When a command may go (microseconds), 0 where it says nothing; one that is held back does not count against what is in memory."""
+        begin = micros(parse_time(event.data[BEGINS])) if BEGINS in event.data else 0
+        if begin > self._now:
+            heapq.heappush(self._held, begin)
+        return begin
 
     def _choose(self, now: datetime) -> dict[str, list[Job]]:
         """What is due and what its device has room for, by device."""

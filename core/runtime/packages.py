@@ -8,8 +8,10 @@ next bundle is. The built-in package is not copied: with another version of it t
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +21,26 @@ from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import BUILT_IN, Catalogue, Package, Registry, packages, read_catalogue
 
 FOLDER, CURRENT = "packages", "current.json"
+SITE = "site-packages"  # the vendors' packages in a release's folder
 _LEFT_OUT = ("__pycache__", "*.pyc")
+
+
+_SITES: list[str] = []
+
+
+def use_site(folder: Path | None) -> Path | None:
+    """From now on the packages in `folder` are found, behind all that is installed, in place of those of the folder before; that one.
+
+    A release brings its vendors' packages in such a folder. What storeloom itself is installed with is never replaced by it, and no code
+    runs by being found (`.pth` files count for nothing). A link is followed once, here: where it leads later does not matter.
+    """
+    before = Path(_SITES[0]) if _SITES else None
+    for place in _SITES:
+        sys.path.remove(place)
+    _SITES[:] = [] if folder is None else [str(folder.resolve())]
+    sys.path += _SITES
+    importlib.invalidate_caches()
+    return before
 
 
 def take_in(data: Path, file: Path, *, anew: bool = False) -> tuple[str, Plan, Registry]:
@@ -89,13 +110,18 @@ def _wanted(plan: Plan, catalogue: Catalogue) -> dict[str, Path]:
 
 def _copy(data: Path, package: Package) -> Package:
     """The package as it is now, in the store's own folder."""
-    target = data / FOLDER / f"{package.name}-{_digest(_files(package.root))[:16]}"
+    target = data / FOLDER / f"{package.name}-{tree_digest(package.root)[:16]}"
     if not target.is_dir():
         part = target.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(package.root, part, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         part.rename(target)
     return Package(package.name, target)
+
+
+def tree_digest(root: Path) -> str:
+    """One hash over the names and contents of all files below a folder; what Python compiles by itself does not count."""
+    return _digest(_files(root))
 
 
 def _files(root: Path) -> Iterable[tuple[str, Path]]:

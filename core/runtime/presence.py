@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import DocumentFault, Finding, PresenceFault
-from storeloom.core.runtime.status import DeviceStatus, InstanceStatus, QueueStatus, StoreStatus
+from storeloom.core.runtime.status import DeviceStatus, FigureStatus, InstanceStatus, QueueStatus, StoreStatus
 
 NAME, LOCK = "run.json", "lock"
 TIMEOUT_S = 5.0
@@ -157,9 +157,10 @@ def fetch_status(folder: Path) -> StoreStatus:
     given["instances"] = tuple(InstanceStatus(**_known(InstanceStatus, one)) for one in facts["instances"])
     given["queues"] = tuple(QueueStatus(**_known(QueueStatus, one)) for one in facts["queues"])
     given["devices"] = tuple(DeviceStatus(**_known(DeviceStatus, one)) for one in facts.get("devices", ()))
+    given["figures"] = tuple(FigureStatus(**_known(FigureStatus, one)) for one in facts.get("figures", ()))
     given["troubles"] = tuple(facts["troubles"])
     return StoreStatus(**given)
 
 
-def _known(kind: type[StoreStatus | InstanceStatus | QueueStatus | DeviceStatus], facts: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[StoreStatus | InstanceStatus | QueueStatus | DeviceStatus | FigureStatus], facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name in kind.__dataclass_fields__}

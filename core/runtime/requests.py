@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from storeloom.core.kernel.drivers import driver_findings
 from storeloom.core.kernel.errors import BundleFault, ConfigFault, Finding, LogFault, StoreloomError
-from storeloom.core.kernel.lock import fingerprint
+from storeloom.core.kernel.lock import digest_of, fingerprint
 from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime import packages
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 RESTART_CODE = 75  # EX_TEMPFAIL: start me again
 LOG = logging.getLogger(__name__)
+BUNDLE = "bundle.json"  # in a release's folder
 KEPT, GIVEN = "bundle.json", "bundle.given"
 
 
 @dataclass
 class Change:
-    """A bundle taken in while the store runs: what was swapped, what joined, what left (with the sequence that it had done with)."""
+    """A bundle taken in while the store runs: what was swapped, what joined, what left (with the sequence that it had done with).
+
+    `digest` and `site` are those of the bundle before it.
+    """
 
     file: Path
     old: Plan
@@ -40,6 +44,8 @@ class Change:
     registry: Registry
     swaps: list[Swap] = field(default_factory=list)
     group: list[str] = field(default_factory=list)
+    digest: str = ""
+    site: Path | None = None
     joined: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
 
@@ -77,13 +83,23 @@ class Requests:
 
     def _answer(self, number: int, kind: str, body: Mapping[str, Any]) -> tuple[str, Any]:
         if kind == "apply":
-            return self._apply(Path(body["file"]))
+            site = None if body.get("site") is None else Path(body["site"])
+            before = packages.use_site(site) if site is not None else None
+            try:
+                return self._apply(Path(body["file"]), before, restart=bool(body.get("restart")))
+            except BaseException:
+                if site is not None:
+                    packages.use_site(before)
+                raise
         if kind == "model":
             return self.models.begin(number, body.get("camera"), Path(body["model"]), body.get("classes"))
         raise KeyError(f"no request '{kind}'; known: apply, model")
 
-    def _apply(self, file: Path) -> tuple[str, Any]:
-        """Bring the store to another bundle: solution by solution where only solutions differ, by a restart where more does."""
+    def _apply(self, file: Path, site: Path | None, *, restart: bool) -> tuple[str, Any]:
+        """Bring the store to another bundle: solution by solution where only solutions differ, by a restart where more does.
+
+        `site` is the environment that was in use before; `restart` is asked for where something beside the bundle has changed.
+        """
         _, plan, registry = packages.take_in(self._store.parts.data, file, anew=True)
         old = self._store.engine.plan
         ids = {"got": old.store["store"], "wanted": plan.store["store"]}
@@ -93,18 +109,19 @@ class Requests:
         if unfit:  # the store would restart with it and could not start
             raise ConfigFault(unfit)
         read_secrets(self._store.parts.data, plan, registry)
-        if any(getattr(plan, part) != getattr(old, part) for part in ("store", "profiles", "arbitrate", "runtime")):
+        if restart or any(getattr(plan, part) != getattr(old, part) for part in ("store", "profiles", "arbitrate", "runtime")):
             keep_bundle(self._store.parts.data, file)
             self._store.leave_with = RESTART_CODE
             return "restarting", {}
         self._taken_back.clear()
-        change = Change(file, old, plan, registry)
+        change = Change(file, old, plan, registry, digest=self._store.digest, site=site)
         self._changes.append(change)
         try:
             self._change(change, plan, registry)
         except (StoreloomError, ValidationError):
             self._go_back(change)
             raise
+        self._store.digest = digest_of(file)
         shown = [{"instance": one.instance, "before": one.before, "after": one.after, "state": one.state} for one in change.swaps]
         return "done", {"swaps": shown, "joined": change.joined, "left": sorted(change.left)}
 
@@ -131,7 +148,9 @@ class Requests:
             if item.name in change.left:
                 member = engine.recruit(item, engine.registry, order)
                 engine.crew.fall_behind(member, change.left[item.name])
-        engine.plan = change.old
+        engine.plan, self._store.digest = change.old, change.digest
+        if change.site is not None:
+            packages.use_site(change.site)
 
     def _tell(self, change: Change) -> None:
         """Say what was taken back, in the store's own log and to whoever asks how it does."""
@@ -197,7 +216,14 @@ def keep_bundle(data: Path, file: Path) -> None:
 
 
 def chosen_bundle(data: Path, given: Path) -> Path:
-    """The bundle that a store starts with: the `given` file, or what was applied while it ran on that same file."""
+    """The bundle that a store starts with: the `given` file, or what was applied while it ran on that same file.
+
+    A folder is a release's: its bundle, with its vendors' packages beside it, is what the store starts with whatever was applied before.
+    """
+    if given.is_dir():
+        release = given.resolve()  # once: where a link leads may change at any moment, and both are to be of one release
+        packages.use_site(release / packages.SITE)
+        return release / BUNDLE
     kept, mark = data / KEPT, data / GIVEN
     digest = hashlib.sha256(given.read_bytes()).hexdigest() if given.is_file() else ""
     if kept.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == digest:

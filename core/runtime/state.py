@@ -258,6 +258,18 @@ class FigureBook:
         book = self._state.snapshot()
         return {name: summed([book[d][name] for d in days if name in book.get(d, {})], figure) for name, figure in self._declared.items()}
 
+    def weighed(self, day: str) -> dict[str, tuple[float, float, str]]:
+        """The figures of one store day that have a value, each with what it averages (samples, or the whole of a share; else 1) and how it
+        is made: `sum`, `mean` (also a share), `last`, or as its samples are summed up."""
+        cells = self._state.snapshot().get(day, {})
+        found = {}
+        for name, cell in cells.items():
+            value = summed([cell], self._declared[name]) if name in self._declared else None
+            if value is not None:
+                how = "sum" if "sum" in cell else "last" if "value" in cell else str(cell.get("how", "mean"))
+                found[name] = value, float(cell.get("whole", cell.get("n", 1))), how
+        return found
+
 
 def summed(cells: list[dict[str, Any]], figure: Kpi) -> float | None:
     """Merge a figure's cells; with none of them, 0 for what is counted and None for what is measured."""

@@ -59,8 +59,26 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureStatus:
+    """A solution's named figure on the store's day that `begins` then (RFC 3339), renewed once a minute.
+
+    `weight` is what the value is an average over (samples, or the whole of a share); 1 for what is counted. `how` it is made: `sum`,
+    `mean`, `last`, `max`, `min`, `median`, `p95`; empty where it is not known.
+    """
+
+    instance: str
+    solution: str
+    name: str
+    unit: str
+    begins: str
+    value: float
+    weight: float = 1.0
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """A store at one moment. Times are RFC 3339; `log_bytes` is the size of the file with its WAL."""
+    """A store at one moment. Times are RFC 3339; `log_bytes` is the size of the file with its WAL, `digest` that of the packed bundle."""
 
     store: str
     bundle: str
@@ -79,3 +97,5 @@ class StoreStatus:
     memory_mb: float = 0.0
     troubles: tuple[str, ...] = ()
     devices: tuple[DeviceStatus, ...] = ()
+    digest: str = ""
+    figures: tuple[FigureStatus, ...] = ()

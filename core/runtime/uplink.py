@@ -17,8 +17,8 @@ import http.client
 import json
 import random
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -30,6 +30,7 @@ from storeloom.core.kernel.events import rfc3339
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.runtime.log_tables import Record
 from storeloom.core.runtime.reader import LogReader
+from storeloom.core.runtime.secret_file import open_secrets
 
 CONSUMER = "uplink"
 RAW = frozenset(
@@ -53,7 +54,8 @@ LARGEST_ANSWER = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class UplinkSettings:
-    """Where events go up to. `streams` None: all but RAW. A batch holds at most `batch` events or `batch_bytes` before packing.
+    """Where events go up to. `streams` None: all but RAW. A batch holds at most `batch` events or `batch_bytes` before packing; `secret`
+    is the name of the token's secret.
 
     `wait_s` is the longest pause after the first failure, doubled after each further one up to `longest_wait_s`, drawn with full jitter.
     """
@@ -67,6 +69,7 @@ class UplinkSettings:
     timeout_s: float = 30.0
     wait_s: float = 1.0
     longest_wait_s: float = 300.0
+    secret: str = ""
 
     def takes(self, stream: str) -> bool:
         return stream in self.streams if self.streams is not None else stream not in RAW
@@ -80,7 +83,12 @@ def uplink_settings(plan: Plan, secrets: Mapping[str, str], secrets_file: Path) 
     if table["token"] not in secrets:
         raise BundleFault(Finding("SL-UPL-05", {"secret": table["token"], "file": str(secrets_file)}, "runtime.uplink.token"))
     streams = frozenset(table["streams"]) if "streams" in table else None
-    return UplinkSettings(str(table["url"]), secrets[table["token"]], streams)
+    return UplinkSettings(str(table["url"]), secrets[table["token"]], streams, secret=str(table["token"]))
+
+
+def newest_token(data: Path, settings: UplinkSettings) -> str:
+    """The token that stands in the store's secrets now: it may be renewed while the store runs."""
+    return open_secrets(data).get(settings.secret, settings.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +176,13 @@ class Uplink:
     """Sends up in a thread of its own. The engine's thread reads `confirmed` and writes it down as the log's consumer `uplink`.
 
     `confirmed` is given what that consumer holds. Before the first start the engine's thread must have written the consumer, at 0 for a
-    new one, so that compaction waits for it.
+    new one, so that compaction waits for it. `token` gives the newest token, the settings' where it is left out.
     """
 
-    def __init__(self, log: Path, store: str, settings: UplinkSettings, *, confirmed: int, seed: int) -> None:
+    def __init__(
+        self, log: Path, store: str, settings: UplinkSettings, *, confirmed: int, seed: int, token: Callable[[], str] | None = None
+    ) -> None:
+        self._token = token
         self._file, self._store, self._settings = log, store, settings
         self._confirmed = confirmed
         self._draw = random.Random(f"{seed}|{store}|uplink")
@@ -234,7 +245,8 @@ class Uplink:
 
     def run_once(self) -> None:
         """Ask the receiver where it stands and send all that is there. Raises what went wrong; to be called again then."""
-        receiver = Receiver(self._settings, self._store)
+        settings = self._settings if self._token is None else replace(self._settings, token=self._token())
+        receiver = Receiver(settings, self._store)
         try:
             log = LogReader(self._file, store=self._store)
             try:

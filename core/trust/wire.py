@@ -8,6 +8,10 @@
 | `POST /agent/token` | | NewToken, the old one is good for another hour |
 | `GET /tuf/metadata/FILE`, `GET /tuf/targets/PATH` | | the chain's repository (TUF), byte ranges allowed |
 
+A 304 with `Retry-After: S` means that no place to wait was free: ask again after S seconds, not at once. Asked without `If-None-Match` the
+desired state is told anew, with windows from now on; an agent whose windows are all past asks so. `POST /agent/reports` may be sent with
+`Content-Encoding: gzip`.
+
 Both ends take unknown keys of the other without a word, so that either may be the newer one.
 """
 
@@ -103,11 +107,13 @@ class Report(Said):
     """One thing that an agent tells, numbered by itself from 1 on; sent until it is taken.
 
     `kind`: `state` (`data.state`, and `data.reason` in en and zh where it is not well), `health` (a look at the running store:
-    `data.ok`, `data.solutions` by instance {state, failures, handled}, `data.devices` {id: {kind, state, text}}), `figures`
-    (`data.figures`: [{instance, solution, name, unit, span, begins, value, weight}]).
+    `data.ok`, `data.solutions` by instance {state, failures, handled}: counted since the store process began, `data.devices`
+    {id: {kind, state, text}}), `figures`
+    (`data.figures`: [{instance, solution, name, unit, span, begins, value, weight, how}]: how a figure stands so far on the store's day
+    that `begins` then (`span` `day`), or in an hour (`hour`); `how` is `sum`, `mean`, `last`, `max`, `min`, `median` or a percentile).
     """
 
-    seq: int = Field(ge=1)
+    seq: int = Field(ge=1, le=2_000_000_000)
     at: AwareDatetime
     kind: Literal["state", "health", "figures"]
     release: str | None = None
@@ -115,9 +121,14 @@ class Report(Said):
 
 
 class Reports(Said):
-    """Reports in order, and what the agent runs and is at now."""
+    """Reports in order, and what the agent runs and is at now.
+
+    `made` is the number of the newest report that it has made (sent or not), so that an older message that comes late changes nothing;
+    every change of `state` is a report too. `state` is the agent's way to the desired state `desired_number`.
+    """
 
     reports: list[Report] = Field(max_length=500)
+    made: int = Field(0, ge=0, le=2_000_000_000)
     running: str | None = None
     state: State
     desired_number: int = 0

@@ -25,7 +25,7 @@ def compose_solo(
 ) -> Composition:
     """Compose one solution. Lines of findings about its config come from `document`; the streams `given` need no source."""
     body = {"solutions": {solution: {"config": config}}, "store": store}
-    lines = {("solutions", solution, *keys): line for keys, line in document.lines.items() if keys[:1] == ("config",)}
+    lines = {("solutions", solution, *keys): line for keys, line in (document.lines or {}).items() if keys[:1] == ("config",)}
     return compose_sources(gather(Document(document.path, body, lines), registry.catalogue), registry, given=given)
 
 

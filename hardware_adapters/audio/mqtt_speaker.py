@@ -85,6 +85,9 @@ class MqttSpeaker(MqttDriver):
             "fault" if error else "online", code=error, words=words, figures=figures, firmware=str(told.get("firmware", ""))
         )
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        return data["zone"] in self.config.zones if self.config.zones else None
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         zone = str(data["zone"])
         if self.config.zones and zone not in self.config.zones:

@@ -47,7 +47,7 @@ class MqttSpeakerTwin(MqttTwin):
     def act(self, number: int) -> Sequence[Said]:
         """Music that it plays by itself ends."""
         self.await_driver()
-        told = {"zone": f"z{number}", "kind": "music", "complete": number % 2 == 0, "noise_db": 52.0 + number}
+        told = {"zone": f"z{number}", "kind": "music", "complete": number % 2 == 0, "noise_db": 52.0 + number % 30}
         self._tell(told)
         return [Said("audio.played", {**told, "started": STARTED, "duration_s": 4.0})]
 

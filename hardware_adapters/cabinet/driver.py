@@ -26,8 +26,9 @@ import orjson
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact, parse_time
-from storeloom.hardware_adapters.links.answers import Answers
+from storeloom.hardware_adapters.links.answers import REMEMBERED, Answers
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.links.mqtt import BadMessage, Message, MqttConfig, MqttDriver
 
 KINDS = ("opened", "closed", "pick", "put", "stock", "timeout", "alarm")
@@ -65,7 +66,7 @@ class CabinetDriver(MqttDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._answers = Answers()
+        self._answers = Answers(Kept(self, "done", REMEMBERED))
         self._seq = 0
         self._weights: dict[str, float] = {}
         self._tags: dict[str, frozenset[str]] = {}
@@ -176,6 +177,9 @@ class CabinetDriver(MqttDriver):
         yield from self.tell(
             "fault" if error else "online", code=error, words=words, figures=figures, firmware=str(told.get("firmware", ""))
         )
+
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return bool(data["cabinet"] == self.cabinet)
 
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         if self.needs_cell and not data.get("cell"):

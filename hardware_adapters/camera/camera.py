@@ -6,17 +6,22 @@ out; a stream that stalls or breaks off is opened again after ever longer waits.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from storeloom.core.kernel.adapter import Found
+from storeloom.core.kernel.adapter import Found, Health
 from storeloom.core.kernel.contract import SolutionConfig, setting
+from storeloom.core.kernel.errors import LANGUAGES, InputFault
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.camera.driver import CameraConfig, CameraDriver
+from storeloom.hardware_adapters.camera.driver import READ_S, CameraConfig, CameraDriver, bare
 
 if TYPE_CHECKING:
     from storeloom.workers.vision.grab.address import Address
     from storeloom.workers.vision.grab.source import GrabSettings
+
+RATE_S, START_S = 1.0, 5.0  # START_S: for the process that decodes to begin
+NO_FRAME = {"en": "no frame came in time", "zh": "规定时间内没有画面"}
 
 
 class StreamConfig(SolutionConfig):
@@ -74,6 +79,35 @@ class Camera(CameraDriver):
                 return
             raise self.no_pictures(error) from error
         yield from self.live_facts(where, self._grab_settings())
+
+    def check_health(self) -> Health:
+        """Open it and take a frame, within the times that it has for that; its size, and the frames of a second."""
+        try:
+            self.need_vision("camera")
+        except InputFault as absent:
+            finding = absent.findings[0]
+            return Health(False, {lang: finding.text(lang) for lang in LANGUAGES}, {"code": "no_service"})
+        from storeloom.workers.vision.grab.faults import GrabError
+        from storeloom.workers.vision.grab.source import Source
+
+        config = self.config
+        try:
+            with Source(self._address(), self._grab_settings()) as source:
+                until, seen = time.monotonic() + START_S + config.open_s + config.stall_s, False
+                while not (seen := source.read(READ_S) is not None) and source.status().fault is None and time.monotonic() < until:
+                    continue
+                if not seen:
+                    fault = source.status().fault
+                    words = NO_FRAME if fault is None else fault.words
+                    return Health(False, bare(words), {"code": "timeout" if fault is None else fault.code})
+                began, first = time.monotonic(), source.status().grabbed
+                self._closing.wait(RATE_S)
+                status, lasted_s = source.status(), time.monotonic() - began
+        except GrabError as error:
+            return Health(False, bare(error.words), {"code": error.fault.code})
+        facts: dict[str, str | float | bool] = {"size": f"{status.width}x{status.height}"}
+        facts["fps"] = round((status.grabbed - first) / lasted_s, 1)
+        return Health(True, facts=facts | ({"fps_stated": round(status.fps, 1)} if status.fps else {}))
 
     def _grab_settings(self) -> GrabSettings:
         from storeloom.workers.vision.grab.source import GrabSettings

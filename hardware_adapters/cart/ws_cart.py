@@ -1,4 +1,7 @@
-"""Cart screens that connect to the store by WebSocket; how they speak is written in `links.ws_screens` and `links.screens`."""
+"""Cart screens that connect to the store by WebSocket; how they speak is written in `links.ws_screens` and `links.screens`.
+
+Any browser is such a screen at `http://LISTEN/CART/` (`links.screen_page`).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from storeloom.hardware_adapters.links.ws_screens import ScreenConfig, WsScreens
 
 class WsCart(WsScreens):
     zh, en = "WebSocket 购物车屏", "Cart screens over WebSocket"
-    purpose_zh = "购物车屏以 WebSocket 接入门店：按序号下发并确认画面，事件逐条编号、断线续传不重复，心跳检测掉线。"
+    purpose_zh = "购物车屏以 WebSocket 接入门店：按序号下发确认画面，事件编号、断线续传不重复，心跳检测掉线；自带触屏网页，断网暂存操作。"
     kind = "cart"
     feeds = ("cart.event", "device.status")
     takes = ("cart.show",)
-    capabilities = ("resume", "acknowledge")
+    capabilities = ("resume", "acknowledge", "page")
     twin = "storeloom.hardware_adapters.cart.ws_cart_twin:WsCartTwin"
     event_stream, name_key = "cart.event", "cart"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from storeloom.core.kernel.adapter import Receipt
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.esl_gateway.labels import STATES, LabelBook, LabelSettings, Update
-from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
+from storeloom.hardware_adapters.links.driver import Facts, SharedLinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BUSY, REFUSED = (429, 503), (401, 403)
 BAD = {"en": "the gateway gives an answer that is none", "zh": "网关返回无效应答"}
 
 
-class HttpLabels(LinkDriver["Client"]):
+class HttpLabels(SharedLinkDriver["Client"]):
     zh, en = "HTTP 价签网关", "Shelf-label gateway over HTTP"
     purpose_zh = "把价签画面按尺寸与墨色绘制后经 HTTP 下发，轮询逐签确认、电量、信号与固件；只重发失败的价签，新画面取代旧画面。"
     kind = "esl_gateway"
@@ -54,7 +54,6 @@ class HttpLabels(LinkDriver["Client"]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.book = LabelBook(device, config, self._send)
-        self._client: Client | None = None
         self._after: int | None = None
         self._told: Mapping[str, Any] = {}
 
@@ -73,14 +72,12 @@ class HttpLabels(LinkDriver["Client"]):
         return {key: str(self._told[key]) for key in ("model", "firmware") if key in self._told}
 
     def session(self, link: Client) -> Facts:
-        self.book.language, self._client = self.context.language, link
-        try:
+        self.book.language = self.context.language
+        with self.holding(link):
             while not self.stopping.is_set():
                 more = yield from self._answers(link)
                 yield from self.book.overdue(self.now())
                 self.stopping.wait(0.0 if more else self.config.poll_s)
-        finally:
-            self._client = None
 
     def _answers(self, client: Client) -> Any:
         """What the gateway has to say; whether there was something. It is confirmed with the next question once it is stored."""
@@ -104,16 +101,16 @@ class HttpLabels(LinkDriver["Client"]):
         self._after = max((one for one in numbers if isinstance(one, int)), default=self._after)
         return bool(acks)
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        return True if data["label"] == self.device else self.book.serves(data)
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         return self.book.command(data, self.now(), self.config.timeout_s)
 
     def _send(self, update: Update) -> None:
-        client, path = self._client, f"/labels/{quote(update.label, safe='')}"
-        if client is not None:
-            self._ask(client, "PUT", path, update.body)
-            return
-        with self.connect() as momentary:
-            self._ask(momentary, "PUT", path, update.body)
+        link = self.link
+        with self.for_the_moment() if link is None else nullcontext(link) as client:
+            self._ask(client, "PUT", f"/labels/{quote(update.label, safe='')}", update.body)
 
     def _ask(self, client: Client, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The gateway's answer. DeviceError where there is none or it refuses."""

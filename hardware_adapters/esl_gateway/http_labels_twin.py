@@ -9,38 +9,36 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
-from storeloom.hardware_adapters.esl_gateway.shelf_twin import PCT, Shelf
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.esl_gateway.shelf_twin import ShelfTwin
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 TOKEN = "twin-token"
 
 
-class HttpLabelsTwin(Twin):
+class HttpLabelsTwin(ShelfTwin, WireTwin):
     faults = (*WIRE_FAULTS, "busy", "fail", "odd", "checksum", "duplicate", "stale", "reboot")
 
     def __init__(self, loss: float = 0.0, seed: int = 0) -> None:
-        self.shelf = Shelf(loss, seed)
+        super().__init__(loss, seed)
         self._lock = threading.Lock()
         self._acks: list[dict[str, Any]] = []
         self._old: list[dict[str, Any]] = []
         self._reports: list[dict[str, Any]] = []
         self._seq = 0
-        self._acts = 0
-        self._wire: Wire | None = None
+        self._server: Any = None
 
-    def start(self) -> None:
-        from waitress.server import create_server  # type: ignore[import-untyped]
+    def serve(self) -> int:
+        from waitress.server import create_server
 
         self._server = create_server(self._answer, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=True)
         self._thread = threading.Thread(target=self._server.run, name="gateway", daemon=True)
         self._thread.start()
-        self._wire = Wire(int(self._server.effective_port))
+        return int(self._server.effective_port)
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None, "the twin has not been started"
         return {
-            "address": f"http://127.0.0.1:{self._wire.port}",
+            "address": f"http://127.0.0.1:{self.port}",
             "token": "labels",
             "poll_s": 0.05,
             "timeout_s": 0.5,
@@ -89,46 +87,18 @@ class HttpLabelsTwin(Twin):
 
     def act(self, number: int) -> Sequence[Said]:
         with self._lock:
-            self._acts += 1
-            self.shelf.firmware = f"2.4.{self._acts}"
-            odd = {"battery_pct": "much"} if self.fault == "odd" else {}
-            self._reports.append({"label": "L1", **self.shelf.report(), **odd})
-        return [
-            Said("device.status", {"device": "L1", "state": "online", "firmware": self.shelf.firmware, "metrics": {"battery_pct": PCT}})
-        ]
+            report, said = self.news()
+            self._reports.append({"label": "L1", **report})
+        return [said]
 
-    def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        fields = {"name": f"Milk {number}", "price": 990 + number, "unit_price": 1980}
-        data = {"label": f"L{number}", "version": str(number), "template": "standard", "fields": fields, "cmd": f"c{number}"}
-        return "label.update", data
+    def reboot(self) -> None:
+        with self._lock:
+            self._acks, self._reports = [], []
+        self.wire.drop()
 
-    def took(self) -> Sequence[Mapping[str, Any]]:
-        return list(self.shelf.effects)
-
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if fault == "reboot":
-            with self._lock:
-                self._acks, self._reports = [], []
-            self._drop_lines()
-        elif self._wire is not None and fault in WIRE_FAULTS:
-            self._wire.play(fault)
-
-    def _drop_lines(self) -> None:
-        """End all connections; the gateway is back at once."""
-        assert self._wire is not None, "the twin has not been started"
-        self._wire.drop()
-
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
-
-    def close(self) -> None:
-        if self._wire is None:
-            return
-        self._wire.close()
-        self._wire = None
-        self._server.trigger.pull_trigger(self._server.close)
-        self._thread.join()
-        self._server.task_dispatcher.shutdown()
+    def shut(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.trigger.pull_trigger(server.close)
+            self._thread.join()
+            server.task_dispatcher.shutdown()

@@ -86,6 +86,11 @@ class LabelBook:
         """How many labels are under way."""
         return len(self._open)
 
+    def serves(self, data: Mapping[str, Any]) -> bool | None:
+        """False for a label of no kind that is set here."""
+        known = any(fnmatchcase(str(data["label"]), one.labels) for one in self.config.types)
+        return None if known or not (data["fields"] or data.get("image")) else False
+
     def command(self, data: Mapping[str, Any], now: datetime, wait_s: float) -> list[Fact]:
         """Send an image; the answer at once where the command was carried out before. DeviceError BUSY when none came free in time."""
         label, cmd = str(data["label"]), str(data.get("cmd") or f"{data['label']}|{data['version']}")

@@ -57,6 +57,9 @@ class MqttLabels(MqttDriver):
     def idle(self) -> Iterator[Fact]:
         return self.book.overdue(self.now())
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        return True if data["label"] == self.device else self.book.serves(data)
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         return self.book.command(data, self.now(), self.config.timeout_s)
 

@@ -1,10 +1,12 @@
-"""The labels behind a gateway's twin: each shows the last image that got through to it; a share of what goes over the air is lost."""
+"""The labels behind the twin of a gateway: each shows the last image that got through; some of what goes over the air is lost."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from storeloom.hardware_adapters.links.twin import Said, Twin
 
 PCT, DBM = 87, -61
 
@@ -44,3 +46,28 @@ class Shelf:
 
     def _lost(self) -> bool:
         return self.loss > 0 and self._chance.random() < self.loss
+
+
+class ShelfTwin(Twin):
+    """Base of the twins of gateways, before that of what they speak."""
+
+    def __init__(self, loss: float = 0.0, seed: int = 0) -> None:
+        super().__init__()
+        self.shelf = Shelf(loss, seed)
+        self._acts = 0
+
+    def news(self) -> tuple[dict[str, Any], Said]:
+        """The report of a label that has another firmware now, as the fault has it, and what must come of it."""
+        self._acts += 1
+        self.shelf.firmware = f"2.4.{self._acts}"
+        odd = {"battery_pct": "much"} if self.fault == "odd" else {}
+        told = {"device": "L1", "state": "online", "firmware": self.shelf.firmware, "metrics": {"battery_pct": PCT}}
+        return {**self.shelf.report(), **odd}, Said("device.status", told)
+
+    def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
+        fields = {"name": f"Milk {number}", "price": 990 + number, "unit_price": 1980}
+        data = {"label": f"L{number % 50}", "version": str(number), "template": "standard", "fields": fields, "cmd": f"c{number}"}
+        return "label.update", data
+
+    def took(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.shelf.effects)

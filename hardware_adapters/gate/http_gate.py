@@ -57,6 +57,9 @@ class HttpGate(SignedDriver):
             yield Fact(self.now(), "gate.state", self.device, {"gate": config.gate or self.device, "kind": kind})
             self._before = kind
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return bool(data["gate"] == (self.config.gate or self.device))
+
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         body = {key: data[key] for key in ("direction", "seconds", "hold", "reason") if key in data}
         command = str(data.get("cmd", ""))

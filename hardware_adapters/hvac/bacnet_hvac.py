@@ -42,13 +42,20 @@ class BacnetHvac(BacnetDriver):
         named = {"setpoint_c": "setpoint", "mode": "mode", "fan_pct": "fan", "damper_pct": "damper", "room_c": "room"}
         return {figure: one for figure, name in named.items() if (one := getattr(self.config, name)) is not None}
 
+    def unit_of(self, point: Point) -> str:
+        config = self.config
+        return "" if point is config.mode else "%" if point in (config.fan, config.damper) else "C"
+
     def told(self, values: Mapping[str, float]) -> Iterable[Fact]:
         """Values stand among the figures of its status."""
         return ()
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return bool(data["unit"] == (self.config.unit or self.device))
+
     def wanted(self, stream: str, data: Mapping[str, Any]) -> Sequence[Write]:
         config = self.config
-        if data["unit"] != (config.unit or self.device):
+        if not self.serves(stream, data):
             raise DeviceError(Code.NO_EXIST, f"there is no unit {data['unit']}", f"没有空调 {data['unit']}")
         writes = []
         if data.get("mode") is not None:
@@ -69,4 +76,4 @@ class BacnetHvac(BacnetDriver):
         one: Point | None = getattr(self.config, name)
         if one is None:
             raise DeviceError(Code.ILLEGAL, f"the unit has no {name}", f"空调没有 {name}")
-        return Write(one.object, (value - one.offset) / one.scale)
+        return Write(one.object, value, one)

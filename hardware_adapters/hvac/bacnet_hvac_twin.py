@@ -27,4 +27,4 @@ class BacnetHvacTwin(BacnetTwin):
         return []
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        return "hvac.set", {"unit": "unit-1", "mode": "cool", "setpoint_c": 20.0 + number, "priority": "comfort", "cmd": f"c{number}"}
+        return "hvac.set", {"unit": "unit-1", "mode": "cool", "setpoint_c": 20.0 + number % 8, "priority": "comfort", "cmd": f"c{number}"}

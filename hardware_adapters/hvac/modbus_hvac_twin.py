@@ -26,5 +26,12 @@ class ModbusHvacTwin(ModbusTwin):
         return [Said("device.status", {"device": "unit-1", "metrics": {"setpoint_c": self._tenths / 10}})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        data = {"unit": "unit-1", "mode": "cool", "setpoint_c": 30.5 + number, "fan_pct": 40, "priority": "comfort", "cmd": f"c{number}"}
+        data = {
+            "unit": "unit-1",
+            "mode": "cool",
+            "setpoint_c": 30.2 - number % 12,
+            "fan_pct": 40,
+            "priority": "comfort",
+            "cmd": f"c{number}",
+        }
         return "hvac.set", data

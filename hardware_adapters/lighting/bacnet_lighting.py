@@ -36,9 +36,15 @@ class BacnetLighting(BacnetDriver):
     def points(self) -> Mapping[str, Point]:
         return self._groups
 
+    def unit_of(self, point: Point) -> str:
+        return "%"
+
     def told(self, values: Mapping[str, float]) -> Iterable[Fact]:
         """Levels stand among the figures of its status."""
         return ()
+
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return data["group"] in self._groups
 
     def wanted(self, stream: str, data: Mapping[str, Any]) -> Sequence[Write]:
         one, level = self._groups.get(str(data["group"])), float(data["level_pct"])
@@ -48,4 +54,4 @@ class BacnetLighting(BacnetDriver):
             raise DeviceError(Code.ILLEGAL, f"a level is 0 to 100 %, not {level:g}", f"亮度应为 0 至 100%，而非 {level:g}")
         if one.object.partition(",")[0] in STATES:
             return [Write(one.object, level > 0)]
-        return [Write(one.object, (level - one.offset) / one.scale)]
+        return [Write(one.object, level, one)]

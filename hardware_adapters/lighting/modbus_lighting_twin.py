@@ -30,4 +30,4 @@ class ModbusLightingTwin(ModbusTwin):
         return [Said("device.status", {"device": "unit-1", "metrics": {"level_pct": float(self._level)}})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        return "light.set", {"group": "unit-1", "level_pct": 60 + number, "cct_k": 4000, "priority": "energy", "cmd": f"c{number}"}
+        return "light.set", {"group": "unit-1", "level_pct": 60 + number % 40, "cct_k": 4000, "priority": "energy", "cmd": f"c{number}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from storeloom.hardware_adapters.links.recent import Recent
@@ -12,10 +12,11 @@ REMEMBERED = 500
 
 
 class Answers:
-    """`ask` from the command's thread, `came` from the connection's. An answer that is no refusal is remembered, a late one too."""
+    """`ask` from the command's thread, `came` from the connection's. An answer that is no refusal is remembered, a late one too: in `done`,
+    which a driver gives where they are to outlive it (`links.kept`)."""
 
-    def __init__(self) -> None:
-        self._done: Recent[str, Mapping[str, Any]] = Recent(REMEMBERED)
+    def __init__(self, done: MutableMapping[str, Mapping[str, Any]] | None = None) -> None:
+        self._done: MutableMapping[str, Mapping[str, Any]] = Recent(REMEMBERED) if done is None else done
         self._refused: dict[str, Mapping[str, Any]] = {}
         self._asked: set[str] = set()
         self._changed = threading.Condition()

@@ -1,14 +1,17 @@
 """BACnet/IP (ANSI/ASHRAE 135-2020, annex J) on bacpypes3: properties read and written, changes of value told, devices found.
 
 A driver is a `BacnetDriver` that gives `points` (objects by name), `told` (facts of their values) and `wanted` (what a command writes).
-All points are read every `poll_s`, which also shows that the device is there; between, changes come by COV subscription where the device
-grants one. Commands are written at the priority that the config has for their own (clause 19.2), and given back when their `until` passes.
+All points are read every `poll_s`, which also shows that the device is there, by ReadPropertyMultiple (clause 15.7) where the device knows
+it, else one by one; between, changes come by COV subscription where the device grants one. A point for which the config sets no scale is
+brought into the stream's unit by what its object says of itself (property `units`, clause 21). Commands are written at the priority that
+the config has for their own (clause 19.2), and given back when their `until` passes, after a kill by the driver that comes next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -21,15 +24,35 @@ from typing import Any, NamedTuple
 from storeloom.core.kernel.adapter import Found
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact, parse_time
-from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
+from storeloom.hardware_adapters.links.address import address_of
+from storeloom.hardware_adapters.links.driver import Facts, SharedLinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.links.loop import LoopThread, Stopped, shared_loop
 from storeloom.hardware_adapters.links.recent import Recent
 
 PORT, VENDOR = 47808, 999
-DONE = 500
+log = logging.getLogger(__name__)
+DONE, LOOK_S = 500, 0.2
 OBJECT = r"^[a-z-]+,\d+$"
+MANY = 20
+# What brings a value of an engineering unit (clause 21, BACnetEngineeringUnits) into a stream's unit: that unit, a factor, what is added.
+ENGINEERING: Mapping[str, tuple[str, float, float]] = {
+    "degrees-celsius": ("C", 1.0, 0.0),
+    "degrees-fahrenheit": ("C", 5 / 9, -160 / 9),
+    "degrees-kelvin": ("C", 1.0, -273.15),
+    "percent": ("%", 1.0, 0.0),
+    "percent-relative-humidity": ("%", 1.0, 0.0),
+    "per-mille": ("%", 0.1, 0.0),
+    "parts-per-million": ("ppm", 1.0, 0.0),
+    "parts-per-billion": ("ppm", 0.001, 0.0),
+    "luxes": ("lx", 1.0, 0.0),
+    "foot-candles": ("lx", 10.7639104, 0.0),
+    "decibels": ("dB", 1.0, 0.0),
+    "decibels-a": ("dB", 1.0, 0.0),
+}
 STATES = ("binary-input", "binary-output", "binary-value")
+ANALOG = ("analog-", "large-analog-")
 Value = float | bool
 
 
@@ -50,7 +73,7 @@ class BacnetConfig(SolutionConfig):
 
 
 class Point(SolutionConfig):
-    """One object's present value: told as value x scale + offset."""
+    """One object's present value: told as value x scale + offset. Where both are left alone, the object's own unit is converted."""
 
     object: str = setting("analog-input,1", "Object, as analog-input,1", "对象，如 analog-input,1", effect="restart", pattern=OBJECT)
     scale: float = setting(1.0, "Factor", "系数", effect="restart")
@@ -58,10 +81,18 @@ class Point(SolutionConfig):
 
 
 class Write(NamedTuple):
-    """A present value that is to be written, in the object's own terms."""
+    """A present value that is to be written: in the stream's unit where its point is named, else in the object's own terms."""
 
     object: str
     value: Value
+    point: Point | None = None
+
+
+class Way(NamedTuple):
+    """From an object's own terms into the stream's: value x scale + offset."""
+
+    scale: float
+    offset: float
 
 
 class Station:
@@ -73,6 +104,7 @@ class Station:
         self._address: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self.changed = threading.Event()
+        self.multiple = True
 
     def open(self) -> None:
         """Make the client. OSError where there is no such host."""
@@ -105,6 +137,40 @@ class Station:
 
         what = f"{name} {property_}"
         return self._call(lambda: self._app.read_property(self._address, ObjectIdentifier(name), property_), what)
+
+    def read_all(self, names: Sequence[str], property_: str = "present-value") -> dict[str, Any]:
+        """A property of each object; those left out that the device does not have. DeviceError where it does not answer."""
+        found: dict[str, Any] = {}
+        for start in range(0, len(names), MANY):
+            part = names[start : start + MANY]
+            if self.multiple and len(part) > 1:
+                try:
+                    found |= self._read_part(part, property_)
+                    continue
+                except DeviceError as error:
+                    if error.code is Code.TIMEOUT:
+                        self.read(part[0])  # away, or does it only not know the service?
+                    self.multiple = False
+            for name in part:
+                try:
+                    found[name] = self.read(name, property_)
+                except DeviceError as error:
+                    if error.code is Code.TIMEOUT:
+                        raise
+        return found
+
+    def _read_part(self, names: Sequence[str], property_: str) -> dict[str, Any]:
+        from bacpypes3.basetypes import ErrorType
+        from bacpypes3.primitivedata import ObjectIdentifier
+
+        idents = {ObjectIdentifier(name): name for name in names}
+        asked = [part for ident in idents for part in (ident, [property_])]
+        answer = self._call(lambda: self._app.read_property_multiple(self._address, list(asked)), f"{names[0]} ... {property_}")
+        if answer is None:
+            raise DeviceError(Code.FAILURE, f"{self.place} answers something else", f"{self.place} 的应答不符")
+        return {
+            idents[one]: value for one, _, _, value in answer if one in idents and value is not None and not isinstance(value, ErrorType)
+        }
 
     def write(self, name: str, value: Value | None, priority: int) -> None:
         """Write a present value at a priority; None gives it back (clause 19.2.1.4). DeviceError."""
@@ -192,25 +258,17 @@ def number_of(value: Any) -> float | None:
     return found if abs(found) < 1e15 else None
 
 
-def host_of(address: str) -> tuple[str, int]:
-    """Host and port of `HOST` or `HOST:PORT`. DeviceError."""
-    host, _, port = address.rpartition(":") if address.count(":") == 1 else (address, "", "")
-    if port and not (port.isdigit() and 0 < int(port) < 65536):
-        raise DeviceError(Code.ILLEGAL, f"'{address}' is not HOST:PORT", f"“{address}”不是 主机:端口 格式")
-    return host, int(port or PORT)
-
-
-class BacnetDriver(LinkDriver[Station]):
+class BacnetDriver(SharedLinkDriver[Station]):
     """Base of drivers of BACnet devices; its config is a `BacnetConfig`."""
 
     discovers = "a broadcast or host address (Who-Is), as 192.168.1.255"
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._station: Station | None = None
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._stated: dict[str, str] = {}
         self._done: Recent[str, None] = Recent(DONE)
-        self._until: dict[tuple[str, int], datetime] = {}
+        self._until: Kept[str] = Kept(self, f"until {self.place()}", DONE)
 
     @abstractmethod
     def points(self) -> Mapping[str, Point]:
@@ -220,6 +278,10 @@ class BacnetDriver(LinkDriver[Station]):
     def told(self, values: Mapping[str, float]) -> Iterable[Fact]:
         """The facts of a reading; a point whose value makes no sense lacks."""
 
+    def unit_of(self, point: Point) -> str:
+        """The stream's unit of a point, empty where it has none: a state, a mode."""
+        return ""
+
     def wanted(self, stream: str, data: Mapping[str, Any]) -> Sequence[Write]:
         """What a command writes. DeviceError for one that makes no sense here."""
         raise DeviceError(Code.ILLEGAL, f"it takes no {stream}", f"不支持 {stream}")
@@ -227,7 +289,7 @@ class BacnetDriver(LinkDriver[Station]):
     @contextmanager
     def connect(self) -> Iterator[Station]:
         config = self.config
-        host, port = host_of(config.address)
+        host, port = address_of(config.address, PORT)
         with shared_loop() as loop:
             station = Station(loop, host, port, config.timeout_s, self.place())
             try:
@@ -236,39 +298,62 @@ class BacnetDriver(LinkDriver[Station]):
                     station.read(point.object)
                 yield station
             finally:
-                self._station = None
                 station.close()
 
     def session(self, link: Station) -> Facts:
         if self.config.cov:
             link.subscribe([point.object for point in self.points().values()], self.config.cov_lifetime_s)
-        self._station = link
-        while not self.stopping.is_set():
-            link.changed.clear()
-            values, missing = self._read(link)
-            yield from self._stands(values, missing)
-            yield from self.told(values)
-            self._give_back(link)
-            until = time.monotonic() + self.config.poll_s
-            while time.monotonic() < until and not link.changed.wait(min(0.2, max(0.0, until - time.monotonic()))):
-                if self.stopping.is_set():
-                    return
+        self._stated.clear()
+        with self.holding(link):
+            while not self.stopping.is_set():
+                link.changed.clear()
+                values, missing = self._read(link)
+                yield from self._stands(values, missing)
+                yield from self.told(values)
+                self._give_back(link)
+                until = time.monotonic() + self.config.poll_s
+                while time.monotonic() < until and not link.changed.wait(min(LOOK_S, max(0.0, until - time.monotonic()))):
+                    if self.stopping.is_set():
+                        return
+
+    @contextmanager
+    def for_the_moment(self) -> Iterator[Station]:
+        """The device, until what was set until a time has been given back."""
+        with super().for_the_moment() as station:
+            yield station
+            while self._until and not self.stopping.wait(LOOK_S):
+                self._give_back(station)
 
     def _read(self, link: Station) -> tuple[dict[str, float], list[str]]:
         values: dict[str, float] = {}
         missing: list[str] = []
-        for name, point in self.points().items():
-            try:
-                number = number_of(link.read(point.object))
-            except DeviceError as error:
-                if error.code is Code.TIMEOUT or self.stopping.is_set():
-                    raise
-                number = None
-            if number is None:
+        points = self.points()
+        self._ask_units(link, points.values())
+        read = link.read_all(list(dict.fromkeys(point.object for point in points.values())))
+        for name, point in points.items():
+            number, way = number_of(read.get(point.object)), self._way(point)
+            if number is None or way is None:
                 missing.append(point.object)
             else:
-                values[name] = number * point.scale + point.offset
+                values[name] = number * way.scale + way.offset
         return values, missing
+
+    def _converts(self, point: Point) -> bool:
+        return (point.scale, point.offset) == (1.0, 0.0) and bool(self.unit_of(point)) and point.object.startswith(ANALOG)
+
+    def _ask_units(self, link: Station, points: Iterable[Point]) -> None:
+        """What objects say that they count in, once in a session."""
+        unknown = [point.object for point in points if self._converts(point) and point.object not in self._stated]
+        told = link.read_all(unknown, "units") if unknown else {}
+        self._stated |= {name: str(told.get(name, "no-units")) for name in unknown}
+
+    def _way(self, point: Point) -> Way | None:
+        """A point's way into the stream's unit; None where its object counts in what is no such unit."""
+        stated = self._stated.get(point.object, "no-units") if self._converts(point) else "no-units"
+        if stated == "no-units":
+            return Way(point.scale, point.offset)
+        unit, scale, offset = ENGINEERING.get(stated, ("", 1.0, 0.0))
+        return Way(scale, offset) if unit == self.unit_of(point) else None
 
     def _stands(self, values: Mapping[str, float], missing: Sequence[str]) -> Iterator[Fact]:
         if not missing:
@@ -281,10 +366,16 @@ class BacnetDriver(LinkDriver[Station]):
     def _give_back(self, link: Station) -> None:
         """Give back what was set until a time that has passed."""
         with self._writing:
-            for (name, priority), until in list(self._until.items()):
-                if until <= self.now():
-                    link.write(name, None, priority)
-                    del self._until[name, priority]
+            for key, until in list(self._until.items()):
+                name, _, priority = key.rpartition("|")
+                if parse_time(until) <= self.now():
+                    try:
+                        link.write(name, None, int(priority))
+                    except DeviceError as error:
+                        if error.code is Code.TIMEOUT or self.stopping.is_set():
+                            raise
+                        log.warning("%s does not give %s back at priority %s: %s", self.device, name, priority, error)
+                    del self._until[key]
 
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         """Write what it wants; one that was carried out before writes nothing again."""
@@ -297,19 +388,41 @@ class BacnetDriver(LinkDriver[Station]):
         return list(self.tell("online", cmd=cmd)) if cmd else ()
 
     def _carry_out(self, stream: str, data: Mapping[str, Any]) -> None:
-        writes, station = self.wanted(stream, data), self._station
-        if station is None:
-            raise DeviceError(Code.OFFLINE, f"{self.place()} is not connected", f"未连接到 {self.place()}")
+        writes = self.wanted(stream, data)
         priority = int(self.config.priorities.get(str(data.get("priority", "")), 16))
-        for name, value in writes:
-            try:
-                station.write(name, value, priority)
-            except Stopped:
-                raise DeviceError(Code.CLOSED, "it was let go", "已断开") from None
-            self._until.pop((name, priority), None)
-            if data.get("until"):
-                self._until[name, priority] = parse_time(str(data["until"]))
-        station.changed.set()
+        with self.linked() as station:
+            for name, value, point in writes:
+                given = value if point is None else self._own(station, point, value)
+                key = f"{name}|{priority}"
+                before = self._until.get(key, "")
+                if data.get("until"):
+                    self._until[key] = str(data["until"])
+                try:
+                    station.write(name, given, priority)
+                except Stopped:
+                    raise DeviceError(Code.CLOSED, "it was let go", "已断开") from None
+                except DeviceError as error:
+                    if error.code is not Code.TIMEOUT:
+                        self._keep(key, before)
+                    raise
+                self._keep(key, str(data.get("until", "")))
+            station.changed.set()
+
+    def _own(self, station: Station, point: Point, value: Value) -> float:
+        """A value in the object's own terms. DeviceError where these are of another kind."""
+        self._ask_units(station, [point])
+        way = self._way(point)
+        if way is None:
+            unit = self.unit_of(point)
+            raise DeviceError(Code.ILLEGAL, f"{point.object} does not count in {unit}", f"{point.object} 的单位不是 {unit}")
+        return (value - way.offset) / way.scale
+
+    def _keep(self, key: str, until: str) -> None:
+        """Remember until when an object is written at a priority, with an empty text that it is for good."""
+        if not until:
+            self._until.pop(key, None)
+        elif self._until.get(key) != until:
+            self._until[key] = until
 
     def identity(self, link: Station) -> Mapping[str, str | float | bool]:
         found = {}
@@ -322,7 +435,7 @@ class BacnetDriver(LinkDriver[Station]):
     def discover(cls, where: str, seconds: float) -> Iterator[Found]:
         """The devices that answer a Who-Is (clause 16.10)."""
         try:
-            host, port = host_of(where)
+            host, port = address_of(where, PORT)
             socket.inet_aton(host)
         except (DeviceError, OSError):
             raise ValueError(f"'{where}' is no IPv4 address") from None

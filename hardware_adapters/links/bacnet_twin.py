@@ -6,36 +6,24 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from storeloom.hardware_adapters.links.datagram_twin import DATAGRAM_FAULTS, DatagramWire, free_udp_port
-from storeloom.hardware_adapters.links.loop import LoopThread
-from storeloom.hardware_adapters.links.twin import Twin
-
-CALL_S = 5.0
+from storeloom.hardware_adapters.links.datagram_twin import CALL_S, DATAGRAM_FAULTS, DatagramTwin
 
 
-class BacnetTwin(Twin):
+class BacnetTwin(DatagramTwin):
     """A device with the objects that a subclass makes. `value` reads a present value, `put` sets one as the device itself does."""
 
     faults: ClassVar[tuple[str, ...]] = (*DATAGRAM_FAULTS, "odd", "reboot")
 
     def __init__(self) -> None:
-        self._loop: LoopThread | None = None
-        self._wire: DatagramWire | None = None
+        super().__init__()
         self._app: Any = None
-        self._port = 0
         self.done: list[Mapping[str, Any]] = []
 
     @abstractmethod
     def objects(self) -> Sequence[Any]:
         """Its objects, made anew; called in the loop."""
 
-    def start(self) -> None:
-        self._port = free_udp_port()
-        self._loop = LoopThread()
-        self._loop.call(self._boot(), CALL_S)
-        self._wire = DatagramWire(self._port)
-
-    async def _boot(self) -> None:
+    async def boot(self) -> None:
         from bacpypes3.ipv4.app import NormalApplication
         from bacpypes3.local.device import DeviceObject
         from bacpypes3.pdu import IPv4Address
@@ -52,7 +40,7 @@ class BacnetTwin(Twin):
 
         times = {"apduTimeout": 300, "apduSegmentTimeout": 300, "numberOfApduRetries": 0}
         device = DeviceObject(objectIdentifier=("device", 599), objectName="twin", vendorIdentifier=999, modelName="twin 1", **times)
-        self._app = Application(device, IPv4Address(f"127.0.0.1:{self._port}"))
+        self._app = Application(device, IPv4Address(f"127.0.0.1:{self.served}"))
         for one in self.objects():
             self._app.add_object(one)
 
@@ -62,8 +50,8 @@ class BacnetTwin(Twin):
         return self._app.objectIdentifier[ObjectIdentifier(name)]
 
     def put(self, name: str, value: Any) -> None:
-        assert self._loop is not None, "the twin has not been started"
-        self._loop.call(self._put(name, value), CALL_S)
+        assert self.loop is not None, "the twin has not been started"
+        self.loop.call(self._put(name, value), CALL_S)
 
     async def _put(self, name: str, value: Any) -> None:
         self.found(name).presentValue = value
@@ -72,32 +60,14 @@ class BacnetTwin(Twin):
         return self.found(name).presentValue
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None, "the twin has not been started"
-        return {"address": f"127.0.0.1:{self._wire.port}", "poll_s": 0.2, "timeout_s": 0.3}
+        return {"address": f"127.0.0.1:{self.port}", "poll_s": 0.2, "timeout_s": 0.3}
 
     def took(self) -> Sequence[Mapping[str, Any]]:
         return self.done
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        assert self._wire is not None and self._loop is not None
-        self._wire.fault = fault
-        if fault == "reboot":
-            self._loop.call(self._boot(), CALL_S)
+    def reboot(self) -> None:
+        assert self.loop is not None
+        self.loop.call(self.boot(), CALL_S)
 
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.fault = ""
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-        if self._loop is not None:
-            self._loop.call(self._stop(), CALL_S)
-            self._loop.close()
-            self._loop = None
-
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
         self._app.close()

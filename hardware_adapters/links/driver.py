@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from threading import Condition
 from threading import Event as Flag
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -37,7 +38,7 @@ class Backoff:
         return min(self._longest_s, self._first_s * 2.0 ** min(self.failures - 1, 30)) * self._chance.uniform(0.5, 1.0)
 
 
-class LinkDriver(Adapter, Generic[Link]):
+class LinkDriver(Adapter, ABC, Generic[Link]):
     """Base of drivers with a connection of their own. A subclass gives `connect` and `session`, and names its kind.
 
     `connect` returns a context manager that holds the connection and lets it go; it raises DeviceError or OSError where the device cannot
@@ -113,3 +114,69 @@ class LinkDriver(Adapter, Generic[Link]):
 
     def close(self) -> None:
         self.stopping.set()
+
+
+class SharedLinkDriver(LinkDriver[Link]):
+    """Base of drivers whose commands go over the connection of the session.
+
+    They have it while the session, or `connect`, is within `with self.holding(link):`. A command's thread gets it by `with self.linked() as
+    link:`, which waits for it as long as `timeout_s` of the config. Where it takes one at a time, taking turns is the subclass's.
+    """
+
+    def __init__(self, device: str, config: Any) -> None:
+        super().__init__(device, config)
+        self._link: Link | None = None
+        self._running = False
+        self._changed = Condition()
+
+    @property
+    def link(self) -> Link | None:
+        """The connection, None while there is none."""
+        return self._link
+
+    @contextmanager
+    def holding(self, link: Link) -> Iterator[None]:
+        """Let commands have the connection."""
+        with self._changed:
+            self._link = link
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._link = None
+
+    @contextmanager
+    def linked(self) -> Iterator[Link]:
+        """The connection; while `facts` does not run, one for the moment. DeviceError when there is none within the time for an answer."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._link is not None or not self._running or self.stopping.is_set(), self.config.timeout_s)
+            link, running = self._link, self._running
+        if link is not None:
+            yield link
+        elif running or self.stopping.is_set():
+            raise DeviceError(Code.OFFLINE, f"{self.place()} is not connected", f"未连接到 {self.place()}")
+        else:
+            with self.for_the_moment() as momentary:
+                yield momentary
+
+    @contextmanager
+    def for_the_moment(self) -> Iterator[Link]:
+        """A connection for one command."""
+        with self.connect() as link:
+            yield link
+
+    def facts(self) -> Facts:
+        with self._changed:
+            self._running = True
+        try:
+            yield from super().facts()
+        finally:
+            with self._changed:
+                self._running = False
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        super().close()
+        with self._changed:
+            self._changed.notify_all()

@@ -11,21 +11,21 @@ import hashlib
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import orjson
-
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.links.settle import Settled
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp", "~", ".problems.txt")
+IDENTITY, REMEMBERED = 20, 40_000  # hexadecimal digits; files, of which the oldest are read again and told as repeats
 Identity = tuple[str, int, int]
 
 
@@ -74,32 +74,19 @@ class DropConfig(SolutionConfig):
         help_en="Moved into done or failed beneath the folder, or left there and remembered.",
         help_zh="移入该目录下的 done 或 failed，或留在原处并记录。",
     )
-    memory: str = setting(
-        "",
-        "File in which taken files are remembered",
-        "已读文件的记录位置",
-        effect="restart",
-        help_en="Empty: a hidden file in the folder.",
-        help_zh="留空则为该目录中的隐藏文件。",
-    )
 
 
 class Folder:
     """A folder that is open for taking. OSError where it is not there."""
 
-    def __init__(self, config: DropConfig, device: str) -> None:
+    def __init__(self, config: DropConfig, taken: MutableMapping[str, None]) -> None:
         self.path = Path(config.address)
         self._config = config
         self._still: dict[Identity, float] = {}
         self._left: set[Identity] = set()
-        self._memory = Path(config.memory) if config.memory else self.path / f".taken-{device}.jsonl"
-        self._taken: set[str] = set()
+        self._taken = taken
         os.listdir(self.path)
-        if config.after == "remember":
-            if self._memory.exists():
-                self._taken = {str(orjson.loads(line)["is"]) for line in self._memory.read_bytes().splitlines() if line.endswith(b"}")}
-            self._memory.open("ab").close()
-        else:
+        if config.after == "move":
             for name in ("done", "failed"):
                 (self.path / name).mkdir(exist_ok=True)
 
@@ -138,18 +125,12 @@ class Folder:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        return digest.hexdigest()
+        return digest.hexdigest()[:IDENTITY]
 
     def put_aside(self, path: Path, problems: Sequence[Problem], *, failed: bool) -> None:
         """Move or remember a file whose facts are stored, with what was wrong with it beside it. One that is gone by now is let go."""
         if self._config.after == "remember":
-            identity = self._identity(path)
-            row = {"is": identity, "name": path.name, "problems": [one.en for one in problems]}
-            self._taken.add(identity)
-            with self._memory.open("ab") as file:
-                file.write(orjson.dumps(row) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            self._taken[self._identity(path)] = None
             return
         target = _free(self.path / ("failed" if failed else "done"), path.name)
         if problems:
@@ -176,6 +157,10 @@ class DropDriver(LinkDriver[Folder]):
 
     problem_code: ClassVar[str] = "bad_file"
 
+    def __init__(self, device: str, config: Any) -> None:
+        super().__init__(device, config)
+        self._taken: Kept[None] = Kept(self, "taken", REMEMBERED)
+
     @abstractmethod
     def read(self, path: Path) -> Iterable[Fact | Problem]:
         """What a file says, and what in it cannot be taken in. BadFile where nothing can. The same file gives the same again."""
@@ -184,7 +169,7 @@ class DropDriver(LinkDriver[Folder]):
     def connect(self) -> Iterator[Folder]:
         if not self.config.address:
             raise DeviceError(Code.ILLEGAL, "no folder is set", "未设置文件夹")
-        yield Folder(self.config, self.device)
+        yield Folder(self.config, self._taken)
 
     def session(self, link: Folder) -> Facts:
         while not self.stopping.is_set():

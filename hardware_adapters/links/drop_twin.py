@@ -27,6 +27,7 @@ class DropTwin(Twin):
     faults: ClassVar[tuple[str, ...]] = (
         "refuse", "vanish", "partial", "cut", "garbage", "checksum", "duplicate", "stale", "flood", "odd", "reboot", "fail",
     )  # fmt: skip
+    at_once = 50
     ending: ClassVar[str] = ".csv"
 
     def __init__(self) -> None:

@@ -47,6 +47,12 @@ class DeviceError(Exception):
         return self.extended or self.code.value
 
 
+def not_installed(library: str, extra: str = "devices") -> DeviceError:
+    """A library is missing that an extra of this package brings."""
+    command = f"pip install 'storeloom[{extra}]'"
+    return DeviceError(Code.NO_SERVICE, f"{library} is not installed: {command}", f"未安装 {library}：{command}")
+
+
 def of_os(error: OSError, where: str) -> DeviceError:
     """A failed connection or file of the system, in the words of an operator. `where` names the place, without a password."""
     if isinstance(error, TimeoutError):

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
-from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
-from storeloom.hardware_adapters.links.recent import Recent
+from storeloom.hardware_adapters.links.errors import Code, DeviceError, not_installed, of_os
+from storeloom.hardware_adapters.links.kept import Done
 from storeloom.hardware_adapters.links.serial_line import SerialConfig, open_line
 
 DLE_EOT, GS_R, GS_I = b"\x10\x04", b"\x1dr", b"\x1dI"
@@ -205,7 +205,7 @@ class EscposDriver(LinkDriver[None]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.at_work = threading.Lock()
-        self._done: Recent[str, None] = Recent(REMEMBERED)
+        self._done = Done(self, REMEMBERED)
         self._ask_now = threading.Event()
         self._state = DeviceState()
 
@@ -275,7 +275,13 @@ class EscposDriver(LinkDriver[None]):
                 self._ask_now.set()
                 raise
             if cmd is not None:
-                self._done[cmd] = None
+                self._done[cmd] = []
+
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        """By its id, else by the till where both name one."""
+        till = getattr(self.config, "till", "")
+        named = super().serves(stream, data)
+        return data["till"] == till if named is None and till and data.get("till") else named
 
     @abstractmethod
     def command(self, stream: str, data: Mapping[str, Any], at: Any) -> list[Fact]: ...
@@ -312,11 +318,7 @@ def open_job(config: Any, stopping: threading.Event | None = None) -> EscposJob:
     try:
         from escpos.exceptions import DeviceNotFoundError
     except ImportError as error:
-        en, zh = (
-            "python-escpos is not installed: pip install 'storeloom[devices]'",
-            "未安装 python-escpos：pip install 'storeloom[devices]'",
-        )
-        raise DeviceError(Code.NO_SERVICE, en, zh) from error
+        raise not_installed("python-escpos") from error
     address: str = config.address
     if not address.startswith(("tcp://", "usb:")):
         return EscposJob(_on_line(config), address, config.timeout_s, stopping)
@@ -345,7 +347,7 @@ def _usb(config: Any) -> Any:
     from escpos.printer import Usb
 
     if not Usb.is_usable():
-        raise DeviceError(Code.NO_SERVICE, "pyusb is not installed: pip install 'storeloom[devices]'", "未安装 pyusb")
+        raise not_installed("pyusb")
     vendor, product = config.address[4:].split(":")
     return Usb(int(vendor, 16), int(product, 16), timeout=round(config.timeout_s * 1000), in_ep=config.usb_in, out_ep=config.usb_out)
 

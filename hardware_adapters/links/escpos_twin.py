@@ -10,45 +10,34 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from storeloom.hardware_adapters.links.escpos_stream import Paper, Reader
-from storeloom.hardware_adapters.links.twin import Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 LOOK_S = 0.02
 ABOUT = {65: b"1.00 ESC/POS", 67: b"TM-T88V", 68: b"J3KF000001"}
 
 
-class EscposTwin(Twin):
+class EscposTwin(WireTwin):
     """`busy`: off line, somebody feeds paper. `fail`: the cover is open. `odd`: status bytes whose fixed bits are wrong."""
 
     faults: ClassVar[tuple[str, ...]] = (*WIRE_FAULTS, "duplicate", "flood", "busy", "fail", "odd", "reboot")
+    slow_s = 0.05
 
     def __init__(self) -> None:
         self.paper_low = self.paper_out = self.cover_open = False
         self.pin_high = False
         self.jobs: list[Mapping[str, Any]] = []
         self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
         self._lines: list[threading.Thread] = []
-        self._wire: Wire | None = None
 
-    def start(self) -> None:
+    def serve(self) -> int:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._accept, name="escpos-twin", daemon=True)
         self._thread.start()
-        self._wire = Wire(int(self._server.getsockname()[1]), late_s=0.8, slow_s=0.05)
+        return int(self._server.getsockname()[1])
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None
-        return {"address": f"tcp://127.0.0.1:{self._wire.port}", "timeout_s": 0.5, "poll_s": 0.1}
-
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None:
-            self._wire.play(fault if fault in WIRE_FAULTS else "")
-
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
+        return {"address": f"tcp://127.0.0.1:{self.port}", "timeout_s": 0.5, "poll_s": 0.1}
 
     def _accept(self) -> None:
         while not self._closed.is_set():
@@ -106,12 +95,10 @@ class EscposTwin(Twin):
             return 0x12 | (0x0C if self.paper_low else 0) | (0x60 if self.paper_out else 0)
         return 0x12
 
-    def close(self) -> None:
-        if not self._closed.is_set():
-            self._closed.set()
-            if self._wire is not None:
-                self._wire.close()
-                self._thread.join()
-                for one in self._lines:
-                    one.join()
-                self._server.close()
+    def shut(self) -> None:
+        self._closed.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            for one in (thread, *self._lines):
+                one.join()
+            self._server.close()

@@ -151,6 +151,7 @@ class HttpDriver(ServiceDriver):
             config.store_s,
             bad=self.odd,
             good=lambda: self.odd(None),
+            kept=self.stored,
         )
         return listening(config.listen, config.path or f"/webhooks/{self.device}", gate)
 

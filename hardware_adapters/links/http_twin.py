@@ -23,13 +23,10 @@ import orjson
 
 from storeloom.core.kernel.events import rfc3339
 from storeloom.hardware_adapters.links.http_sign import BadSignature, sign, verify
-from storeloom.hardware_adapters.links.mqtt_twin import free_port
-from storeloom.hardware_adapters.links.twin import Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin, held_port
 
 FLOOD = 100
 SEND_S = 2.0
-BOOT_S = 0.1
 REACH_S = 1.5
 SECRETS = {"api_key": "whsec_dHdpbi1yZXF1ZXN0cw==", "hook_key": "whsec_dHdpbi13ZWJob29rcw==", "api_token": "twin-token-0001"}
 
@@ -55,7 +52,7 @@ class Told(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class HttpTwin(Twin):
+class HttpTwin(WireTwin):
     """Base of the twins. `signed`: it takes only requests that are signed with its key."""
 
     faults: ClassVar[tuple[str, ...]] = (*WIRE_FAULTS, "busy", "fail", "reboot")
@@ -63,9 +60,9 @@ class HttpTwin(Twin):
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.hook_port = free_port()
+        self.hook_port = 0
+        self._held: socket.socket | None = None
         self._server: ThreadingHTTPServer | None = None
-        self._wire: Wire | None = None
         self._sent = 0
         self._last: tuple[str, bytes] | None = None
         self._done: list[Mapping[str, Any]] = []
@@ -75,7 +72,7 @@ class HttpTwin(Twin):
     def reply(self, asked: Asked) -> Told:
         """What the service answers when nothing is wrong."""
 
-    def start(self) -> None:
+    def serve(self) -> int:
         twin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -100,14 +97,15 @@ class HttpTwin(Twin):
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """The driver went away; that is its right."""
 
+        self._held = held_port()
+        self.hook_port = int(self._held.getsockname()[1])
         self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), name="http-twin", daemon=True).start()
-        self._wire = Wire(self._server.server_address[1])
+        return self._server.server_port
 
     @property
     def address(self) -> str:
-        assert self._wire is not None, "the twin has not been started"
-        return f"http://127.0.0.1:{self._wire.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def settings(self) -> Mapping[str, Any]:
         quick = {"connect_s": 0.5, "answer_s": 0.5, "look_s": 0.2}
@@ -115,7 +113,13 @@ class HttpTwin(Twin):
 
     def hooks(self) -> Mapping[str, Any]:
         """Settings of a driver that takes webhooks."""
-        return {"listen": f"127.0.0.1:{self.hook_port}", "path": "/hooks/unit-1", "webhook_secret": "hook_key", "store_s": 1.0}
+        return {
+            "listen": f"127.0.0.1:{self.hook_port}",
+            "path": "/hooks/unit-1",
+            "webhook_secret": "hook_key",
+            "store_s": 1.0,
+            "tolerance_s": 5.0,
+        }
 
     def secrets(self) -> Mapping[str, str]:
         return SECRETS
@@ -211,30 +215,18 @@ class HttpTwin(Twin):
         finally:
             line.close()
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None and fault in WIRE_FAULTS:
-            self._wire.play(fault)
-        if fault == "reboot":
-            self.forget()
-            assert self._wire is not None
-            self._wire.play("refuse")
-            time.sleep(BOOT_S)
-            self._wire.play("")
+    def reboot(self) -> None:
+        self.forget()
+        self.blink()
 
     def forget(self) -> None:
         """Lose what the service held in memory."""
 
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def shut(self) -> None:
+        server, held = self._server, self._held
+        self._server = self._held = None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+        if held is not None:
+            held.close()

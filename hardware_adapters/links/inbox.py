@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event as Flag
 
@@ -35,6 +36,8 @@ class Inbox:
     def __init__(self, limit: int = LIMIT) -> None:
         self._entries: queue.Queue[Entry] = queue.Queue(limit)
         self._open: deque[tuple[Receipt, Stored]] = deque()
+        self._left: deque[Fact] = deque()
+        self._telling = threading.Lock()
 
     def put(self, fact: Fact, stored: Stored | None = None, wait_s: float | None = None) -> bool:
         """False when there was no room within `wait_s`."""
@@ -43,6 +46,16 @@ class Inbox:
         except queue.Full:
             return False
         return True
+
+    def tell(self, facts: Iterable[Fact]) -> None:
+        """What the driver has to say itself, from any thread, without waiting: what finds no room goes in first at the next call.
+
+        The facts of a generator are made in turn with those of other calls, so that changes of state stay in their order.
+        """
+        with self._telling:
+            self._left.extend(facts)
+            while self._left and self.put(self._left[0], None, 0.0):
+                self._left.popleft()
 
     def fail(self, error: Exception) -> None:
         """Let `flow` raise this after what is before it; where there is no room, in place of the newest."""

@@ -13,15 +13,15 @@ from typing import Any
 
 from storeloom.hardware_adapters.links.loop import LoopThread, shared_loop
 from storeloom.hardware_adapters.links.modbus import READS, Kind
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 SIZE, FLOOD = 128, 100
 WRITES: Mapping[int, Kind] = {5: "coil", 15: "coil", 6: "holding", 16: "holding"}
 Store = dict[tuple[Kind, int], int]
 
 
-class ModbusTwin(Twin):
+class ModbusTwin(WireTwin):
     """Base of Modbus twins: unit 1 and every other, `SIZE` registers of each kind."""
 
     faults = (*WIRE_FAULTS, "checksum", "duplicate", "stale", "flood", "busy", "fail", "odd", "reboot")
@@ -34,8 +34,6 @@ class ModbusTwin(Twin):
         self._stack = ExitStack()
         self._loop: LoopThread | None = None
         self._server: Any = None
-        self._wire: Wire | None = None
-        self.port = 0
 
     def start_values(self) -> Store:
         """What stands in the registers after a start; 0 elsewhere."""
@@ -45,12 +43,11 @@ class ModbusTwin(Twin):
         """Something was written, and has changed."""
         self.written.append({"kind": kind, "address": address, "values": list(values)})
 
-    def start(self) -> None:
+    def serve(self) -> int:
         self._loop = self._stack.enter_context(shared_loop())
-        self._loop.call(self._serve(0), 5.0)
-        self._wire = Wire(self.port)
+        return self._loop.call(self._serve(0), 5.0)
 
-    async def _serve(self, port: int) -> None:
+    async def _serve(self, port: int) -> int:
         from pymodbus.server import ModbusTcpServer
         from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -61,7 +58,8 @@ class ModbusTwin(Twin):
         device = SimDevice(0, simdata=(bits[0], bits[1], words[0], words[1]), action=self._touched)
         server: Any = ModbusTcpServer(device, address=("127.0.0.1", port), trace_packet=self._packet, trace_pdu=self._pdu)
         await server.serve_forever(background=True)
-        self._server, self.port = server, server.transport.sockets[0].getsockname()[1]
+        self._server = server
+        return int(server.transport.sockets[0].getsockname()[1])
 
     async def _touched(
         self, function: int, start: int, address: int, count: int, stored: list[int], values: list[int] | list[bool] | None
@@ -123,8 +121,7 @@ class ModbusTwin(Twin):
         return data * {"duplicate": 2, "flood": FLOOD}.get(self.fault, 1)
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None
-        return {"address": f"tcp://127.0.0.1:{self._wire.port}", "timeout_s": 0.4, "poll_s": 0.1}
+        return {"address": f"tcp://127.0.0.1:{self.port}", "timeout_s": 0.4, "poll_s": 0.1}
 
     def act(self, number: int) -> Sequence[Said]:
         return ()
@@ -133,23 +130,12 @@ class ModbusTwin(Twin):
         with self.lock:
             return list(self.written)
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if fault in WIRE_FAULTS and self._wire is not None:
-            self._wire.play(fault)
-        if fault == "reboot" and self._loop is not None:
-            self._loop.call(self._server.shutdown(), 5.0)
-            self._loop.call(self._serve(self.port), 5.0)
+    def reboot(self) -> None:
+        assert self._loop is not None
+        self._loop.call(self._server.shutdown(), 5.0)
+        self._loop.call(self._serve(self.wire.server_port), 5.0)
 
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+    def shut(self) -> None:
         if self._loop is not None:
             self._loop.call(self._server.shutdown(), 5.0)
             self._loop = None

@@ -21,10 +21,8 @@ A twin builds on `links.mqtt_twin`.
 
 from __future__ import annotations
 
-import threading
 import time
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -32,7 +30,7 @@ from urllib.parse import urlsplit
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
+from storeloom.hardware_adapters.links.driver import Facts, SharedLinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.inbox import LOOK_S, Inbox
 from storeloom.hardware_adapters.links.mqtt_link import RECEIVE, BadMessage, Login, Message, MqttLink, matches
@@ -78,17 +76,13 @@ class MqttConfig(SolutionConfig):
     unavailable_text: str = setting("offline", "What it says when it is not", "离线时的内容", effect="restart")
 
 
-class MqttDriver(LinkDriver[MqttLink]):
+class MqttDriver(SharedLinkDriver[MqttLink]):
     """Base of drivers that speak over a broker."""
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.inbox = Inbox(2 * RECEIVE)
-        self._own: deque[Fact] = deque()
         self._next_look = 0.0
-        self._link: MqttLink | None = None
-        self._running = False
-        self._changed = threading.Condition()
         self._version = ""
         self._away = False
         self._bad = False
@@ -119,20 +113,6 @@ class MqttDriver(LinkDriver[MqttLink]):
             link.publish(topic, payload, qos, retain=retain)
 
     @contextmanager
-    def linked(self) -> Iterator[MqttLink]:
-        """The connection; while `facts` does not run, one for the moment. DeviceError when there is none within the time for an answer."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._link is not None or not self._running or self.stopping.is_set(), self.config.timeout_s)
-            link, running = self._link, self._running
-        if link is not None:
-            yield link
-        elif running or self.stopping.is_set():
-            raise DeviceError(Code.OFFLINE, f"{self.place()} is not connected", f"未连接到 {self.place()}")
-        else:
-            with self.connect() as momentary:
-                yield momentary
-
-    @contextmanager
     def connect(self) -> Iterator[MqttLink]:
         config = self.config
         wanted = ("5", "3.1.1") if config.protocol == "auto" else (config.protocol,)
@@ -148,39 +128,18 @@ class MqttDriver(LinkDriver[MqttLink]):
         finally:
             link.close()
 
-    def facts(self) -> Facts:
-        with self._changed:
-            self._running = True
-        try:
-            yield from super().facts()
-        finally:
-            with self._changed:
-                self._running = False
-                self._changed.notify_all()
-
     def session(self, link: MqttLink) -> Facts:
-        with self._changed:
-            self._link, self._bad = link, False
-            self._changed.notify_all()
-        try:
+        self._bad = False
+        with self.holding(link):
             self.arrived(link)
             yield from self.inbox.flow(self.stopping, lambda: self._look(link))
-        finally:
-            with self._changed:
-                self._link = None
 
     def _look(self, link: MqttLink) -> None:
         link.check()
-        if time.monotonic() >= self._next_look:
+        due = time.monotonic() >= self._next_look
+        if due:
             self._next_look = time.monotonic() + LOOK_S
-            self._own.extend(self.idle())
-        while self._own and self.inbox.put(self._own[0], None, 0.0):
-            self._own.popleft()
-
-    def close(self) -> None:
-        super().close()
-        with self._changed:
-            self._changed.notify_all()
+        self.inbox.tell(self.idle() if due else ())
 
     def identity(self, link: MqttLink) -> Mapping[str, str | float | bool]:
         return {"protocol": f"MQTT {link.version}"}

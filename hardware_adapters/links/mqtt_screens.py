@@ -88,6 +88,10 @@ class MqttScreens(MqttDriver):
             self._resume.popleft()
         return iter(())
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        """Those that are connected are its own."""
+        return True if str(data[self.name_key]) in self._here else None
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         screen = str(data[self.name_key])
         with self.linked() as link:

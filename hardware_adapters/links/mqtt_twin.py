@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 
 import orjson
 
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 START_S = 10.0
 FLOOD = 100
@@ -141,7 +141,7 @@ class _Amqtt:
             self._loop.close()
 
 
-class MqttTwin(Twin):
+class MqttTwin(WireTwin):
     """A device behind a broker. A subclass gives `listens`, `told`, `act` and what it adds to `faults` and to `settings`.
 
     `say` publishes as the device does, honouring `duplicate`, `stale`, `checksum` (a broken form) and `flood`; `odd`, `busy` and `fail` are
@@ -149,11 +149,11 @@ class MqttTwin(Twin):
     """
 
     faults: ClassVar[tuple[str, ...]] = (*WIRE_FAULTS, "reboot", "duplicate", "stale", "checksum", "flood")
+    at_once = 50
     builtin_broker: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._broker = Broker(builtin=self.builtin_broker)
-        self._wire: Wire | None = None
         self._client: Any = None
         self._last: dict[str, bytes] = {}
         self._driver_here = threading.Event()
@@ -174,15 +174,12 @@ class MqttTwin(Twin):
         """Topic and payload of the device's last will, which the broker keeps; None where it leaves none."""
         return None
 
-    @property
-    def port(self) -> int:
-        """Where the driver reaches the broker."""
-        assert self._wire is not None, "the twin has not been started"
-        return self._wire.port
+    def serve(self) -> int:
+        self._broker.start()
+        return self._broker.port
 
     def start(self) -> None:
-        self._broker.start()
-        self._wire = Wire(self._broker.port)
+        super().start()
         self._connect()
 
     def _connect(self) -> None:
@@ -235,35 +232,25 @@ class MqttTwin(Twin):
         for _ in range({"duplicate": 2, "flood": FLOOD}.get(self.fault, 1)):
             self._client.publish(topic, content, 1, retain=retain)
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None and fault in WIRE_FAULTS:
-            self._wire.play(fault)
-        if fault == "reboot":
-            with self.lock:
-                self.forget()
-            self._client.disconnect()
-            self._client.loop_stop()
-            self._broker.restart()
-            self._connect()
+    def reboot(self) -> None:
+        with self.lock:
+            self.forget()
+        self._leave()
+        self._broker.restart()
+        self._connect()
 
     def forget(self) -> None:
         """Lose what the device held in memory."""
 
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
-
     def act(self, number: int) -> Sequence[Said]:
         return ()
 
-    def close(self) -> None:
+    def _leave(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.disconnect()
             client.loop_stop()
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+
+    def shut(self) -> None:
+        self._leave()
         self._broker.close()

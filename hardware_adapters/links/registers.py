@@ -6,13 +6,13 @@ the hooks below those that mean something to it:
 - `taken(values)`: the facts in a reading;
 - `figures(values)`: what `device.status` tells as metrics, and `shown(figures)` those of them whose change is told at once;
 - `trouble(values)`: a fault that the device reports of itself;
-- `mine(stream, data)`: whether a command is for this device; every device of a kind gets what is meant for one of them;
+- `mine(stream, data)`: whether a command is for this device;
 - `carry_out(station, stream, data)`: a command, by `self.put(station, register, value)` and `self.put_later(...)`;
 - `answer(data)`: its facts; by default a `device.status` with its `cmd`;
 - `arrived(station)` once the device answers, `leaving(station)` before it is let go.
 
 The rest is done here: a command that comes again with the same `cmd` is answered and not repeated; what is to be switched back is switched
-back in time, at the end of the driver, and as soon as a lost device is there again.
+back in time, at the end of the driver, as soon as a lost device is there again, and after a kill by the driver that comes next.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from storeloom.core.kernel.adapter import Found
-from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
+from storeloom.core.kernel.events import Fact, parse_time, rfc3339
+from storeloom.hardware_adapters.links.driver import Facts, SharedLinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.kept import Done, Kept
 from storeloom.hardware_adapters.links.modbus import Refused, Station, line_of, place_of
-from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.register_map import Bounded, Plan, Register, Values, signed
 
-KEPT_COMMANDS = 500
+KEPT_COMMANDS, KEPT_LATER = 500, 500
 NO_VALUE = "bad_value"
 FAULTS = (Code.ILLEGAL, Code.FAILURE)
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Later(NamedTuple):
     value: float
 
 
-class RegisterDriver(LinkDriver[Station]):
+class RegisterDriver(SharedLinkDriver[Station]):
     """Base of Modbus drivers."""
 
     discovers = "addresses and unit ids, as 10.0.0.0/28 1-4, 10.0.0.7:502 1-32 or /dev/ttyUSB0 1-32"
@@ -64,14 +64,13 @@ class RegisterDriver(LinkDriver[Station]):
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self._wake = threading.Event()
-        self._changed = threading.Condition()
-        self._station: Station | None = None
-        self._running = False
         self._plan: Plan | None = None
         self._first: Values | None = None
         self._commanding = threading.Lock()
-        self._done: Recent[str, list[Fact]] = Recent(KEPT_COMMANDS)
+        self._done = Done(self, KEPT_COMMANDS)
         self._later: dict[str, Later] = {}
+        self._kept: Kept[list[Any]] = Kept(self, f"later {self.place()}", KEPT_LATER)
+        self._putting = threading.Lock()
         self._shown: dict[str, float | str] = {}
         self._again = False
 
@@ -98,6 +97,9 @@ class RegisterDriver(LinkDriver[Station]):
     def mine(self, stream: str, data: Mapping[str, Any]) -> bool:
         """Whether a command is for this device."""
         return True
+
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return self.mine(stream, data)
 
     def carry_out(self, station: Station, stream: str, data: Mapping[str, Any]) -> None:
         """Do what a command asks. DeviceError where that fails."""
@@ -139,13 +141,28 @@ class RegisterDriver(LinkDriver[Station]):
 
     def put_later(self, name: str, seconds: float, register: Register, value: float) -> None:
         """Write a value once this time has gone by; takes the place of what was to be written under this name."""
-        with self._changed:
+        with self._putting:
+            self._kept[name] = [rfc3339(self.now() + timedelta(seconds=seconds)), value]
             self._later[name] = Later(time.monotonic() + seconds, register, value)
         self._wake.set()
 
     def put_no_later(self, name: str) -> None:
-        with self._changed:
+        with self._putting:
             self._later.pop(name, None)
+            self._kept.pop(name, None)
+
+    def _recall(self, registers: Mapping[str, Register]) -> None:
+        """Take up what a driver that was killed was to put later."""
+        with self._putting:
+            for name, (at, value) in list(self._kept.items()):
+                if name in self._later:
+                    continue
+                if name not in registers:
+                    log.warning("%s was to set %s at %s, which its settings no longer have", self.device, name, at)
+                    del self._kept[name]
+                    continue
+                left_s = max(0.0, (parse_time(at) - self.now()).total_seconds())
+                self._later[name] = Later(time.monotonic() + left_s, registers[name], float(value))
 
     def is_due(self, name: str) -> bool:
         """Whether something is still to be written under this name."""
@@ -162,16 +179,6 @@ class RegisterDriver(LinkDriver[Station]):
             )
         return one  # type: ignore[no-any-return]
 
-    def facts(self) -> Facts:
-        with self._changed:
-            self._running = True
-        try:
-            yield from super().facts()
-        finally:
-            with self._changed:
-                self._running = False
-                self._changed.notify_all()
-
     @contextmanager
     def connect(self) -> Iterator[Station]:
         """The line, and a device on it that has answered: with values, or by refusing them."""
@@ -180,6 +187,7 @@ class RegisterDriver(LinkDriver[Station]):
             station = Station(line, config.unit_id, config.timeout_s, config.tries, self.stopping)
             station.open()
             self._plan = Plan(self.registers(), config, self.base(station))
+            self._recall(self.registers())
             self._first = self._read(station)
             yield station
 
@@ -187,38 +195,36 @@ class RegisterDriver(LinkDriver[Station]):
         return self.plan.values(station.read(self.plan.spans))
 
     def session(self, link: Station) -> Facts:
-        with self._changed:
-            self._station = link
-            self._changed.notify_all()
         next_at = time.monotonic()
         try:
-            self._shown = {}
-            self.arrived(link)
-            while not self.stopping.is_set():
-                self._put_due(link, time.monotonic())
-                if time.monotonic() >= next_at or self._again:
-                    self._again = False
-                    values, self._first = self._first or self._read(link), None
-                    yield from self.taken(values)
-                    yield from self._stand(values)
-                    next_at = max(next_at + self.config.poll_s, time.monotonic())
-                self._wake.wait(max(0.0, min([next_at, *(one.at for one in list(self._later.values()))]) - time.monotonic()))
-                self._wake.clear()
+            with self.holding(link):
+                self._shown = {}
+                self.arrived(link)
+                while not self.stopping.is_set():
+                    self._put_due(link, time.monotonic())
+                    due = time.monotonic() >= next_at
+                    if due or self._again:
+                        self._again = False
+                        values, self._first = self._first or self._read(link), None
+                        yield from self.taken(values)
+                        yield from self._stand(values)
+                        next_at = max(next_at + self.config.poll_s, time.monotonic()) if due else next_at
+                    self._wake.wait(max(0.0, min([next_at, *(one.at for one in list(self._later.values()))]) - time.monotonic()))
+                    self._wake.clear()
         finally:
-            with self._changed:
-                self._station = None
             if self.stopping.is_set():
                 self._let_go(link.at_end())
 
     def _put_due(self, station: Station, until: float) -> None:
         """Write what is due; what cannot be written stays due."""
-        with self._changed:
+        with self._putting:
             due = sorted((one.at, name, one) for name, one in self._later.items() if one.at <= until)
         for _, name, one in due:
             self.put(station, one.register, one.value)
-            with self._changed:
+            with self._putting:
                 if self._later.get(name) == one:
                     del self._later[name]
+                    self._kept.pop(name, None)
 
     def _let_go(self, station: Station) -> None:
         try:
@@ -260,25 +266,17 @@ class RegisterDriver(LinkDriver[Station]):
         return value if isinstance(value, float) and self.good(name, value) else None
 
     @contextmanager
-    def linked(self) -> Iterator[Station]:
-        """The device; while `facts` does not run, for the moment. DeviceError where there is none within the time for an answer."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._station is not None or not self._running or self.stopping.is_set(), self.config.timeout_s)
-            station, running = self._station, self._running
-        if station is not None:
+    def for_the_moment(self) -> Iterator[Station]:
+        """The device, until what is to be put later has been put."""
+        with super().for_the_moment() as station:
             yield station
-        elif running or self.stopping.is_set():
-            raise DeviceError(Code.OFFLINE, f"{self.place()} is not connected", f"未连接到 {self.place()}")
-        else:
-            with self.connect() as momentary:
-                yield momentary
-                while self._later and not self.stopping.wait(max(0.0, min(one.at for one in self._later.values()) - time.monotonic())):
-                    self._put_due(momentary, time.monotonic())
-                self._let_go(momentary.at_end())
+            while self._later and not self.stopping.wait(max(0.0, min(one.at for one in self._later.values()) - time.monotonic())):
+                self._put_due(station, time.monotonic())
+            self._let_go(station.at_end())
 
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         if not self.mine(stream, data):
-            return ()
+            raise DeviceError(Code.NO_EXIST, f"this {stream} is for another device", f"该 {stream} 指令属于其他设备")
         with self._commanding:
             cmd = str(data.get("cmd", ""))
             if cmd and cmd in self._done:
@@ -298,8 +296,6 @@ class RegisterDriver(LinkDriver[Station]):
     def close(self) -> None:
         super().close()
         self._wake.set()
-        with self._changed:
-            self._changed.notify_all()
 
     @classmethod
     def discover(cls, where: str, seconds: float) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,14 +11,15 @@ from storeloom.hardware_adapters.links.twin import Said
 
 
 class RowsFileTwin(DropTwin):
-    """One row a file: `row` gives its cells and what must come of it."""
+    """One row a file."""
 
     heading: ClassVar[str]
     stream: ClassVar[str]
     spoilt: ClassVar[str]
 
+    @abstractmethod
     def row(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        raise NotImplementedError
+        """Its cells, and what must come of it."""
 
     def content(self, number: int, *, odd: bool = False, wrong: bool = False) -> bytes:
         cells = self.spoilt if odd or wrong else self.row(number)[0]
@@ -32,7 +34,7 @@ class WeatherFileTwin(RowsFileTwin):
     spoilt = "2026-03-02T10:00:00Z,soon,warm,,2026-03-02T06:00:00Z"
 
     def row(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        hours = {"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T11:00:00Z", "temp_c": 8.5 + number}
+        hours = {"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T11:00:00Z", "temp_c": 8.5 + number % 30}
         return f"{hours['from']},{hours['to']},{hours['temp_c']},0.4,2026-03-02T06:00:00Z", {**hours, "rain_mm": 0.4}
 
 

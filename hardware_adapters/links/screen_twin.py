@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +11,12 @@ from typing import Any, ClassVar
 import orjson
 
 from storeloom.hardware_adapters.links.screens import quiet
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, CallingTwin
 
 SCREEN, TOKEN = "unit-1", "twin-screen-0001"
 OPEN_S, LOOK_S, AGAIN_S, FLOOD = 0.5, 0.02, 0.05, 100
 SPOILT = ("reboot", "duplicate", "stale", "checksum", "flood", "odd", "fail")
-
-
-def held_port() -> socket.socket:
-    """A port of the loopback that is kept free for a server which is to listen there: nobody else is given it while this is open."""
-    one = socket.socket()
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    one.bind(("127.0.0.1", 0))
-    return one
 
 
 class ScreenTwin:
@@ -89,20 +80,19 @@ class ScreenTwin:
             return [answer, answer] if fault == "duplicate" else [{"ack": 0, "state": "shown"}, answer] if fault == "stale" else [answer]
 
 
-class WsScreenTwin(Twin):
+class WsScreenTwin(CallingTwin):
     """A screen that connects by WebSocket. A subclass gives `happens` and `wanted`: an event and a command, another for each number."""
 
     faults = (*WIRE_FAULTS, *SPOILT)
+    at_once = 50
     event_stream: ClassVar[str]
     show_stream: ClassVar[str]
     name_key: ClassVar[str]
 
     def __init__(self) -> None:
+        super().__init__()
         self.screen = ScreenTwin()
-        self._held: socket.socket | None = None
-        self._wire: Wire | None = None
-        self._ending, self._anew = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._anew = threading.Event()
 
     @abstractmethod
     def happens(self, number: int) -> Mapping[str, Any]: ...
@@ -110,24 +100,16 @@ class WsScreenTwin(Twin):
     @abstractmethod
     def wanted(self, number: int) -> Mapping[str, Any]: ...
 
-    def start(self) -> None:
-        self._held = held_port()
-        self._wire = Wire(self._held.getsockname()[1])
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
-        self._thread.start()
-
     def settings(self) -> Mapping[str, Any]:
-        assert self._held is not None, "the twin has not been started"
-        return {"listen": f"127.0.0.1:{self._held.getsockname()[1]}", "token": "screen_token", "heartbeat_s": 0.5, "ack_s": 1.0}
+        return {"listen": self.listen, "token": "screen_token", "heartbeat_s": 0.5, "ack_s": 1.0}
 
     def secrets(self) -> Mapping[str, str]:
         return {"screen_token": TOKEN}
 
-    def _run(self) -> None:
+    def run(self) -> None:
         from websockets.exceptions import WebSocketException
 
-        while not self._ending.wait(AGAIN_S):
+        while not self.ending.wait(AGAIN_S):
             self._anew.clear()
             try:
                 self._talk()
@@ -137,9 +119,8 @@ class WsScreenTwin(Twin):
     def _talk(self) -> None:
         from websockets.sync.client import connect
 
-        assert self._wire is not None
         with connect(
-            f"ws://127.0.0.1:{self._wire.port}",
+            f"ws://127.0.0.1:{self.port}",
             open_timeout=OPEN_S,
             close_timeout=0.2,
             ping_interval=0.5,
@@ -159,7 +140,7 @@ class WsScreenTwin(Twin):
     def _pass(self, send: Callable[[str], Any], receive: Callable[..., Any]) -> None:
         """Both ways, until it is to begin anew."""
         sent = 0
-        while not self._ending.is_set() and not self._anew.is_set():
+        while not self.ending.is_set() and not self._anew.is_set():
             for number, body in self.screen.sending(self.fault, sent):
                 send(body.decode())
                 sent = max(sent, number)
@@ -170,18 +151,9 @@ class WsScreenTwin(Twin):
             for answer in self.screen.heard(told, self.fault):
                 send(orjson.dumps(answer).decode())
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None and fault in WIRE_FAULTS:
-            self._wire.play(fault)
-        if fault == "reboot":
-            self.screen.forget()
-            self._anew.set()
-
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
+    def reboot(self) -> None:
+        self.screen.forget()
+        self._anew.set()
 
     def act(self, number: int) -> Sequence[Said]:
         event = self.happens(number)
@@ -193,15 +165,3 @@ class WsScreenTwin(Twin):
 
     def took(self) -> Sequence[Mapping[str, Any]]:
         return list(self.screen.effects)
-
-    def close(self) -> None:
-        self._ending.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join()
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-        if self._held is not None:
-            self._held.close()
-            self._held = None

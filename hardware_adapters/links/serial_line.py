@@ -18,8 +18,8 @@ from errno import EACCES, EBUSY, ENOENT, EWOULDBLOCK
 from typing import Any, Literal
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
-from storeloom.hardware_adapters.links.driver import LinkDriver
-from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
+from storeloom.hardware_adapters.links.driver import SharedLinkDriver
+from storeloom.hardware_adapters.links.errors import Code, DeviceError, not_installed, of_os
 
 try:
     import termios
@@ -122,63 +122,29 @@ class SerialLine:
             raise DeviceError(Code.OFFLINE, f"{self.place} is gone: unplugged or hung up", f"{self.place} 已断开") from error
 
 
-class SerialDriver(LinkDriver[SerialLine]):
+class SerialDriver(SharedLinkDriver[SerialLine]):
     """Base of drivers on a serial line."""
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
         self.exchange = threading.RLock()
-        self._line: SerialLine | None = None
-        self._running = False
-        self._changed = threading.Condition()
 
     @contextmanager
     def connect(self) -> Iterator[SerialLine]:
         line = open_line(self.config)
         line.stopping = self.stopping
         try:
-            with self._changed:
-                self._line = line
-                self._changed.notify_all()
-            yield line
+            with self.holding(line):
+                yield line
         finally:
-            with self._changed:
-                self._line = None
             with self.exchange:
                 line.close()
 
     @contextmanager
     def lined(self) -> Iterator[SerialLine]:
-        """The line, claimed for one exchange; while `facts` does not run, one opened for the moment.
-
-        DeviceError when there is none within the time for an answer.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._line is not None or not self._running or self.stopping.is_set(), self.config.timeout_s)
-            line, running = self._line, self._running
-        if line is not None:
-            with self.exchange:
-                yield line
-        elif running or self.stopping.is_set():
-            raise DeviceError(Code.OFFLINE, f"{self.place()} is not open", f"未连接 {self.place()}")
-        else:
-            with self.connect() as momentary, self.exchange:
-                yield momentary
-
-    def facts(self) -> Any:
-        with self._changed:
-            self._running = True
-        try:
-            yield from super().facts()
-        finally:
-            with self._changed:
-                self._running = False
-                self._changed.notify_all()
-
-    def close(self) -> None:
-        super().close()
-        with self._changed:
-            self._changed.notify_all()
+        """The line, claimed for one exchange; otherwise as `linked`."""
+        with self.linked() as line, self.exchange:
+            yield line
 
 
 def open_line(config: SerialConfig) -> SerialLine:
@@ -190,8 +156,7 @@ def open_line(config: SerialConfig) -> SerialLine:
     try:
         import serial
     except ImportError as error:
-        en, zh = "pyserial is not installed: pip install 'storeloom[devices]'", "未安装 pyserial：pip install 'storeloom[devices]'"
-        raise DeviceError(Code.NO_SERVICE, en, zh) from error
+        raise not_installed("pyserial") from error
     address = _named(config.address)
     more = {} if address.startswith("rfc2217:") else {"write_timeout": config.timeout_s}
     if "://" not in address:

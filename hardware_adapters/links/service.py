@@ -20,6 +20,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from storeloom.core.kernel.adapter import Health
@@ -27,15 +28,13 @@ from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Backoff, Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 from storeloom.hardware_adapters.links.inbox import Inbox
-from storeloom.hardware_adapters.links.recent import Recent
+from storeloom.hardware_adapters.links.kept import Done
 
 DONE = 500
 JOIN_S = 3.0
 TELL_S = 1.0
 FAULTS = (Code.FAILURE, Code.EXTENDED, Code.NO_SERVICE, Code.ILLEGAL)
 OF_THE_COMMAND = (Code.ILLEGAL, Code.NO_EXIST, Code.BUSY)
-PASSED_OVER: list[Fact] = []
-"""What `do` returns for a command that is for another device."""
 
 
 class ServiceDriver(LinkDriver[None]):
@@ -51,7 +50,8 @@ class ServiceDriver(LinkDriver[None]):
         self._bad: Mapping[str, str] | None = None
         self._known = False
         self._running = False
-        self._done: Recent[str, list[Fact] | None] = Recent(DONE)
+        self._done = Done(self, DONE)
+        self._begun: set[str] = set()
         self._doing = threading.Lock()
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
@@ -61,6 +61,13 @@ class ServiceDriver(LinkDriver[None]):
     @abstractmethod
     def look(self) -> Iterable[Fact]:
         """Ask whether the service is there, and for what it has to say."""
+
+    def stored(self, fact: Fact) -> None:
+        """A fact of a look or a webhook is durable now: what is to be told no more, or asked after no more, may be noted."""
+
+    def _decided(self, fact: Fact, kept: bool) -> None:
+        if kept:
+            self.stored(fact)
 
     def ways_in(self) -> AbstractContextManager[None]:
         """Held open while the driver is at work; DeviceError where it cannot be opened."""
@@ -116,7 +123,7 @@ class ServiceDriver(LinkDriver[None]):
             if not told:
                 self.calls(None)
                 told = True
-            self.put(fact, ending)
+            self.put(fact, ending, partial(self._decided, fact))
         if not told:
             self.calls(None)
 
@@ -183,8 +190,9 @@ class ServiceDriver(LinkDriver[None]):
         facts: list[Fact] | None = None
         began = time.monotonic()
         try:
-            found = self.do(stream, data, at)
-            facts = PASSED_OVER if found is PASSED_OVER else list(found)
+            if self.serves(stream, data) is False:
+                raise DeviceError(Code.NO_EXIST, f"this {stream} is for another device", f"该 {stream} 指令属于其他设备")
+            facts = list(self.do(stream, data, at))
         except (DeviceError, OSError) as error:
             known = error if isinstance(error, DeviceError) else of_os(error, self.place())
             if known.code not in OF_THE_COMMAND:
@@ -195,24 +203,22 @@ class ServiceDriver(LinkDriver[None]):
         finally:
             if name:
                 self._end(name, facts)
-        return facts if facts is PASSED_OVER else [*facts, *self.calls(None)]
+        return [*facts, *self.calls(None)]
 
     def _begin(self, name: str) -> list[Fact] | None:
         """The answers where this command was carried out before. DeviceError while it is being carried out."""
         with self._doing:
-            if name not in self._done:
-                self._done[name] = None
-                return None
-            before = self._done[name]
-        if before is None:
-            raise DeviceError(Code.BUSY, "this command is being carried out", "该命令正在执行")
-        return before
+            if name in self._done:
+                return self._done[name]
+            if name in self._begun:
+                raise DeviceError(Code.BUSY, "this command is being carried out", "该命令正在执行")
+            self._begun.add(name)
+            return None
 
     def _end(self, name: str, facts: list[Fact] | None) -> None:
         with self._doing:
-            if facts is None:
-                self._done.pop(name, None)
-            else:
+            self._begun.discard(name)
+            if facts is not None:
                 self._done[name] = facts
 
     def check_health(self) -> Health:

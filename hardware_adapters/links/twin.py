@@ -39,11 +39,13 @@ class Said(NamedTuple):
 class Twin(ABC):
     """A simulated device. `with Twin() as twin` starts it; its driver reaches it under `settings`.
 
-    `faults` are those of `FAULTS` that mean something in its protocol. It listens on the loopback only, on ports of the system's choice.
+    `faults` are those of `FAULTS` that mean something in its protocol. `at_once` is how many things it can say in a row, each of which
+    comes in: 1 where a driver polls a value that the next one replaces. It listens on the loopback only, on ports of the system's choice.
     Threads, sockets and files of its own end with `close`.
     """
 
     faults: ClassVar[tuple[str, ...]] = ()
+    at_once: ClassVar[int] = 1
     fault: str = ""
 
     @abstractmethod
@@ -60,10 +62,14 @@ class Twin(ABC):
 
     @abstractmethod
     def act(self, number: int) -> Sequence[Said]:
-        """Do the next thing that the device says something about, another for each number; what must come in for it.
+        """Do the next thing that the device says something about, another for each number up to 20,000; what must come in for it.
 
         Empty where it never speaks of itself.
         """
+
+    def burst(self, first: int, count: int) -> Sequence[Sequence[Said]]:
+        """Act up to `count` times in a row, by the numbers from `first` on; what must come in for each time."""
+        return [self.act(number) for number in range(first, first + min(count, self.at_once))]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]] | None:
         """A command for this device, another for each number; None where it takes none."""

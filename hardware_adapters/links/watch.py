@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from storeloom.core.kernel.events import Fact, rfc3339
 
 State = Literal["online", "degraded", "offline", "fault", "nonconforming"]
 NO_WORDS: Mapping[str, str] = {"en": "", "zh": ""}
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,18 @@ class Standing:
 class DeviceWatch:
     """Keeps a device's standing. `note` gives the `device.status` that is to be told, None where nothing but figures has changed.
 
-    A change of state, code or firmware is told; figures alone are not, they stand in `as_status`. May be called from several threads.
+    A change of state, code or firmware is told at once. Other words under the same state and code are told, too: the first at once, then
+    after a pause that doubles from 10 s to an hour while the words go on changing, so that a reason that names ever other readings does not
+    flood. Words that came in a pause are told by the first `note` after it, if they still hold. Figures alone are not told, they stand in
+    `as_status`. May be called from several threads.
     """
 
     def __init__(self, device: str, kind: str, language: str = "en") -> None:
         self.device, self.kind, self.language = device, kind, language
         self._standing: Standing | None = None
         self._firmware = ""
+        self._told: tuple[Mapping[str, str], datetime] | None = None
+        self._pause = timedelta(0)
         self._lock = Lock()
 
     @property
@@ -61,9 +67,23 @@ class DeviceWatch:
             kept = dict(figures) if figures is not None else dict(before.figures if before else {})
             self._standing = Standing(state, since, code, words, kept)
             self._firmware = firmware or self._firmware
-            if same and cmd is None and not tell:
+            reason = same and self._other_reason(words, now)
+            if same and not reason and cmd is None and not tell:
                 return None
+            if reason:
+                self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            elif not same:
+                self._pause = timedelta(0)
+            self._told = (words, now)
             return Fact(now, "device.status", self.device, self._data(cmd))
+
+    def _other_reason(self, words: Mapping[str, str], now: datetime) -> bool:
+        """Whether these words are others than those last told, and their turn has come."""
+        assert self._told is not None
+        before, at = self._told
+        if abs(now - at) >= LONGEST_PAUSE:
+            self._pause = timedelta(0)
+        return dict(words) != dict(before) and abs(now - at) >= self._pause
 
     def _data(self, cmd: str | None) -> dict[str, Any]:
         one = self._standing

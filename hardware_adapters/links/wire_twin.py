@@ -1,4 +1,7 @@
-"""A wire that goes wrong: passes TCP connections on to a server on this machine and spoils them in the ways of `links.twin.FAULTS`."""
+"""A wire that goes wrong: passes TCP connections on to a server on this machine and spoils them in the ways of `links.twin.FAULTS`.
+
+`WireTwin` is the base of twins behind one: of devices that are servers; `CallingTwin` of devices that connect to the driver.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ import socket
 import struct
 import threading
 import time
+from abc import abstractmethod
 from contextlib import suppress
+from typing import ClassVar
+
+from storeloom.hardware_adapters.links.twin import Twin
 
 WIRE_FAULTS = ("refuse", "silent", "reset", "vanish", "partial", "cut", "garbage", "slow", "late")
 AWAY = ("refuse", "vanish")
 GARBAGE = b"\xff\xff\xff\xff\xff\x00\x13\x37"
 LOOK_S = 0.02
 PAUSE_S = 0.01
+BOOT_S = 0.1
 
 
 class Wire:
@@ -133,3 +141,111 @@ class Wire:
 def _reset(line: socket.socket) -> None:
     """Have the connection end with a reset in place of a good-bye."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def held_port() -> socket.socket:
+    """A port of the loopback that is kept free for a server which is to listen there: nobody else is given it while this is open."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", 0))
+    return one
+
+
+class WireTwin(Twin):
+    """Base of twins behind a wire, which plays `WIRE_FAULTS`. A subclass gives `serve`, `shut` and, where it plays it, `reboot`."""
+
+    faults: ClassVar[tuple[str, ...]] = WIRE_FAULTS
+    late_s: ClassVar[float] = 0.8
+    slow_s: ClassVar[float] = 0.15
+    _wire: Wire | None = None
+
+    @abstractmethod
+    def serve(self) -> int:
+        """Begin to listen, on a free port of the loopback; the port."""
+
+    @abstractmethod
+    def shut(self) -> None:
+        """End what `serve` has begun. Called again by each further `close`."""
+
+    def reboot(self) -> None:
+        """Play `reboot`."""
+
+    @property
+    def wire(self) -> Wire:
+        assert self._wire is not None, "the twin has not been started"
+        return self._wire
+
+    @property
+    def port(self) -> int:
+        """Where the driver reaches it."""
+        return self.wire.port
+
+    def blink(self) -> None:
+        """End all connections, and refuse new ones for a moment."""
+        self.wire.play("refuse")
+        time.sleep(BOOT_S)
+        self.wire.play("")
+
+    def start(self) -> None:
+        self._wire = Wire(self.serve(), self.late_s, self.slow_s)
+
+    def play(self, fault: str) -> None:
+        super().play(fault)
+        if self._wire is not None:
+            self._wire.play(fault if fault in WIRE_FAULTS else "")
+            if fault == "reboot":
+                self.reboot()
+
+    def mend(self) -> None:
+        super().mend()
+        if self._wire is not None:
+            self._wire.play("")
+
+    def close(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+        self.shut()
+
+
+class CallingTwin(WireTwin):
+    """Base of twins of devices that connect to the driver: it listens at `listen`, the twin's calls go over the wire to there.
+
+    A subclass gives `run`, which calls until `ending` is set, in a thread of its own.
+    """
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+        self._held: socket.socket | None = None
+        self._caller: threading.Thread | None = None
+
+    @abstractmethod
+    def run(self) -> None:
+        """Play the device."""
+
+    @property
+    def listen(self) -> str:
+        """Where the driver is to listen."""
+        return f"127.0.0.1:{self.wire.server_port}"
+
+    def serve(self) -> int:
+        self._held = held_port()
+        return int(self._held.getsockname()[1])
+
+    def shut(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def start(self) -> None:
+        super().start()
+        self.ending.clear()
+        self._caller = threading.Thread(target=self.run, name="calling-twin", daemon=True)
+        self._caller.start()
+
+    def close(self) -> None:
+        self.ending.set()
+        caller, self._caller = self._caller, None
+        if caller is not None:
+            caller.join()
+        super().close()

@@ -3,7 +3,9 @@
 A screen begins with `{"hello": {"screen": name, "token": text, "series": id, "last": number}}`: the last message that it has shown, and of
 which series of the store's. The store answers `{"welcome": {"series": id, "heartbeat_s": seconds}}`, or closes with 4001 (token), 4002
 (unknown screen), 4003 (no hello). Then messages go both ways as JSON texts. A screen that connects anew takes the place of its older
-connection, which is closed with 4000. Pings find out which connections are dead.
+connection, which is closed with 4000. Pings find out which connections are dead; a screen that cannot see them, as a page cannot, sends
+`{"ping": anything}` and is answered `{"pong": the same}`. `welcome` also bears `now`, the store's time, and `page`, what
+`links.screen_page` is to know; that page lies at the same address.
 """
 
 from __future__ import annotations
@@ -11,23 +13,25 @@ from __future__ import annotations
 import asyncio
 import hmac
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
-from storeloom.core.kernel.events import Fact
-from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
-from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
-from storeloom.hardware_adapters.links.http_listener import address_of
+from storeloom.core.kernel.events import Fact, rfc3339
+from storeloom.hardware_adapters.links.address import address_of
+from storeloom.hardware_adapters.links.driver import Facts, SharedLinkDriver
+from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.inbox import Inbox
 from storeloom.hardware_adapters.links.loop import LoopThread, shared_loop
+from storeloom.hardware_adapters.links.screen_page import page
 from storeloom.hardware_adapters.links.screens import BadEvent, ScreenBook, quiet
 from storeloom.hardware_adapters.links.watch import DeviceWatch
+from storeloom.hardware_adapters.links.web import not_listening
 
 HELLO_S, CLOSE_S, END_S, ROOM_S = 5.0, 0.5, 5.0, 0.02
 MOST_BYTES = 1 << 18
@@ -49,9 +53,14 @@ class ScreenConfig(SolutionConfig):
     key_file: str = setting("", "File with the certificate's key", "证书私钥文件", effect="restart")
     heartbeat_s: float = setting(10.0, "Time between pings", "心跳间隔", unit="s", effect="restart", gt=0, le=300)
     ack_s: float = setting(5.0, "Time for a screen's answer", "屏幕应答时限", unit="s", gt=0, le=25)
+    currency: str = setting("CNY", "Currency on the page (ISO 4217)", "网页显示的币种（ISO 4217）", effect="restart", pattern="^[A-Z]{3}$")
+    buttons: dict[str, list[str]] = setting(
+        lambda: {}, "Buttons on the page by screen (kinds of events; home: the first screen)", "网页各画面的按钮（事件类型；home 为首页）",
+        effect="restart",
+    )  # fmt: skip
 
 
-class WsScreens(LinkDriver[LoopThread]):
+class WsScreens(SharedLinkDriver[LoopThread]):
     """Base of drivers of screens. A subclass gives its streams and `name_key`, the field that names the screen in both."""
 
     event_stream: ClassVar[str]
@@ -61,14 +70,11 @@ class WsScreens(LinkDriver[LoopThread]):
         super().__init__(device, config)
         self.inbox = Inbox()
         self.book = ScreenBook(device, self.name_key, self.event_stream)
-        self._loop: LoopThread | None = None
         self._lines: dict[str, Any] = {}
         self._watches: dict[str, DeviceWatch] = {}
         self._bad: Mapping[str, str] | None = None
         self._lock = threading.Lock()
         self._token = b""
-        self._own: deque[Fact] = deque()
-        self._telling = threading.Lock()
 
     def place(self) -> str:
         return str(self.config.listen)
@@ -78,11 +84,10 @@ class WsScreens(LinkDriver[LoopThread]):
         self._token = self.secret(self.config.token).encode() if self.config.token else b""
         with shared_loop() as loop:
             server = loop.call(self._serve(), END_S)
-            self._loop = loop
             try:
-                yield loop
+                with self.holding(loop):
+                    yield loop
             finally:
-                self._loop = None
                 server.close()
                 with suppress(TimeoutError):  # what still hangs ends with the loop
                     loop.call(server.wait_closed(), END_S)
@@ -103,14 +108,12 @@ class WsScreens(LinkDriver[LoopThread]):
                 ping_timeout=beat,
                 close_timeout=CLOSE_S,
                 max_size=MOST_BYTES,
+                process_request=self._page,
                 server_header=None,
                 logger=quiet(),
             )
         except OSError as error:
-            if error.errno in (98, 48, 10048):
-                en, zh = f"another program listens at {self.place()}", f"{self.place()} 已被其他程序占用"
-                raise DeviceError(Code.CLAIMED, en, zh) from error
-            raise of_os(error, self.place()) from error
+            raise not_listening(error, self.place()) from error
         return _Closing(server)
 
     def _tls(self) -> Any:
@@ -121,6 +124,25 @@ class WsScreens(LinkDriver[LoopThread]):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.config.certificate_file, self.config.key_file or None)
         return context
+
+    def _page(self, line: Any, request: Any) -> Any:
+        """Hand out the page to what asks for no WebSocket."""
+        from websockets.datastructures import Headers
+        from websockets.http11 import Response
+
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return None
+        found = page(request.path, self.config.screens)
+        return Response(found.status, HTTPStatus(found.status).phrase, Headers({**found.headers, "Connection": "close"}), found.body)
+
+    def page_settings(self) -> Mapping[str, Any]:
+        """What the page is to know."""
+        return {
+            "kind": self.kind,
+            "language": self.context.language,
+            "currency": self.config.currency,
+            "buttons": self.config.buttons,
+        }
 
     async def _line(self, line: Any) -> None:
         """One screen's connection, from its hello on."""
@@ -154,9 +176,15 @@ class WsScreens(LinkDriver[LoopThread]):
         if not screen or (self.config.screens and screen not in self.config.screens):
             await line.close(UNKNOWN, "no such screen")
             return ""
-        await _say(line, {"welcome": {"series": self.book.series, "heartbeat_s": self.config.heartbeat_s}})
+        about = {
+            "series": self.book.series,
+            "heartbeat_s": self.config.heartbeat_s,
+            "now": rfc3339(self.now()),
+            "page": self.page_settings(),
+        }
         with self._lock:
             before, self._lines[screen] = self._lines.get(screen), line
+        await _say(line, {"welcome": about})  # its bytes are on their way before a command's are: both go out from this loop
         if before is not None:
             await before.close(REPLACED, "another connection of this screen")
         self._look()
@@ -170,6 +198,9 @@ class WsScreens(LinkDriver[LoopThread]):
             told = orjson.loads(text)
             if not isinstance(told, dict):
                 raise BadEvent("a message is a JSON object", "消息应为 JSON 对象")
+            if "ping" in told:
+                await _say(line, {"pong": told["ping"]})
+                return
             if "ack" in told:
                 self.book.acknowledged(screen, told)
                 return
@@ -182,11 +213,11 @@ class WsScreens(LinkDriver[LoopThread]):
             await _say(line, {"refused": told.get("e") if isinstance(told, dict) else None, "why": str(error)})
             return
         self._bad = None
-        number, loop = told["e"], self._loop
+        number, loop = told["e"], self.link
 
         def stored(kept: bool) -> None:
             """In the driver's thread. What the store refuses helps nobody to be sent again."""
-            if loop is not None and loop is self._loop:
+            if loop is not None and loop is self.link:
                 loop.start(_say(line, {"got": number} if kept else {"refused": number, "why": "the store refuses it"}))
 
         while not self.inbox.put(fact, stored, 0.0):
@@ -196,11 +227,8 @@ class WsScreens(LinkDriver[LoopThread]):
         yield from self.inbox.flow(self.stopping, self._look)
 
     def _look(self) -> None:
-        """Tell what has changed, in any thread, and before anything that a screen says: what finds no room waits for the next look."""
-        with self._telling:
-            self._own.extend(self._changes())
-            while self._own and self.inbox.put(self._own[0], None, 0.0):
-                self._own.popleft()
+        """Tell what has changed, in any thread, and before anything that a screen says."""
+        self.inbox.tell(self._changes())
 
     def _changes(self) -> Iterator[Fact]:
         with self._lock:
@@ -230,12 +258,20 @@ class WsScreens(LinkDriver[LoopThread]):
             more = {"figures": {"screens": float(len(here))}, **more}
         yield from super().tell(state, **more)
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        """By the screens that it names; where it names none, by those that are connected."""
+        screen = str(data[self.name_key])
+        if self.config.screens:
+            return screen in self.config.screens
+        with self._lock:
+            return True if screen in self._lines else None
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         screen = str(data[self.name_key])
         if self.config.screens and screen not in self.config.screens:
             raise DeviceError(Code.NO_EXIST, f"there is no screen {screen}", f"没有屏幕 {screen}")
         with self._lock:
-            line, loop = self._lines.get(screen), self._loop
+            line, loop = self._lines.get(screen), self.link
         if line is None or loop is None:
             raise DeviceError(Code.OFFLINE, f"screen {screen} is not connected", f"屏幕 {screen} 未连接")
         shown = self.book.show(screen, data)

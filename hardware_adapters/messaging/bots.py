@@ -29,6 +29,11 @@ class BotConfig(OutgoingConfig, HttpConfig):
     signing_key: str = setting("", "Secret that signs messages", "机器人加签密钥所在的密钥名", effect="restart", widget="secret")
 
 
+def service(address: str) -> Any:
+    """The setting `address` of a bot whose service is there."""
+    return setting(address, "Address", "服务地址", effect="restart", pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?$")
+
+
 class Post(NamedTuple):
     """A request of a bot: path, query, body."""
 

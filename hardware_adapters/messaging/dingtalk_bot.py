@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storeloom.core.kernel.contract import setting
 from storeloom.hardware_adapters.links.errors import Code
-from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post, base64_hmac
+from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post, base64_hmac, service
 
 
 def signature(stamp_ms: int, secret: str) -> str:
@@ -27,6 +26,7 @@ class DingtalkBot(BotDriver):
     limits = ((20, 60.0),)
     most_bytes = 20_000
     meanings = {
+        -1: (Code.BUSY, "the service is busy", "系统繁忙"),
         130101: (Code.BUSY, "too many messages", "发送过于频繁"),
         300001: (Code.FAILURE, "the access token is not known", "access_token 无效"),
         300005: (Code.FAILURE, "the access token is not known", "access_token 无效"),
@@ -35,9 +35,7 @@ class DingtalkBot(BotDriver):
     }
 
     class Config(BotConfig):
-        address: str = setting(
-            "https://oapi.dingtalk.com", "Address", "服务地址", effect="restart", pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?$"
-        )
+        address: str = service("https://oapi.dingtalk.com")
 
     def post(self, text: str, phone: str, key: str, signing_key: str, at: datetime) -> Post:
         stamp = int(at.timestamp() * 1000)

@@ -3,16 +3,15 @@
 As its documentation states ("自定义机器人使用指南", open.feishu.cn/document/client-docs/bot-v3/add-custom-bot): `POST
 /open-apis/bot/v2/hook/TOKEN` with `timestamp` (s, within an hour) and `sign` in the body, the base64 of HMAC-SHA256 of nothing under the
 key made of the time, a line feed and the secret; 100 messages a minute and 5 a second, bodies of at most 20 KB, an answer with `code` and
-`msg`.
+`msg`; 11232 where its own system is under load, as on the hour, and 99991400 over the rate ("频控策略").
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from storeloom.core.kernel.contract import setting
 from storeloom.hardware_adapters.links.errors import Code
-from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post, base64_hmac
+from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post, base64_hmac, service
 
 
 def signature(stamp_s: int, secret: str) -> str:
@@ -31,6 +30,7 @@ class FeishuBot(BotDriver):
     meanings = {
         9499: (Code.ILLEGAL, "the request is wrong", "请求格式错误"),
         11232: (Code.BUSY, "too many messages", "发送过于频繁"),
+        99991400: (Code.BUSY, "too many messages", "发送过于频繁"),
         19001: (Code.FAILURE, "the webhook's token is not known", "机器人 Webhook 令牌无效"),
         19021: (Code.FAILURE, "the signature is wrong, or the time more than an hour off", "签名不正确，或时间偏差超过一小时"),
         19022: (Code.FAILURE, "this address is not allowed", "IP 不在允许范围"),
@@ -38,9 +38,7 @@ class FeishuBot(BotDriver):
     }
 
     class Config(BotConfig):
-        address: str = setting(
-            "https://open.feishu.cn", "Address", "服务地址", effect="restart", pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?$"
-        )
+        address: str = service("https://open.feishu.cn")
 
     def post(self, text: str, phone: str, key: str, signing_key: str, at: datetime) -> Post:
         stamp = int(at.timestamp())

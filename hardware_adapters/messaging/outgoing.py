@@ -1,6 +1,6 @@
 """What all messaging drivers share: which messages are theirs, the text, whom it goes to, how fast, and what became of it.
 
-A store may have several ways out; each takes the messages of its channels and leaves the others. A message that cannot go for good (nobody
+A store may have several ways out; each serves the messages of its channels. A message that cannot go for good (nobody
 of that name, too long, no text) is answered with `message.outcome` failed, and why in one word; one that may go later is a DeviceError, and
 the store tries again.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import string
 import threading
 import time
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, Literal
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact, parse_time
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.service import PASSED_OVER, ServiceDriver
+from storeloom.hardware_adapters.links.service import ServiceDriver
 from storeloom.hardware_adapters.messaging.contacts import Contacts
 
 Channel = Literal["mini_program", "official_account", "work_chat", "app_push", "sms", "email", "voice", "webhook"]
@@ -83,13 +84,11 @@ class Outgoing(ServiceDriver):
         self.contacts = Contacts(config.contacts_file)
         self.pace = Pace(self.limits)
 
+    @abstractmethod
     def send(self, data: Mapping[str, Any], text: str, at: datetime) -> Mapping[str, Any]:
         """Let a message go; what is known of it at once (`status`, `cost` ...). Cannot, or DeviceError."""
-        raise NotImplementedError
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
-        if not self.serves(data):
-            return PASSED_OVER
         if "not_before" in data and parse_time(data["not_before"]) > at:
             raise DeviceError(Code.BUSY, "the message is not to go yet", "消息尚未到发送时间")
         try:
@@ -99,7 +98,7 @@ class Outgoing(ServiceDriver):
         about = {key: data[key] for key in ("message", "channel", "to")}
         return [Fact(self.now(), "message.outcome", self.device, {**about, "status": "sent", **found}, at, f"{data['message']}|sent")]
 
-    def serves(self, data: Mapping[str, Any]) -> bool:
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
         """Whether a message is this driver's: of its channels, and to its audience; invoices are another's."""
         config = self.config
         ours = data["channel"] in (config.channels or self.own_channels) and data["purpose"] != "tax"

@@ -3,7 +3,8 @@
 `message.send` is `POST COMMAND_PATH` of `{"type": "message.send", "timestamp", "data": {"message", "to", "text"}}`, or with `template` and
 `params` in place of the text, the message's id as idempotency key; `to` is a phone number out of the file of contacts (column `phone`),
 written as the gateway wants it. The gateway answers with an object that may hold `status` and `cost`. Receipts are webhooks of type
-`message.outcome`; the number in them is put back into the id of whom the message was for, or left out.
+`message.outcome`; the number in them is put back into the id of whom the message was for, also after
+a restart, or left out.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from storeloom.core.kernel.contract import setting
-from storeloom.hardware_adapters.links.recent import Recent
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.links.signed import SignedConfig, SignedDriver
 from storeloom.hardware_adapters.messaging.outgoing import Cannot, Outgoing, OutgoingConfig
 
-REMEMBERED = 5000
+REMEMBERED = 2000
 STATUSES = ("sent", "delivered", "read", "clicked", "replied", "failed", "unsubscribed")
 NUMBER = re.compile(r"\+?\d{5,15}")
 
@@ -35,7 +36,7 @@ class SmsGateway(Outgoing, SignedDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._for: Recent[str, tuple[str, str]] = Recent(REMEMBERED)
+        self._for: Kept[list[str]] = Kept(self, "sent", REMEMBERED)
 
     def send(self, data: Mapping[str, Any], text: str, at: datetime) -> Mapping[str, Any]:
         phone = re.sub(r"[\s()-]", "", self.contacts.of(data["to"], "phone"))
@@ -46,7 +47,7 @@ class SmsGateway(Outgoing, SignedDriver):
         if not text and not data.get("template"):
             raise Cannot("no_text")
         content = {"template": data["template"], "params": data.get("params", {})} if not text else {"text": text}
-        self._for[data["message"]] = (data["to"], data["channel"])
+        self._for[data["message"]] = [data["to"], data["channel"]]
         self.pace.take()
         found = self.submit("message.send", {"message": data["message"], "to": phone, **content}, at, data["message"], hidden=(phone,))
         status = found.get("status", "sent")
@@ -54,6 +55,6 @@ class SmsGateway(Outgoing, SignedDriver):
         return {"status": status if status in STATUSES else "sent", **cost}
 
     def taken(self, stream: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        to, channel = self._for.get(str(data.get("message")), ("", "sms"))
+        to, channel = self._for.get(str(data.get("message")), ["", "sms"])
         kept = {key: value for key, value in data.items() if key != "to"}
         return {"channel": channel, **kept, **({"to": to} if to else {})}

@@ -20,8 +20,8 @@ from typing import Any, Literal
 
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
+from storeloom.hardware_adapters.links.address import address_of
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
-from storeloom.hardware_adapters.links.http_listener import address_of
 from storeloom.hardware_adapters.messaging.outgoing import Cannot, Outgoing, OutgoingConfig
 
 LONGEST_SUBJECT = 200

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storeloom.core.kernel.contract import setting
 from storeloom.hardware_adapters.links.errors import Code
-from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post
+from storeloom.hardware_adapters.messaging.bots import BotConfig, BotDriver, Post, service
 
 
 class WecomBot(BotDriver):
@@ -27,9 +26,7 @@ class WecomBot(BotDriver):
     }
 
     class Config(BotConfig):
-        address: str = setting(
-            "https://qyapi.weixin.qq.com", "Address", "服务地址", effect="restart", pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?$"
-        )
+        address: str = service("https://qyapi.weixin.qq.com")
 
     def post(self, text: str, phone: str, key: str, signing_key: str, at: datetime) -> Post:
         mention = {"mentioned_mobile_list": [phone]} if phone else {}

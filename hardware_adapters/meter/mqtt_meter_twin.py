@@ -18,7 +18,7 @@ class MqttMeterTwin(MqttTwin):
         """It takes no commands."""
 
     def act(self, number: int) -> Sequence[Said]:
-        total, watts = 1042.5 + number / 8, 1500 + 250 * number
+        total, watts = 1042.5 + number / 8, 1500 + 250 * (number % 40)
         self.say(
             "tele/plug1/SENSOR",
             {"Time": "2026-03-02T10:00:00", "ENERGY": {"Total": -1 if self.fault == "odd" else total, "Power": watts}},

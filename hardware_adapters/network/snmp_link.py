@@ -1,7 +1,8 @@
-"""SNMP (RFC 3416 with v2c, RFC 3414 with v3) on pysnmp: values and columns by their OIDs, what fails as DeviceError."""
+"""SNMP (RFC 3416 with v2c, RFC 3414 with v3) on pysnmp: values and columns by their OIDs, read and set, what fails as DeviceError."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +23,11 @@ Oid = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """How to ask: `community` for v2c; for v3 a user, and where set the keys."""
+    """How to ask: `community` for v2c, another to set where there is one; for v3 a user, and where set the keys."""
 
     version: str
     community: str = field(default="public", repr=False)
+    write_community: str = field(default="", repr=False)
     user: str = ""
     auth: str = "sha256"
     auth_key: str = field(default="", repr=False)
@@ -75,6 +77,26 @@ class SnmpLink:
         answer = await get_cmd(self._engine, self._auth(), self._target, ContextData(), *asked, lookupMib=False)
         return dict(self._values(answer))
 
+    def set(self, values: Mapping[Oid, Any]) -> bool:
+        """Give objects values, in the types that they have, all or none of them; False where they have them already. DeviceError."""
+        before = self.get(*values)
+        lacking = [".".join(map(str, oid)) for oid in values if oid not in before]
+        if lacking:
+            shown = ", ".join(lacking)
+            raise DeviceError(Code.NO_EXIST, f"{self._place} has no object {shown}", f"{self._place} 没有对象 {shown}")
+        given = {oid: before[oid].clone(value.encode() if isinstance(value, str) else value) for oid, value in values.items()}
+        if given == {oid: before[oid] for oid in given}:
+            return False
+        self._loop.call(self._set(given), self._timeout_s + 5.0)
+        return True
+
+    async def _set(self, given: Mapping[Oid, Any]) -> None:
+        from pysnmp.hlapi.v3arch.asyncio import ContextData, ObjectIdentity, ObjectType, set_cmd
+
+        told = [ObjectType(ObjectIdentity(oid), value) for oid, value in given.items()]
+        answer = await set_cmd(self._engine, self._auth(to_set=True), self._target, ContextData(), *told, lookupMib=False)
+        self._values(answer)
+
     def column(self, oid: Oid) -> dict[Oid, Any]:
         """A table's column: values by index. DeviceError."""
         return self._loop.call(self._column(oid), 10 * self._timeout_s + 5.0)
@@ -111,12 +133,12 @@ class SnmpLink:
             return of_os(TimeoutError(), self._place)
         return DeviceError(Code.FAILURE, f"{self._place}: {indication}", f"{self._place}：{indication}")
 
-    def _auth(self) -> Any:
+    def _auth(self, to_set: bool = False) -> Any:
         from pysnmp.hlapi.v3arch import asyncio as snmp
 
         login = self._login
         if login.version == "2c":
-            return snmp.CommunityData(login.community, mpModel=1)
+            return snmp.CommunityData((to_set and login.write_community) or login.community, mpModel=1)
         keys: dict[str, Any] = {}
         if login.auth_key:
             keys |= {"authKey": login.auth_key, "authProtocol": getattr(snmp, AUTH[login.auth])}

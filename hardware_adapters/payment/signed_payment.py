@@ -3,7 +3,8 @@
 `payment.request` is `POST PAYMENTS_PATH` with the payment's id as idempotency key: asked again after a broken connection, the service
 collects nothing more. Its answer, a signed webhook (`type: payment.result`) and, while a payment is open, `GET PAYMENTS_PATH/ID` say what
 became of it: `status` as in the stream or in one of the common words (`succeeded`, `failed`, `processing` ...), and where it has them
-`time`, `method`, `amount`, `ref`, `code`, `payer` (a token), `attempt`, `fee`.
+`time`, `method`, `amount`, `ref`, `code`, `payer` (a token), `attempt`, `fee`. What is open is asked after by the next driver too, after a
+kill.
 
 Payers and cards are tokens of the service. Whatever looks like a card number is refused, out and in, and stands in no log or error. Such a
 service's webhook amounts and currencies are taken as they are told; whether they fit the sale is for the store's solutions to say.
@@ -21,6 +22,7 @@ from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact, parse_time
 from storeloom.hardware_adapters.links.card_numbers import holds_card_number
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.links.recent import Recent
 from storeloom.hardware_adapters.links.signed import NO_CARDS, SignedConfig, SignedDriver, declared, misfit
 
@@ -64,8 +66,9 @@ class SignedPayment(SignedDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._open: Recent[str, dict[str, Any]] = Recent(KEPT)
-        self._last: Recent[str, tuple[Any, ...]] = Recent(KEPT)
+        self._open: Kept[dict[str, Any]] = Kept(self, "open", KEPT)
+        self._last: Kept[list[Any]] = Kept(self, "last", KEPT)
+        self._on_the_way: Recent[str, Fact] = Recent(KEPT)
         self._books = threading.Lock()
 
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
@@ -78,7 +81,7 @@ class SignedPayment(SignedDriver):
         with self._books:
             self._open[payment] = asked
         fact = self._result(self.submit("payment.request", asked, at, payment), asked)
-        self._note(fact)
+        self.stored(fact)
         return [fact]
 
     def look(self) -> Iterator[Fact]:
@@ -104,17 +107,26 @@ class SignedPayment(SignedDriver):
         return {"method": self.config.method, **about, **self._in_words(data)}
 
     def told(self, fact: Fact) -> Iterable[Fact]:
-        """A state is told once, by whichever way it comes first."""
-        return [fact] if self._note(fact) else []
-
-    def _note(self, fact: Fact) -> bool:
-        payment, said = fact.data["payment"], tuple(fact.data.get(key) for key in ("status", "attempt", "ref", "amount"))
+        """A state is told once, by whichever way it comes first; until it is stored the same fact again, which the store takes for one."""
+        payment = fact.data["payment"]
         with self._books:
+            if self._last.get(payment) == _said(fact):
+                return []
+            before = self._on_the_way.get(payment)
+            if before is None or _said(before) != _said(fact):
+                self._on_the_way[payment] = before = fact
+            return [before]
+
+    def stored(self, fact: Fact) -> None:
+        payment = fact.data.get("payment")
+        if fact.stream != "payment.result" or payment is None:
+            return
+        with self._books:
+            if self._last.get(payment) != _said(fact):
+                self._last[payment] = _said(fact)
+            self._on_the_way.pop(payment, None)
             if fact.data["status"] not in OPEN:
                 self._open.pop(payment, None)
-            new = self._last.get(payment) != said
-            self._last[payment] = said
-            return new
 
     def _in_words(self, found: Mapping[str, Any]) -> dict[str, Any]:
         word = str(found.get("status", ""))
@@ -135,6 +147,10 @@ class SignedPayment(SignedDriver):
         time = _time(found)
         key = "|".join(str(data.get(name, "")) for name in ("payment", "status", "attempt", "ref"))
         return Fact(self.now(), "payment.result", self.device, data, time, key)
+
+
+def _said(fact: Fact) -> list[Any]:
+    return [fact.data.get(key) for key in ("status", "attempt", "ref", "amount")]
 
 
 def _time(found: Mapping[str, Any]) -> datetime | None:

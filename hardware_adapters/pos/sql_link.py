@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
@@ -23,7 +24,7 @@ READ_ONLY = {
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
     "sqlite": "SELECT count(*) FROM sqlite_master",
 }
-LARGEST = 1000
+MYSQL, EXTRA = ("mysql", "mariadb"), ("psycopg", "pymysql")
 
 
 def need_reading(name: str, sql: str) -> None:
@@ -41,6 +42,7 @@ class SqlLink:
 
     def __init__(self, engine: Engine, connection: Connection | None, place: str) -> None:
         self._engine, self._connection, self._place = engine, connection, place
+        self._limit: int | None = None  # as MySQL knows it: its library reads to the end what the server has begun to send
 
     def rows(self, name: str, sql: str, values: Mapping[str, Any], limit: int | None = None) -> list[dict[str, Any]]:
         """The rows of a query; values that it does not name are left out. Its transaction ends with it."""
@@ -49,7 +51,10 @@ class SqlLink:
         statement = text(sql)
         statement = statement.bindparams(*(bindparam(key, values.get(key)) for key in statement._bindparams))
         with said(self._place, name), nullcontext(self._connection) if self._connection else self._engine.connect() as connection:
-            result = connection.execute(statement)
+            if self._engine.dialect.name in MYSQL and limit != self._limit:
+                connection.exec_driver_sql(f"SET SESSION sql_select_limit = {limit or 'DEFAULT'}")
+                self._limit = limit
+            result = connection.execute(statement, execution_options={"stream_results": limit is not None})
             found = result.mappings().fetchmany(limit) if limit else result.mappings().all()
             rows = [dict(one) for one in found]
             result.close()
@@ -75,7 +80,15 @@ def said(place: str, what: str = "") -> Iterator[None]:
     except exc.SQLAlchemyError as error:
         raise DeviceError(Code.FAILURE, f"{place}: {type(error).__name__}", f"{place}：{type(error).__name__}") from error
     except ImportError as error:
-        raise DeviceError(Code.NO_SERVICE, f"{place}: {error.name} is not installed", f"{place}：未安装 {error.name}") from error
+        raise _not_installed(place, error) from error
+
+
+def _not_installed(place: str, error: ImportError) -> DeviceError:
+    name = error.name
+    en, zh = f"{place}: {name} is not installed", f"{place}：未安装 {name}"
+    if name in EXTRA:
+        en, zh = f"{en}: pip install 'storeloom[databases]'", f"{zh}：pip install 'storeloom[databases]'"
+    return DeviceError(Code.NO_SERVICE, en, zh)
 
 
 def url_of(address: str, user: str, password: str) -> URL:
@@ -94,8 +107,8 @@ def url_of(address: str, user: str, password: str) -> URL:
 
 
 @contextmanager
-def sql_link(address: str, user: str, password: str, timeout_s: float, place: str) -> Iterator[SqlLink]:
-    """A connection, read-only where the database knows such a thing."""
+def sql_link(address: str, user: str, password: str, timeout_s: float, place: str, zone: tzinfo) -> Iterator[SqlLink]:
+    """A connection, read-only where the database knows such a thing; its times without a zone are those of `zone`."""
     from sqlalchemy import text
     from sqlalchemy.exc import NoSuchModuleError
 
@@ -105,7 +118,7 @@ def sql_link(address: str, user: str, password: str, timeout_s: float, place: st
     except NoSuchModuleError as error:
         raise DeviceError(Code.NO_SERVICE, f"{place}: no such kind of database", f"{place}：不支持该数据库类型") from error
     except ImportError as error:
-        raise DeviceError(Code.NO_SERVICE, f"{place}: {error.name} is not installed", f"{place}：未安装 {error.name}") from error
+        raise _not_installed(place, error) from error
     try:
         with said(place):
             connection = engine.connect()
@@ -113,11 +126,31 @@ def sql_link(address: str, user: str, password: str, timeout_s: float, place: st
             guard = READ_ONLY.get(engine.dialect.name)
             with said(place), connection.begin():
                 connection.execute(text(guard or "SELECT 1"))
+                if engine.dialect.name in MYSQL:
+                    _set_zone(connection, zone)
             yield SqlLink(engine, None if engine.dialect.name == "sqlite" else connection, place)
         finally:
             connection.close()
     finally:
         engine.dispose()
+
+
+def _set_zone(connection: Connection, zone: tzinfo) -> None:
+    """Have a MySQL or MariaDB server give its TIMESTAMP columns in the zone. DeviceError where it does not know it.
+
+    A zone of one offset needs no time zone tables; they are optional in these servers (mysql_tzinfo_to_sql).
+    """
+    from sqlalchemy import exc, text
+
+    now = datetime.now(UTC)
+    offsets = {(now + timedelta(days=days)).astimezone(zone).strftime("%z") for days in range(-730, 0, 30)}
+    offset = offsets.pop()
+    name = str(zone) if offsets else f"{offset[:3]}:{offset[3:5]}"
+    try:
+        connection.execute(text("SET time_zone = :zone"), {"zone": name})
+    except exc.OperationalError as error:
+        en, zh = f"the server does not know the time zone {name}: load its zone tables", f"服务器不识别时区 {name}，请先导入时区表"
+        raise DeviceError(Code.FAILURE, en, zh) from error
 
 
 def _engine(url: URL, timeout_s: float) -> Engine:

@@ -3,23 +3,23 @@
 `receipts` gives one row a receipt, in the order of a column that only ever rises (the cursor: a running number, a time of change);
 `lines` and `payments` give the rows of one receipt. Fields and checks: `hardware_adapters.pos.sales`. Transactions may end out
 of order, so the last `overlap` numbers (or seconds) are looked at again each time. A receipt whose sums do not add up yet is looked at
-again for `settle_s`, and then told as a problem; it holds up no other.
+again for `settle_s`, and then told as a problem; it holds up no other. Several receipts may have one number or time: a page ends before
+the last of them. With a text there is no looking again, so each is to be greater than those written before it.
 
-Without `memory` a restart reads from the beginning of what `receipts` selects, and the store tells repeats by receipt and time.
+How far it has come is remembered over a restart, for as long as address, query and rising column stay what they are; then it begins anew,
+and the store tells repeats by receipt and time. A time without a zone is in `zone`; a MySQL or MariaDB server is told so, since it gives
+its TIMESTAMP columns in the session's zone.
 """
 
 from __future__ import annotations
 
-import os
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
-
-import orjson
 
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
@@ -47,7 +47,12 @@ class SqlPoll(LinkDriver[SqlLink]):
 
     class Config(SolutionConfig):
         address: str = setting(
-            "", "Database, as postgresql+psycopg://host:5432/sales", "数据库地址，如 postgresql+psycopg://host:5432/sales", effect="restart"
+            "",
+            "Database, as postgresql+psycopg://host:5432/sales, mysql+pymysql://host:3306/sales or sqlite:////path/sales.db",
+            "数据库地址，如 postgresql+psycopg://host:5432/sales、mysql+pymysql://host:3306/sales 或 sqlite:////path/sales.db",
+            effect="restart",
+            help_en="Any that SQLAlchemy has a dialect for; pip install 'storeloom[databases]' brings PostgreSQL's and MySQL's.",
+            help_zh="支持 SQLAlchemy 各方言；PostgreSQL 与 MySQL 的驱动由 pip install 'storeloom[databases]' 安装。",
         )
         user: str = setting("", "User name", "用户名", effect="restart")
         password: str = setting("", "Secret with the password", "密码所在的密钥名", effect="restart", widget="secret")
@@ -78,7 +83,6 @@ class SqlPoll(LinkDriver[SqlLink]):
         settle_s: float = setting(
             60.0, "Time for a receipt to become whole", "等待小票写全的时限", unit="s", effect="restart", ge=0, le=3600
         )
-        memory: str = setting("", "File in which the cursor is kept (empty: none)", "游标保存位置（留空：不保存）", effect="restart")
         poll_s: float = setting(5.0, "Time between polls", "轮询间隔", unit="s", effect="restart", gt=0, le=3600)
         timeout_s: float = setting(10.0, "Time for an answer", "应答时限", unit="s", effect="restart", gt=0, le=300)
         columns: dict[str, str] = setting(dict, "Field to its column", "字段对应的列名", effect="restart")
@@ -97,6 +101,7 @@ class SqlPoll(LinkDriver[SqlLink]):
         self._zoned = False  # whether the rising column's times have a zone; they are kept in UTC then
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._held: dict[tuple[str, str], float] = {}
+        self._most = config.overlap + BATCH
 
     def place(self) -> str:
         return str(self.config.address).partition("?")[0].rpartition("@")[2] or self.device
@@ -110,40 +115,59 @@ class SqlPoll(LinkDriver[SqlLink]):
             raise DeviceError(Code.ILLEGAL, "receipts does not use :cursor", "receipts 查询未使用 :cursor")
         self._recall()
         password = self.secret(config.password) if config.password else ""
-        with sql_link(config.address, config.user, password, config.timeout_s, self.place()) as link:
+        with sql_link(config.address, config.user, password, config.timeout_s, self.place(), zone_of(config.zone)) as link:
             yield link
 
     def session(self, link: SqlLink) -> Facts:
+        locked = False
         while not self.stopping.is_set():
-            more = yield from self._poll(link)
+            try:
+                more = yield from self._poll(link)
+                if locked:
+                    yield from self.tell("online")
+                    locked = False
+            except DeviceError as error:
+                if error.code is not Code.BUSY:
+                    raise
+                more, locked = False, True  # the till writes: the next look will do, and the connection is as good as it was
+                yield from self.tell("degraded", code=error.word, words=error.words)
             if not more:
                 self.stopping.wait(self.config.poll_s)
 
     def _poll(self, link: SqlLink) -> Any:
-        """One look: what is new, and the cursor moved on once it is stored. True where more is to be had at once."""
+        """One look: what is new, and the cursor moved on once it is stored. True where more is to be had at once.
+
+        A full page does not move the cursor on to its last place, which more receipts may share; where it brings nothing new, all of it
+        is looked at again or of one place, and the next page is longer.
+        """
         settled, safe, newest, fresh = Settled(), self._cursor, self._cursor, 0
-        heads = link.rows("receipts", self.config.receipts, {"cursor": self._from()}, self.config.overlap + BATCH)
-        waits = False
-        for head in heads:
-            place = self._cursor_of(head)
-            key = (str(head.get(self._terms.name("receipt"))), str(head.get(self._terms.name("time"))))
+        heads = link.rows("receipts", self.config.receipts, {"cursor": self._from()}, self._most)
+        places, waits, full = [self._cursor_of(head) for head in heads], False, len(heads) >= self._most
+        last = places[-1] if full else None
+        keys = [(str(head.get(self._terms.name("receipt"))), str(head.get(self._terms.name("time")))) for head in heads]
+        for head, key, place in zip(heads, keys, places, strict=True):
             if key not in self._seen:
                 done = yield from self._receipt(link, head, key, settled)
                 if self.stopping.is_set():
                     return False
                 waits, fresh = waits or not done, fresh + done
-            if place > newest:
+            if place > newest and place != last:
                 newest = place
             if not waits:
                 safe = newest
         if not settled.all_stored(self.stopping):
             return False
+        if not full:  # all that is looked at again is here: what is not will not come again
+            self._seen = OrderedDict((key, None) for key in keys if key in self._seen)
+            self._held = {key: self._held[key] for key in keys if key in self._held}
         if safe > self._cursor:
-            self._cursor = safe
+            self._cursor, self._most = safe, self.config.overlap + BATCH
             self._remember()
+        elif full and not fresh:
+            self._most *= 2
         if fresh:
             yield from self.tell("online", figures={"receipts": fresh, "refused": settled.refused, "waiting": len(self._held)})
-        return len(heads) >= self.config.overlap + BATCH and not waits
+        return full and not waits
 
     def _receipt(self, link: SqlLink, head: Mapping[str, Any], key: tuple[str, str], settled: Settled) -> Any:
         """Hand one receipt in; False while it waits to become whole."""
@@ -197,19 +221,23 @@ class SqlPoll(LinkDriver[SqlLink]):
         begin = max(FIRST["time"], self._cursor - timedelta(seconds=overlap))
         return begin.replace(tzinfo=UTC) if self._zoned else begin
 
+    def _mark(self) -> str:
+        """What a remembered cursor is of."""
+        config = self.config
+        return hashlib.sha256(repr((config.address, config.receipts, config.cursor, config.cursor_kind)).encode()).hexdigest()[:16]
+
     def _recall(self) -> None:
-        if self.config.memory and os.path.exists(self.config.memory):
-            kept = orjson.loads(Path(self.config.memory).read_bytes())["cursor"]
-            if self.config.cursor_kind == "time":
-                kept = datetime.fromisoformat(kept)
-                self._zoned, kept = kept.tzinfo is not None, kept.replace(tzinfo=None)
-            self._cursor = max(self._cursor, kept)
+        kept = self.context.memory.get("cursor", {})
+        if kept.get("of") != self._mark():
+            return
+        place = kept["at"]
+        if self.config.cursor_kind == "time":
+            place = datetime.fromisoformat(place)
+            self._zoned, place = place.tzinfo is not None, place.replace(tzinfo=None)
+        self._cursor = max(self._cursor, place)
 
     def _remember(self) -> None:
-        if self.config.memory:
-            path = Path(self.config.memory)
-            kept = self._cursor
-            if isinstance(kept, datetime):
-                kept = (kept.replace(tzinfo=UTC) if self._zoned else kept).isoformat()
-            path.with_name(path.name + ".new").write_bytes(orjson.dumps({"cursor": kept}))
-            os.replace(path.with_name(path.name + ".new"), path)
+        place = self._cursor
+        if isinstance(place, datetime):
+            place = (place.replace(tzinfo=UTC) if self._zoned else place).isoformat()
+        self.context.memory["cursor"] = {"of": self._mark(), "at": place}

@@ -38,6 +38,8 @@ class SqlPollTwin(Twin):
         "reboot",
     )
 
+    at_once = 20
+
     def __init__(self) -> None:
         self._home = ""
         self._count = 0

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.escpos import REMEMBERED, Charset, EscposConfig, EscposDriver
-from storeloom.hardware_adapters.links.recent import Recent
+from storeloom.hardware_adapters.links.kept import Kept
 from storeloom.hardware_adapters.printer.layout import compose
 
 
@@ -35,7 +35,10 @@ class EscposPrinter(EscposDriver):
         feed: int = setting(5, "Lines fed before the cut", "切纸前走纸行数", effect="restart", ge=0, le=30)
         bar_height: int = setting(80, "Height of bar codes", "条码高度", unit="dots", effect="restart", ge=16, le=255)
         bar_width: int = setting(2, "Width of a bar code's module", "条码模块宽度", unit="dots", effect="restart", ge=2, le=6)
-        qr_size: int = setting(6, "Size of a QR code's module", "二维码模块大小", unit="dots", effect="restart", ge=1, le=16)
+        profile: str = setting("", "Model, by python-escpos's profiles", "型号（python-escpos 配置名）", effect="restart")
+        qr_size: int = setting(
+            6, "Size of a module of QR codes and DataMatrix", "二维码（QR、DataMatrix）模块大小", unit="dots", effect="restart", ge=1, le=16
+        )
         print_s: float = setting(30.0, "Longest time to print a job", "单个任务最长打印时间", unit="s", effect="restart", gt=0, le=600)
         reprint_text: str = setting("COPY 补打", "Text on what may have been printed before", "可能重复打印时的标注", effect="restart")
         templates: dict[str, list[str]] = setting(
@@ -44,7 +47,7 @@ class EscposPrinter(EscposDriver):
 
     def __init__(self, device: str, config: Any) -> None:
         super().__init__(device, config)
-        self._begun: Recent[str, None] = Recent(REMEMBERED)
+        self._begun: Kept[None] = Kept(self, "begun", REMEMBERED)
 
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> list[Fact]:
         cmd = data.get("cmd")
@@ -54,16 +57,20 @@ class EscposPrinter(EscposDriver):
             return list(self.tell("online", cmd=cmd))
 
     def _print(self, data: Mapping[str, Any], cmd: str | None) -> None:
-        page = compose(data, self.config, again=cmd in self._begun)
+        again = cmd in self._begun
+        page = compose(data, self.config, again=again)
         with self.job() as job:
             if self.config.answers:
                 job.state().need_ready()
+            if cmd is not None:
+                self._begun[cmd] = None
             try:
                 job.send(page)
                 if self.config.answers:
                     job.wait_done(self.config.print_s)
                     self._state = job.state()
                     self._state.need_ready()
-            finally:
-                if cmd is not None and job.sent:
-                    self._begun[cmd] = None
+            except BaseException:
+                if cmd is not None and not again and not job.sent:
+                    del self._begun[cmd]
+                raise

@@ -1,8 +1,10 @@
 """From a print job to ESC/POS bytes: lines, templates, bar codes and QR codes.
 
 A line that begins with a word in square brackets is no plain text: `[centre]`, `[bold]` and `[big]` (also together) before a text set it
-so, `[rule]` is a line across; `[ean13]`, `[ean8]`, `[upca]`, `[code128]`, `[gs1_128]` (with its AIs in brackets) and `[qr]` print what
-follows as a code. Template lines hold `{field}`, or `{field.2}` for money with two decimals; a line whose field is missing is left out.
+so, `[rule]` is a line across; `[ean13]`, `[ean8]`, `[upca]`, `[code128]`, `[gs1_128]` (with its AIs in brackets), `[qr]`, `[datamatrix]`
+(ISO/IEC 16022) and `[gs1_datamatrix]` (AIs in brackets) print what follows as a code. QR codes are drawn by the printer where its profile
+(of python-escpos) has them, else here, as the DataMatrix always is, and printed as pictures. Template lines hold `{field}`, or
+`{field.2}` for money with two decimals; a line whose field is missing is left out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ TAG = re.compile(r"^\[([a-z0-9_]+)\]\s?")
 FIELD = re.compile(r"\{(\w+)(?:\.(\d))?\}")
 STYLES = ("centre", "bold", "big")
 CODES: Mapping[str, str] = {"ean13": "EAN13", "ean8": "EAN8", "upca": "UPC-A", "code128": "CODE128", "gs1_128": "GS1-128"}
+MATRICES = ("qr", "datamatrix", "gs1_datamatrix")
+PICTURES = ("bitImageRaster", "graphics", "bitImageColumn")
+COLUMN_DOTS = 12  # of font A
 TEMPLATES: Mapping[str, Sequence[str]] = {
     "shelf_label": ("[big]{name}", "[bold][big]{price.2}", "{unit_price}", "{gtin}"),
     "markdown": ("[big]{name}", "{struck.2}", "[bold][big]{price.2}", "-{discount_pct}%", "{expiry}"),
@@ -37,7 +42,8 @@ def compose(job: Mapping[str, Any], config: Any, *, again: bool = False) -> byte
         raise DeviceError(Code.ILLEGAL, "the job has neither lines nor fields", "打印任务没有内容")
     if again and config.reprint_text:
         lines.insert(0, f"[centre][bold]{config.reprint_text}")
-    page = Dummy()
+    page = Dummy(profile=_need_profile(config.profile))
+    _set_width(page.profile, config.columns)
     for _ in range(max(1, int(job.get("copies", 1)))):
         page.hw("INIT")
         page._raw(select_charset(config.charset))
@@ -63,7 +69,7 @@ def job_lines(job: Mapping[str, Any], templates: Mapping[str, Sequence[str]]) ->
         yield from (f"{name}: {value}" for name, value in fields.items() if name not in ("code", "symbology"))
     if fields.get("code"):
         wanted = str(fields.get("symbology", "qr"))
-        yield f"[{wanted if wanted in CODES else 'qr'}]{fields['code']}"
+        yield f"[{wanted if wanted in CODES or wanted in MATRICES else 'qr'}]{fields['code']}"
 
 
 def filled(template: Iterable[str], fields: Mapping[str, Any]) -> Iterator[str]:
@@ -80,10 +86,10 @@ def filled(template: Iterable[str], fields: Mapping[str, Any]) -> Iterator[str]:
 
 def _line(page: Any, line: str, config: Any) -> None:
     tags: list[str] = []
-    while (found := TAG.match(line)) is not None and (found[1] in STYLES or found[1] in CODES or found[1] in ("qr", "rule")):
+    while (found := TAG.match(line)) is not None and (found[1] in STYLES or found[1] in (*CODES, *MATRICES, "rule")):
         tags.append(found[1])
         line = line[found.end() :]
-    code = next((one for one in tags if one in CODES or one == "qr"), None)
+    code = next((one for one in tags if one in (*CODES, *MATRICES)), None)
     if code is not None:
         _code(page, code, line, config)
         return
@@ -106,7 +112,11 @@ def _code(page: Any, kind: str, text: str, config: Any) -> None:
     try:
         if kind == "qr":
             page.set(align="center")
-            page.qr(text, native=True, size=config.qr_size)
+            native = page.profile.supports("qrCode")
+            page.qr(text, native=native, size=config.qr_size, image_arguments=None if native else {"impl": _picture_way(page)})
+        elif kind in MATRICES:
+            page.set(align="center")
+            page.image(_datamatrix(text, kind == "gs1_datamatrix", config.qr_size), impl=_picture_way(page))
         else:
             if kind in ("ean13", "ean8", "upca"):
                 normalise_gtin(text)
@@ -120,6 +130,43 @@ def _code(page: Any, kind: str, text: str, config: Any) -> None:
     page.set(align="left")
     if config.charset in MULTIBYTE:
         page._raw(select_charset(config.charset))
+
+
+def _need_profile(name: str) -> str | None:
+    """The profile's name, None for the library's own. DeviceError for one that python-escpos does not have."""
+    from escpos.capabilities import CAPABILITIES
+
+    if name and name not in CAPABILITIES["profiles"]:
+        raise DeviceError(Code.ILLEGAL, f"python-escpos has no profile {name}", f"python-escpos 没有型号配置 {name}")
+    return name or None
+
+
+def _set_width(profile: Any, columns: int) -> None:
+    """Give a profile the paper's width, where it knows none: the library says so on the console for each picture."""
+    media = profile.profile_data["media"]
+    if not str(media["width"]["pixels"]).isdigit():
+        profile.profile_data = {**profile.profile_data, "media": {**media, "width": {"mm": "Unknown", "pixels": COLUMN_DOTS * columns}}}
+
+
+def _picture_way(page: Any) -> str:
+    """How this printer prints pictures. DeviceError where it does not."""
+    found = next((way for way in PICTURES if page.profile.supports(way)), None)
+    if found is None:
+        raise DeviceError(
+            Code.ILLEGAL, "by its profile it prints no such code and no picture", "按其型号配置，设备不支持此码制，也不支持图像"
+        )
+    return found
+
+
+def _datamatrix(text: str, gs1: bool, module: int) -> Any:
+    """A picture of a DataMatrix with its quiet zone, `module` dots a module. ValueError for what cannot be one."""
+    from PIL import Image
+    from zxingcpp import BarcodeFormat, create_barcode, write_barcode_to_image
+
+    picture: Any = write_barcode_to_image(create_barcode(text, BarcodeFormat.DataMatrix, force_square=True, gs1=gs1), scale=module)
+    drawn: Any = memoryview(picture)
+    height, width = drawn.shape
+    return Image.frombytes("L", (width, height), drawn.tobytes())
 
 
 def gs1_128(text: str) -> str:

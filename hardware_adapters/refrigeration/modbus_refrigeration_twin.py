@@ -17,8 +17,9 @@ class ModbusRefrigerationTwin(ModbusTwin):
 
     def act(self, number: int) -> Sequence[Said]:
         """The cabinet is below zero."""
-        self.set("holding", TEMPERATURE, -15 - number & 0xFFFF)
-        return [Said("sensor.reading", {"sensor": "unit-1", "kind": "temperature", "value": (-15 - number) / 10, "unit": "C"})]
+        tenths = -15 - number % 200
+        self.set("holding", TEMPERATURE, tenths & 0xFFFF)
+        return [Said("sensor.reading", {"sensor": "unit-1", "kind": "temperature", "value": tenths / 10, "unit": "C"})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        return "refrigeration.set", {"asset": "unit-1", "setpoint_c": 3.0 + number, "priority": "food", "cmd": f"c{number}"}
+        return "refrigeration.set", {"asset": "unit-1", "setpoint_c": 3.0 + number % 6, "priority": "food", "cmd": f"c{number}"}

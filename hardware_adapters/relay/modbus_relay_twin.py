@@ -27,4 +27,9 @@ class ModbusRelayTwin(ModbusTwin):
         return [Said("device.status", {"device": "unit-1", "metrics": {f"on relay-{BY_HAND}": float(self._on)}})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        return "relay.set", {"relay": f"relay-{number % BY_HAND}", "on": True, "priority": "safety", "cmd": f"c{number}"}
+        return "relay.set", {
+            "relay": f"relay-{number % BY_HAND}",
+            "on": number // BY_HAND % 2 == 0,
+            "priority": "safety",
+            "cmd": f"c{number}",
+        }

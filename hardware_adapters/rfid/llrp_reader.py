@@ -1,7 +1,7 @@
 """RFID readers by LLRP 1.0.1 (EPCglobal Low Level Reader Protocol), on llrpkit: Impinj's with their extensions, others by the core.
 
 Reads are brought together in windows (`hardware_adapters.rfid.reads`). The reader is asked every `keepalive_s` whether it is still
-there; an antenna that it loses is told.
+there; an antenna that it loses is told. Readers that announce themselves (DNS-SD, service `_llrp._tcp`, IANA's name for LLRP) are found.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from storeloom.core.kernel.adapter import Found
 from storeloom.core.kernel.contract import SolutionConfig, setting
 from storeloom.core.kernel.events import Fact
+from storeloom.hardware_adapters.links.address import address_of
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
 from storeloom.hardware_adapters.links.loop import LoopThread, Stopped, shared_loop
+from storeloom.hardware_adapters.links.mdns import services
 from storeloom.hardware_adapters.rfid.reads import Reads, facts
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class LlrpReader(LinkDriver[Link]):
     kind = "rfid"
     feeds = ("rfid.read", "device.status")
     capabilities = ("antennas", "power", "epc_filter")
+    discovers = "* for all networks of this host, or one of its IPv4 addresses (DNS-SD)"
     twin = "storeloom.hardware_adapters.rfid.llrp_reader_twin:LlrpReaderTwin"
 
     class Config(SolutionConfig):
@@ -86,10 +90,10 @@ class LlrpReader(LinkDriver[Link]):
         from llrpkit import Reader
         from llrpkit.constants import LLRP_PORT
 
-        host, _, port = self.config.address.rpartition(":") if self.config.address.count(":") == 1 else (self.config.address, "", "")
         config = self.config
+        host, port = address_of(config.address, LLRP_PORT)
         with shared_loop() as loop:
-            reader = Reader(host, int(port or LLRP_PORT), response_timeout=config.answer_s, connect_timeout=config.connect_s)
+            reader = Reader(host, port, response_timeout=config.answer_s, connect_timeout=config.connect_s)
             link = Link(loop, reader, self.place())
             try:
                 self._ask(link, reader.connect(), config.connect_s + 3 * config.answer_s)
@@ -183,6 +187,12 @@ class LlrpReader(LinkDriver[Link]):
     def identity(self, link: Link) -> Mapping[str, str | float | bool]:
         about = link.reader.capabilities
         return {"maker": about.manufacturer, "model": about.model_number, "firmware": about.firmware, "antennas": about.max_antennas}
+
+    @classmethod
+    def discover(cls, where: str, seconds: float) -> Iterator[Found]:
+        """The readers that announce themselves by multicast DNS."""
+        for one in services("_llrp._tcp", where, seconds):
+            yield Found({"address": f"{one.address}:{one.port}"}, {"name": one.name, **one.says})
 
 
 async def _follow_antennas(link: Link) -> None:

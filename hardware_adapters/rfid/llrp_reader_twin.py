@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storeloom.hardware_adapters.links.loop import LoopThread
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 if TYPE_CHECKING:
     from llrpkit.emulator import LLRPEmulator
@@ -17,19 +17,18 @@ SERIAL = (1 << 38) - 1
 CALL_S = 5.0
 
 
-class LlrpReaderTwin(Twin):
+class LlrpReaderTwin(WireTwin):
     faults = (*WIRE_FAULTS, "odd", "flood", "reboot")
 
     def __init__(self) -> None:
         self._loop: LoopThread | None = None
         self._emulator: LLRPEmulator | None = None
-        self._wire: Wire | None = None
         self._serial = 0
 
-    def start(self) -> None:
+    def serve(self) -> int:
         self._loop = LoopThread()
         self._emulator = self._loop.call(self._make(0), CALL_S)
-        self._wire = Wire(self._emulator.port, late_s=0.8)
+        return int(self._emulator.port)
 
     @staticmethod
     async def _make(port: int) -> LLRPEmulator:
@@ -40,10 +39,9 @@ class LlrpReaderTwin(Twin):
         return emulator
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None, "the twin has not been started"
         quick = {"window_s": 0.1, "keepalive_s": 0.3, "connect_s": 0.5, "answer_s": 0.4}
         antennas = [{"port": port, "zone": f"z{port}"} for port in range(1, 5)]
-        return {"address": f"127.0.0.1:{self._wire.port}", "antennas": antennas, **quick}
+        return {"address": f"127.0.0.1:{self.port}", "antennas": antennas, **quick}
 
     def act(self, number: int) -> Sequence[Said]:
         """One tag lies before one antenna."""
@@ -59,25 +57,12 @@ class LlrpReaderTwin(Twin):
         told = {"reader": "unit-1", "antenna": str(port), "zone": f"z{port}", "gtin": "80614141123458", "serial": str(serial)}
         return [Said("rfid.read", {**told, "epc": f"urn:epc:id:sgtin:0614141.812345.{serial}"})]
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        assert self._wire is not None and self._loop is not None and self._emulator is not None
-        if fault in WIRE_FAULTS:
-            self._wire.play(fault)
-        if fault == "reboot":
-            port = self._emulator.port
-            self._loop.call(self._emulator.stop(), CALL_S)
-            self._emulator = self._loop.call(self._make(port), CALL_S)
+    def reboot(self) -> None:
+        assert self._loop is not None and self._emulator is not None
+        self._loop.call(self._emulator.stop(), CALL_S)
+        self._emulator = self._loop.call(self._make(self.wire.server_port), CALL_S)
 
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+    def shut(self) -> None:
         if self._loop is not None:
             if self._emulator is not None:
                 self._loop.call(self._emulator.stop(), CALL_S)

@@ -189,7 +189,7 @@ class Vda5050Twin(MqttTwin):
     def act(self, number: int) -> Sequence[Said]:
         """It has moved a little, by hand, and lost some of its battery."""
         with self.lock:
-            self.battery, self.theta = 90.0 - number / 2, number / 10
+            self.battery, self.theta = 90.0 - number % 150 / 2, number % 30 / 10
             self.tell()
         return [Said("robot.observation", {"robot": "unit-1", "kind": "state", "battery_pct": self.battery, "theta": self.theta})]
 

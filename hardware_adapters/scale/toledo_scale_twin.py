@@ -55,11 +55,12 @@ class ToledoScaleTwin(SerialTwin):
         return b"\x02?" + bytes([bits]) + b"\r"
 
     def act(self, number: int) -> Sequence[Said]:
-        self.gross_g = 250.0 + 10 * number + (0 if self.gross_g % 10 else 5) + self.tare_g
+        before, net = self.gross_g - self.tare_g, 250.0 + 10 * (number % 200)
+        self.gross_g = (net if net != before else net + 5) + self.tare_g
         return [Said("scale.reading", {"scale": "unit-1", "weight_g": self.gross_g - self.tare_g, "stable": True})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:
-        fields = {"tare_g": 12 + number}
+        fields = {"tare_g": 12 + number % 200}
         return "label.update", {"label": "unit-1", "version": f"v{number}", "template": "tare", "fields": fields, "cmd": f"c{number}"}
 
     def took(self) -> Sequence[Mapping[str, Any]]:

@@ -165,6 +165,10 @@ class ScaleDriver(SerialDriver):
             data["qty"] = max(0, round(weight / config.piece_g))
         yield Fact(self.now(), "shelf.weight", self.device, data)
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool | None:
+        """A label is this scale's where it bears its id; one without a tare is none's."""
+        return True if data["label"] == self.device else None if "tare_g" in data["fields"] else False
+
     def command(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
         """`label.update` with `tare_g` among its fields presets the tare. To set it again to the same changes nothing."""
         tare = data["fields"].get("tare_g")

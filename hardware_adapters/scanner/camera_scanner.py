@@ -7,7 +7,6 @@ there (`repeat_s` after it was last seen). Streams, USB cameras and their faults
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -58,7 +57,7 @@ class CameraScanner(Camera):
                     self._watch.look(source.status(), self.now())
                     yield from self._told()
                     if grabbed is not None:
-                        yield from (fact for fact in self._codes(grabbed.image))  # a generator: a list takes no receipts
+                        yield from self._codes(grabbed.image)
         except GrabError as error:
             self._watch.fail(error.fault, self.now())
             yield from self._told()
@@ -76,12 +75,14 @@ class CameraScanner(Camera):
     def status(self) -> Mapping[str, Any]:
         return self._standing.as_status()
 
-    def _codes(self, pixels: Any) -> list[Fact]:
-        facts: list[Fact] = []
+    def _codes(self, pixels: Any) -> Iterator[Fact]:
         for text, mark in codes_in(pixels, self.config.formats):
-            with suppress(ValueError):  # binary content, which is no code of a store
-                facts += self._reader.facts(text, self.now(), mark)
-        return facts
+            try:
+                fact = self._reader.fact(text, self.now(), mark)
+            except ValueError:  # binary content, which is no code of a store
+                continue
+            if fact is not None:
+                yield fact
 
 
 def codes_in(pixels: Any, formats: list[Format]) -> list[tuple[str, str]]:

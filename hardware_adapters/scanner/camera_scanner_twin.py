@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WireTwin
 from storeloom.workers.gs1 import check_digit
 
 BOUNDARY = "frame"
@@ -29,17 +29,18 @@ def picture(kind: str, content: str) -> Any:
     return page
 
 
-class CameraScannerTwin(Twin):
+class CameraScannerTwin(WireTwin):
     """`odd`: pictures without a code. The others are those of a camera's network."""
 
     faults: ClassVar[tuple[str, ...]] = ("refuse", "silent", "reset", "vanish", "slow", "cut", "odd", "reboot")
+    slow_s = 0.05
 
     def __init__(self) -> None:
         self._frame = b""
         self._closed = threading.Event()
-        self._wire: Wire | None = None
+        self._server: ThreadingHTTPServer | None = None
 
-    def start(self) -> None:
+    def serve(self) -> int:
         twin = self
 
         class Talk(BaseHTTPRequestHandler):
@@ -63,11 +64,10 @@ class CameraScannerTwin(Twin):
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="camera-twin", daemon=True)
         self._thread.start()
-        self._wire = Wire(int(self._server.server_address[1]), slow_s=0.05)
+        return self._server.server_port
 
     def settings(self) -> Mapping[str, Any]:
-        assert self._wire is not None
-        place = f"http://127.0.0.1:{self._wire.port}/codes.mjpg"
+        place = f"http://127.0.0.1:{self.port}/codes.mjpg"
         return {"source": place, "repeat_s": 0.2, "fps": 20, "open_s": 2, "stall_s": 1, "longest_wait_s": 1, "hardware": False}
 
     def _show(self, page: Any) -> None:
@@ -77,16 +77,6 @@ class CameraScannerTwin(Twin):
         done, frame = cv2.imencode(".jpg", np.full(SHAPE, 200, np.uint8) if page is None else page)
         assert done
         self._frame = frame.tobytes()
-
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None:
-            self._wire.play("" if fault in ("odd", "reboot") else fault)
-
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
 
     def act(self, number: int) -> Sequence[Said]:
         stem = f"69012345{number % 10000:04d}"
@@ -100,11 +90,10 @@ class CameraScannerTwin(Twin):
         self._show(None if self.fault == "odd" else picture(kind, content))
         return [Said("scanner.code", {"scanner": "unit-1", **said})]
 
-    def close(self) -> None:
-        if not self._closed.is_set():
-            self._closed.set()
-            if self._wire is not None:
-                self._wire.close()
-                self._server.shutdown()
-                self._server.server_close()
-                self._thread.join()
+    def shut(self) -> None:
+        self._closed.set()
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+            self._thread.join()

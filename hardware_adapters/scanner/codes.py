@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
@@ -58,8 +58,8 @@ class CodeReader:
         self._seen: Recent[str, float] = Recent(REMEMBERED)
         self._count = 0
 
-    def facts(self, text: str, now: Any, mark: str = "") -> Iterator[Fact]:
-        """The fact of a scanned text, unless it was told just now. `mark` is its AIM identifier where it does not stand in the text.
+    def fact(self, text: str, now: Any, mark: str = "") -> Fact | None:
+        """The fact of a scanned text, None where it was told just now. `mark` is its AIM identifier where it does not stand in the text.
 
         ValueError for a text that can be no code: empty, longer than any, or with control characters.
         """
@@ -72,12 +72,12 @@ class CodeReader:
         if mark and not MARK.match(text):
             text = mark + text
         if self._repeated(text):
-            return
+            return None
         self._count += 1
         data: dict[str, Any] = {"scanner": self.device, **described(text, now.date(), self._layout)}
         if config.till:
             data["till"] = config.till
-        yield Fact(now, "scanner.code", self.device, data, key=self._count)
+        return Fact(now, "scanner.code", self.device, data, key=self._count)
 
     def _repeated(self, text: str) -> bool:
         """Whether it was seen within the set time; seeing it again begins the time anew."""

@@ -20,7 +20,7 @@ from storeloom.core.kernel.adapter import Found
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
-from storeloom.hardware_adapters.links.errors import Code, DeviceError, of_os
+from storeloom.hardware_adapters.links.errors import Code, DeviceError, not_installed, of_os
 from storeloom.hardware_adapters.scanner.codes import LONGEST, CodeConfig, CodeReader
 
 if TYPE_CHECKING:
@@ -93,10 +93,11 @@ class HidScanner(LinkDriver[Any]):
 
     def _told(self, text: str) -> Iterator[Fact]:
         try:
-            facts = list(self._reader.facts(text, self.now()))
+            fact = self._reader.fact(text, self.now())
         except ValueError:  # what a keyboard types that is no scanner
             return
-        yield from (fact for fact in facts)  # a generator: a list takes no receipts
+        if fact is not None:
+            yield fact
 
     def identity(self, link: Any) -> Mapping[str, str | float | bool]:
         if not hasattr(link, "info"):
@@ -152,11 +153,7 @@ def open_source(address: str) -> Any:
     try:
         import evdev
     except ImportError as error:
-        en, zh = (
-            "evdev is not installed: pip install 'storeloom[input]', on Linux",
-            "未安装 evdev：在 Linux 上 pip install 'storeloom[input]'",
-        )
-        raise DeviceError(Code.NO_SERVICE, en, zh) from error
+        raise not_installed("evdev (Linux)", "input") from error
     try:
         path = _path(address)
         if stat.S_ISFIFO(os.stat(path).st_mode):

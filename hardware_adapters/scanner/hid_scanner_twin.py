@@ -25,6 +25,7 @@ class HidScannerTwin(Twin):
     """`refuse`: it is not plugged in. `reset`, `reboot`: unplugged in the middle of a code and plugged in again. `odd`: keys unheard of."""
 
     faults = ("refuse", "silent", "reset", "vanish", "partial", "cut", "slow", "duplicate", "flood", "odd", "garbage", "reboot")
+    at_once = 4
 
     def __init__(self) -> None:
         self._folder = ""

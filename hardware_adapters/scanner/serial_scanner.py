@@ -76,12 +76,13 @@ class SerialScanner(SerialDriver):
         if not code:
             return  # the LF after a CR
         try:
-            facts = list(self._reader.facts(code.decode(self.config.charset), self.now()))
+            fact = self._reader.fact(code.decode(self.config.charset), self.now())
         except ValueError:  # UnicodeDecodeError is one
             yield from self._unreadable()
             return
         yield from self.tell("online")
-        yield from (fact for fact in facts)  # a generator: a list takes no receipts
+        if fact is not None:
+            yield fact
 
     def _unreadable(self) -> Iterator[Fact]:
         yield from self.tell("degraded", code="bad_code", words=UNREADABLE)

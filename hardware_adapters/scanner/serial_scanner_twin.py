@@ -31,6 +31,7 @@ class SerialScannerTwin(SerialTwin):
     """`odd`: bytes of another charset."""
 
     faults = (*(one for one in SerialTwin.faults if one not in ("late",)), "odd")
+    at_once = 4
 
     def settings(self) -> Mapping[str, Any]:
         return {**super().settings(), "repeat_s": 0.1, "pause_s": 0.1, "till": "till-1"}

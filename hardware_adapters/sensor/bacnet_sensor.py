@@ -17,7 +17,7 @@ UNITS = {
 
 
 class SensorPoint(Point):
-    """One sensor. The scale brings its value into the stream's unit (C, %, ppm, lx, dB, 0 or 1)."""
+    """One sensor. A scale, or else the object's own unit, brings its value into the stream's (C, %, ppm, lx, dB, 0 or 1)."""
 
     sensor: str = setting("", "Sensor; empty: DEVICE/OBJECT", "传感器编号，留空即 设备/对象", effect="restart")
     kind: Literal["temperature", "humidity", "co2", "lux", "noise", "door", "smoke", "leak", "presence", "gas", "rain"] = setting(
@@ -46,6 +46,10 @@ class BacnetSensor(BacnetDriver):
 
     def points(self) -> Mapping[str, Point]:
         return self._sensors
+
+    def unit_of(self, point: Point) -> str:
+        unit = UNITS[point.kind] if isinstance(point, SensorPoint) else ""
+        return "" if unit == "state" else unit
 
     def told(self, values: Mapping[str, float]) -> Iterator[Fact]:
         now = time.monotonic()

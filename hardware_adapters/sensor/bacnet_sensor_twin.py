@@ -25,11 +25,12 @@ class BacnetSensorTwin(BacnetTwin):
         return {**super().settings(), "sensors": sensors, "report_s": 0.3}
 
     def act(self, number: int) -> Sequence[Said]:
+        celsius = 4.0 + number % 40 / 2
         self.put("binary-input,1", "active" if number % 2 else "inactive")
         if self.fault == "odd":
             self.put("analog-input,1", float("nan"))
             return []
-        self.put("analog-input,1", 4.0 + number / 2)
-        said = {"sensor": "cold-1", "kind": "temperature", "value": 4.0 + number / 2, "unit": "C", "asset": "room-1"}
+        self.put("analog-input,1", celsius)
+        said = {"sensor": "cold-1", "kind": "temperature", "value": celsius, "unit": "C", "asset": "room-1"}
         door = {"sensor": "door-1", "kind": "door", "value": number % 2, "unit": "state"}
         return [Said("sensor.reading", said), Said("sensor.reading", door)]

@@ -14,6 +14,6 @@ class ModbusSensorTwin(ModbusTwin):
 
     def act(self, number: int) -> Sequence[Said]:
         """Frost in a cold room: a value below zero, in tenths."""
-        tenths = -180 - number
+        tenths = -180 - number % 100
         self.set("input", 1, tenths & 0xFFFF)
         return [Said("sensor.reading", {"sensor": "unit-1", "kind": "temperature", "value": tenths / 10, "unit": "C"})]

@@ -28,7 +28,7 @@ class MqttSensorTwin(MqttTwin):
                 "zigbee2mqtt/door", {"contact": "ajar" if self.fault == "odd" else closed, "battery": 87, "linkquality": 120}, retain=True
             )
             return [Said("sensor.reading", {"sensor": "door", "kind": "door", "value": 0.0 if closed else 1.0, "unit": "state"})]
-        celsius, percent = 3.5 + number / 4, 61.0 + number
+        celsius, percent = 3.5 + number % 32 / 4, 61.0 + number % 32
         self.say(
             "zigbee2mqtt/fridge",
             {"temperature": None if self.fault == "odd" else celsius, "humidity": "wet" if self.fault == "odd" else percent},

@@ -11,6 +11,9 @@ Under `http://LISTEN/DEVICE/` the page lies. Beside it:
 With `token` all but the page itself wants `Authorization: Bearer TOKEN`; the page takes it from `#token=...` in its address once. Pictures
 and films lie in `folder` under the names of their assets; what has no file is shown as text. There the schedule is kept, too, so that it
 outlasts a restart. A screen without a player for `silence_s` is offline.
+
+Browsers keep a page while the network is away (service worker) only from HTTPS or from the machine itself, so a store that wants that puts
+a reverse proxy with a certificate before it, or runs the player on this host.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ import hmac
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -34,8 +36,8 @@ from storeloom.core.kernel.events import Fact, rfc3339
 from storeloom.hardware_adapters.links.driver import Facts, LinkDriver
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 from storeloom.hardware_adapters.links.inbox import Inbox
+from storeloom.hardware_adapters.links.web import Answer, Request, serving
 from storeloom.hardware_adapters.signage.schedule import BadReport, Folder, Schedule
-from storeloom.hardware_adapters.signage.web import Answer, Request, serving
 
 PAGE = {"": ("player.html", "text/html; charset=utf-8"), "sw.js": ("sw.js", "text/javascript; charset=utf-8")}
 PAGE["player.js"] = ("player.js", "text/javascript; charset=utf-8")
@@ -77,8 +79,6 @@ class HttpSignage(LinkDriver[None]):
         self._saving = threading.Lock()
         self._restored = False
         self._saved = ""
-        self._own: deque[Fact] = deque()
-        self._telling = threading.Lock()
 
     def place(self) -> str:
         return f"{self.config.listen}/{self.device}/"
@@ -87,18 +87,15 @@ class HttpSignage(LinkDriver[None]):
     def connect(self) -> Iterator[None]:
         self._token = self.secret(self.config.token).encode() if self.config.token else None
         self._restore()
-        with serving(self.config.listen, self.device, self._answer):
+        with serving(self.config.listen, f"/{self.device}/", self._answer):
             yield None
 
     def session(self, link: None) -> Facts:
         yield from self.inbox.flow(self.stopping, self._look)
 
     def _look(self) -> None:
-        """Tell what has changed, in any thread, and before what a player says: what finds no room waits for the next look."""
-        with self._telling:
-            self._own.extend(self.tell("online"))
-            while self._own and self.inbox.put(self._own[0], None, 0.0):
-                self._own.popleft()
+        """Tell what has changed, in any thread, and before what a player says."""
+        self.inbox.tell(self.tell("online"))
 
     def tell(self, state: Any, **more: Any) -> Iterator[Fact]:
         """The screen is as well as its players are."""

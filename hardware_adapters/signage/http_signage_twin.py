@@ -5,53 +5,39 @@ The driver is the server here: the twin picks its port, and its own requests go 
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from storeloom.hardware_adapters.links.screen_twin import held_port
-from storeloom.hardware_adapters.links.twin import Said, Twin
-from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, Wire
+from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, CallingTwin
 from storeloom.hardware_adapters.signage.player_twin import PLAYER, Player, wanted
 
 LOOK_S, ANSWER_S = 0.05, 0.5
 
 
-class HttpSignageTwin(Twin):
+class HttpSignageTwin(CallingTwin):
     faults = (*WIRE_FAULTS, "reboot", "duplicate", "stale", "checksum", "flood", "odd")
+    at_once = 50
 
     def __init__(self) -> None:
+        super().__init__()
         self.player = Player()
-        self._held: socket.socket | None = None
-        self._wire: Wire | None = None
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
         self._tag = ""
 
-    def start(self) -> None:
-        self._held = held_port()
-        self._wire = Wire(self._held.getsockname()[1])
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
-        self._thread.start()
-
     def settings(self) -> Mapping[str, Any]:
-        assert self._held is not None, "the twin has not been started"
-        return {"listen": f"127.0.0.1:{self._held.getsockname()[1]}", "token": "player_token", "silence_s": 2.0}
+        return {"listen": self.listen, "token": "player_token", "silence_s": 2.0}
 
     def secrets(self) -> Mapping[str, str]:
         return {"player_token": "twin-player-0001"}
 
-    def _run(self) -> None:
+    def run(self) -> None:
         import httpx
 
-        assert self._wire is not None
-        base, headers = f"http://127.0.0.1:{self._wire.port}/unit-1/", {"Authorization": "Bearer twin-player-0001"}
+        base, headers = f"http://127.0.0.1:{self.port}/unit-1/", {"Authorization": "Bearer twin-player-0001"}
         with httpx.Client(base_url=base, headers=headers, timeout=ANSWER_S, trust_env=False) as client:
-            while not self._ending.wait(LOOK_S):
+            while not self.ending.wait(LOOK_S):
                 try:
                     self._look(client)
                     self._send(client)
@@ -76,18 +62,9 @@ class HttpSignageTwin(Twin):
         if answer.status_code == 422:  # it could be sent for ever: a player lets go what is refused
             self.player.queue.clear()
 
-    def play(self, fault: str) -> None:
-        super().play(fault)
-        if self._wire is not None and fault in WIRE_FAULTS:
-            self._wire.play(fault)
-        if fault == "reboot":
-            self.player.forget()
-            self._tag = ""
-
-    def mend(self) -> None:
-        super().mend()
-        if self._wire is not None:
-            self._wire.play("")
+    def reboot(self) -> None:
+        self.player.forget()
+        self._tag = ""
 
     def act(self, number: int) -> Sequence[Said]:
         asset = f"poster-{number}"
@@ -99,15 +76,3 @@ class HttpSignageTwin(Twin):
 
     def took(self) -> Sequence[Mapping[str, Any]]:
         return list(self.player.entries.values())
-
-    def close(self) -> None:
-        self._ending.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join()
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-        if self._held is not None:
-            self._held.close()
-            self._held = None

@@ -15,7 +15,6 @@ from typing import Any
 from storeloom.core.kernel.contract import setting
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.service import PASSED_OVER
 from storeloom.hardware_adapters.links.signed import SignedConfig, SignedDriver
 
 STATUSES = {"accepted": "sent", "pending": "sent", "sent": "sent", "issued": "delivered", "delivered": "delivered", "failed": "failed"}
@@ -32,9 +31,10 @@ class SignedInvoice(SignedDriver):
     class Config(SignedConfig):
         command_path: str = setting("/invoices", "Path of invoices", "发票接口路径", effect="restart", pattern=r"^(/[^\s?#]*)?$")
 
+    def serves(self, stream: str, data: Mapping[str, Any]) -> bool:
+        return bool(data["purpose"] == "tax")
+
     def do(self, stream: str, data: Mapping[str, Any], at: datetime) -> Iterable[Fact]:
-        if data["purpose"] != "tax":
-            return PASSED_OVER
         invoice = {"invoice": data["message"], "template": data.get("template", ""), "params": data.get("params", {})}
         found = self.submit("invoice.issue", invoice, at, data["message"])
         status = STATUSES.get(str(found.get("status", "accepted")))

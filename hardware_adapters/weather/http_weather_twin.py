@@ -33,7 +33,7 @@ class HttpWeatherTwin(HttpTwin):
 
     def act(self, number: int) -> Sequence[Said]:
         self.version += 1
-        self.celsius = 8.0 + self.version / 4
+        self.celsius = 8.0 + self.version % 100 / 4
         return [
             Said("weather.forecast", {"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T11:00:00Z", "temp_c": self.celsius, "rain_mm": 0.4})
         ]

@@ -32,8 +32,8 @@ def failed(registry: Registry, *only: str) -> dict[str, str]:
 def test_a_sound_driver_passes_each_check(registry: Registry) -> None:
     checks = list(conform(registry, "line_gate"))
     assert [(one.name, one.got) for one in checks if not one.ok] == []
-    assert {"settings", "round_trip", "restart", "nothing_left_behind", "fault:reset:during"} <= {one.name for one in checks}
-    assert len(checks) == 4 + 8 * 3
+    assert {"settings", "round_trip", "restart", "nothing_left_behind", "messages", "fault:reset:during"} <= {one.name for one in checks}
+    assert len(checks) == 5 + 8 * 3
 
 
 def driver_class(registry: Registry) -> Any:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storeloom.core.cli import FORMATS
+from storeloom.core.arguments.composing import FORMATS
 from storeloom.core.kernel import index, schemas
 from storeloom.core.kernel.compose import compose
 from storeloom.core.kernel.documents import Document

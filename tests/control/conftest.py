@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from storeloom.core.control import models
 from storeloom.core.control.api.resources import RESOURCES
 from storeloom.core.control.api.serve import PREFIX, create_app
 from storeloom.core.control.database import connect, make_tables, writing
@@ -18,6 +21,7 @@ from storeloom.core.control.identity.tokens import issue
 from storeloom.core.control.models.fleet import Store
 from storeloom.core.control.models.identity import Chain, User
 from storeloom.core.control.services import Services
+from tests.postgres import Postgres, installed
 
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
 CHAINS = ("north", "south")
@@ -83,12 +87,54 @@ def populate(plane: Plane) -> None:
                 plane.tokens[chain, role] = issue(session, chain, T0, user=role)[1]
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server with a database `form` that has all tables, from which each test's own is copied."""
+    if not installed():
+        pytest.skip("PostgreSQL is not installed")
+    with TemporaryDirectory(prefix="storeloom-postgres-") as home:
+        server = Postgres(Path(home))
+        server.start()
+        server.run("CREATE DATABASE form")
+        engine = connect(server.url("form"))
+        make_tables(engine)
+        engine.dispose()
+        yield server
+        server.stop(kill=True)
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def database_url(request, tmp_path) -> Iterator[str]:
+    """An empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'control.db'}"
+        return
+    server, name = request.getfixturevalue("postgres"), f"t{uuid4().hex}"
+    server.run(f"CREATE DATABASE {name}")
+    yield server.url(name)
+    server.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def tables_url(request, tmp_path) -> Iterator[str]:
+    """A database with all tables and nothing in them."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'control.db'}"
+        engine = connect(url)
+        make_tables(engine)
+        engine.dispose()
+        yield url
+        return
+    server, name = request.getfixturevalue("postgres"), f"t{uuid4().hex}"
+    server.run(f"CREATE DATABASE {name} TEMPLATE form STRATEGY file_copy")
+    yield server.url(name)
+    server.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-def plane(tmp_path) -> Plane:
+def plane(tables_url, tmp_path) -> Iterator[Plane]:
     clock = [T0]
-    services = Services(connect(f"sqlite:///{tmp_path / 'control.db'}"), tmp_path / "control", lambda: clock[0])
-    assert models
-    make_tables(services.engine)
+    services = Services(connect(tables_url), tmp_path / "control", lambda: clock[0])
     made = Plane(services, create_app(services, RESOURCES).test_client(), clock)
     populate(made)
     yield made

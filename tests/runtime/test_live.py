@@ -184,3 +184,20 @@ def test_the_status_tells_what_an_operator_wants_to_know(shop):
     assert (one.name, one.version, one.handled, one.failures, one.health, one.lag) == ("teller", "1.0.0", 1, 1, "level", 0)
     assert store.status.last == store.log.last and store.status.inbox == 0 and store.status.memory_mb > 1
     store.close()
+
+
+def test_a_command_that_no_device_serves_is_an_alert_in_the_log_and_stands_in_health(shop):
+    write, live, hands, _ = shop
+    relay = Relay()
+    relay.serves = lambda stream, data: False
+    store = live(write(), adapters={"relay-1": relay})
+    offer(store, reading(0, 5), reading(1, 6))
+    for _ in range(4):
+        hands.at += timedelta(seconds=2)
+        store.turn()
+    assert relay.got == [] and store.log.outbox() == {"unrouted": 2}
+    (alert,) = [r for r in store.log.read() if r.event.source == "#outbox"]
+    assert (alert.event.stream, alert.event["kind"], alert.event["subject"]) == ("alert.raise", "undelivered", "teller")
+    assert alert.event["text"] == "1 commands relay.set went to no device, the newest because none of relay-1 serves it (relay=relay-1)."
+    assert any("relay=relay-1" in one for one in store._status().troubles)
+    store.close()

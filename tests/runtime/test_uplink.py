@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from storeloom.core.control import intake, received
-from storeloom.core.control.database import connect, make_tables
+from storeloom.core.control.api.events import events
+from storeloom.core.control.api.serve import create_app
+from storeloom.core.control.database import connect, make_tables, reading, writing
+from storeloom.core.control.identity.tokens import digest
+from storeloom.core.control.models.fleet import Store
+from storeloom.core.control.models.identity import Chain, Token
+from storeloom.core.control.reports import received
+from storeloom.core.control.services import Services
 from storeloom.core.kernel.errors import BundleFault, DeliveryFault, StoreloomError
 from storeloom.core.kernel.events import Event, event_id
 from storeloom.core.kernel.plan import Plan
@@ -27,17 +33,23 @@ class Head:
     """A control plane on this machine that can go away and come back."""
 
     def __init__(self, folder, stores=("s1", "s2")):
-        self._url = f"sqlite:///{folder / 'control.db'}"
-        self.database = connect(self._url)
+        self.database = connect(f"sqlite:///{folder / 'control.db'}")
         make_tables(self.database)
-        for store in stores:
-            received.set_token(self.database, store, f"secret-{store}")
+        with writing(self.database) as session:
+            session.add(Chain(id="north", name="North", created=T0))
+            session.flush()
+            for store in stores:
+                session.add(Store(chain="north", id=store, name=store, tags=[], profile={}, created=T0, changed=T0))
+                session.flush()
+                known = {"chain": "north", "store": store, "name": "", "scopes": [], "created": T0, "expires": T0 + timedelta(days=1)}
+                session.add(Token(sha256=digest(f"secret-{store}"), id=store, **known))
+        self._app = create_app(Services(self.database, folder, lambda: T0), [events])
         self._server = None
         self.port = 0
         self.start()
 
     def start(self):
-        self._server = make_server("127.0.0.1", self.port, intake.create_app(self._url), threaded=True)
+        self._server = make_server("127.0.0.1", self.port, self._app, threaded=True)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -46,8 +58,13 @@ class Head:
         self._server.server_close()
 
     def has(self, store="s1"):
-        rows = received.events(self.database, store)
+        with reading(self.database) as session:
+            rows = received.events(session, "north", store)
         return [(r.seq, r.id, r.stream, r.source, r.about, r.time, r.received, r.hops, r.cause, r.data) for r in rows]
+
+    def position(self, store="s1"):
+        with reading(self.database) as session:
+            return received.position(session, "north", store, T0)
 
 
 class Line:
@@ -166,7 +183,7 @@ def log(tmp_path):
 
 def way_up(log, port, store="s1", confirmed=0, **settings):
     settings = {"token": f"secret-{store}", "timeout_s": 5, "idle_s": 0.01, "wait_s": 0.01, "longest_wait_s": 0.05, **settings}
-    return Uplink(Path(log.path), store, UplinkSettings(f"http://127.0.0.1:{port}", **settings), confirmed=confirmed, seed=3)
+    return Uplink(Path(log.path), store, UplinkSettings(f"http://127.0.0.1:{port}/api", **settings), confirmed=confirmed, seed=3)
 
 
 def push(uplink, log, most=300):
@@ -283,7 +300,7 @@ def test_the_thread_says_why_nothing_goes_up_and_that_nothing_is_lost(log):
 
 def test_a_wrong_token_is_told_in_the_receivers_words(head, log):
     fill(log, 10)
-    with pytest.raises(DeliveryFault, match="The token is not that of store 's1'"):
+    with pytest.raises(DeliveryFault, match="The request carries no token that is valid"):
         way_up(log, head.port, token="guess").run_once()
     assert head.has() == []
 
@@ -308,7 +325,7 @@ def test_what_the_disk_limit_took_is_counted_and_said_and_the_rest_goes_up(head,
     fill(log, 100)
     uplink = way_up(log, head.port)
     uplink.run_once()
-    stood = received.position(head.database, "s1", T0).seq
+    stood = head.position().seq
     fill(log, 1000)
     had = held(log)
     with log.transaction():
@@ -316,7 +333,7 @@ def test_what_the_disk_limit_took_is_counted_and_said_and_the_rest_goes_up(head,
     assert log.oldest == 601
     uplink.run_once()
     assert head.has() == [row for row in had if row[0] <= stood or row[0] > 600]
-    assert uplink.status()["lost"] == 600 - stood == received.position(head.database, "s1", T0).lost
+    assert uplink.status()["lost"] == 600 - stood == head.position().lost
     assert [finding.code for finding in uplink.findings()] == ["SL-UPL-03"]
 
 
@@ -342,7 +359,7 @@ def test_a_log_restored_from_an_older_copy_goes_up_as_a_new_generation(head, tmp
     fill(second, since, course="another")
     uplink = way_up(second, head.port)
     uplink.run_once()
-    ids = [one.id for one in received.events(head.database, "s1")]
+    ids = [row[1] for row in head.has()]
     new = [row[1] for row in held(second) if row[1] not in old]
     assert ids == old + new and bool(new) == bool(since)
     assert [finding.code for finding in uplink.findings()] == ["SL-UPL-04"]
@@ -360,13 +377,22 @@ def test_a_long_stretch_of_what_stays_holds_up_no_compaction(head, log, monkeypa
     assert head.has() == [] and uplink.confirmed >= 1000
 
 
-def test_a_body_too_large_for_the_way_is_halved_until_it_fits(head, log, monkeypatch):
+@pytest.fixture
+def most():
+    """Sets how large a batch the receiver takes."""
+    (route,) = [one for one in events.routes if one.path.endswith("/events")]
+    usual = route.max_body
+    yield lambda size: object.__setattr__(route, "max_body", size)
+    object.__setattr__(route, "max_body", usual)
+
+
+def test_a_body_too_large_for_the_way_is_halved_until_it_fits(head, log, most):
     fill(log, 200)
-    monkeypatch.setattr(intake, "MAX_BODY", 1500)
+    most(1500)
     uplink = way_up(log, head.port)
     uplink.run_once()
     assert head.has() == held(log) and uplink.findings() == []
-    monkeypatch.setattr(intake, "MAX_BODY", 10)
+    most(10)
     fill(log, 20)
     with pytest.raises(DeliveryFault, match="Request Entity Too Large"):
         uplink.run_once()

@@ -1,1 +1,1 @@
-"""Accounts of members: points, and what they are worth to the books."""
+"""Accounts of members: points, growth, coupons, stored value, paid plans, consents, and the identities that they hold themselves."""

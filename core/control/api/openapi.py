@@ -14,6 +14,15 @@ from storeloom.core.control.api.route import ANYBODY, Resource, Route
 
 REF = "#/components/schemas/{model}"
 CONDITIONAL = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string", "pattern": '^(W/)?"[^"]*"$'}}
+KNOWN = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string", "pattern": '^(W/)?"[^"]*"$'}}
+LONGEST = {"path": 600}
+STRETCH = {"name": "Range", "in": "header", "required": False, "schema": {"type": "string", "pattern": "^bytes=[0-9]+-[0-9]*$"}}
+DIGEST = {
+    "name": "Content-Digest",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"},
+}
 REPEAT = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -81,6 +90,10 @@ def _operation(resource: Resource, route: Route, schemas: _Schemas) -> dict[str,
         "responses": {str(route.status): told, "default": {"$ref": "#/components/responses/problem"}},
         "security": [] if route.scope == ANYBODY else [{"bearer": []}],
     }
+    if route.ranges:
+        operation["responses"]["206"] = {**told, "description": "The bytes that were asked for"}
+    if route.conditional:
+        operation["responses"]["304"] = {"description": "As known"}
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas.of(route.body, "validation")}}}
     elif route.raw_in is not None:
@@ -90,7 +103,7 @@ def _operation(resource: Resource, route: Route, schemas: _Schemas) -> dict[str,
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 200}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST.get(name, 200)}}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     if route.query is not None:
@@ -100,6 +113,12 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             found.append({"name": name, "in": "query", "required": name in form.get("required", ()), "schema": plain})
     if route.versioned:
         found.append(CONDITIONAL)
-    if route.method == "POST" and route.scope != ANYBODY:
+    if route.conditional:
+        found.append(KNOWN)
+    if route.ranges:
+        found.append(STRETCH)
+    if route.digest:
+        found.append(DIGEST)
+    if route.method == "POST" and route.scope != ANYBODY and not route.told_once and not route.own_session:
         found.append(REPEAT)
     return found

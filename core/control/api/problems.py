@@ -23,6 +23,7 @@ TITLES = {
     412: ("Changed meanwhile", "已被他人修改"),
     413: ("Too large", "内容过大"),
     415: ("Unsupported media type", "不支持的内容类型"),
+    416: ("No such stretch of bytes", "请求的字节范围无效"),
     422: ("Does not hold together", "内容不成立"),
     428: ("Version required", "须注明版本"),
     429: ("Too many requests", "请求过于频繁"),
@@ -56,11 +57,17 @@ class Problem(BaseModel):
 
 
 class ApiFault(StoreloomError):
-    """A request that is not carried out; `status` is HTTP's, `headers` go with the answer."""
+    """A request that is not carried out; `status` is HTTP's, `headers` go with the answer, `more` stands beside the findings."""
 
-    def __init__(self, status: int, findings: Finding | Iterable[Finding], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        findings: Finding | Iterable[Finding],
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(findings)
-        self.status, self.headers = status, dict(headers or {})
+        self.status, self.headers, self.more = status, dict(headers or {}), dict(more or {})
 
 
 def problem(status: int, findings: Iterable[Finding], lang: str, instance: str) -> dict[str, Any]:

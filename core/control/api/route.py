@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from storeloom.core.control.identity.scopes import SCOPES, Principal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ANYBODY = "anybody"
 Item = TypeVar("Item")
+Instant = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC))]
 
 
 class Wire(BaseModel):
@@ -52,9 +53,17 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Later:
+    """What a call gives back whose answer is still to come: `finish` makes it once the transaction is over and its connection is back."""
+
+    finish: Callable[[], Answer]
+
+
 @dataclass
 class Call:
-    """A request, understood. `session` is open for as long as the call runs, its transaction ends with the answer.
+    """A request, understood. `session` is there for as long as the call runs, its transaction ends with the answer; one that only reads
+    is begun when it is first asked for.
 
     `if_match` is the version that the client believes in. An address with `own_session` gets none and opens its own.
     """
@@ -64,17 +73,26 @@ class Call:
     query: Any
     body: Any
     now: datetime
-    lang: str
     services: Services
     address: str = ""
     if_match: str | None = None
     if_none_match: str | None = None
+    range: str | None = None
+    _language: Callable[[], str] = lambda: "en"
     _session: Session | None = None
+    _begin: Callable[[], Session] | None = None
+
+    @property
+    def lang(self) -> str:
+        """The reader's language."""
+        return self._language()
 
     @property
     def session(self) -> Session:
         if self._session is None:
-            raise RuntimeError("this address opens its own sessions")
+            if self._begin is None:
+                raise RuntimeError("this address opens its own sessions")
+            self._session = self._begin()
         return self._session
 
     @property
@@ -82,17 +100,24 @@ class Call:
         return self.principal.chain
 
 
+Returned = TypeVar("Returned", bound=Answer | Later)
+
+
 @dataclass(frozen=True)
 class Route:
-    """One address. `body`, `query` and `answer` are forms; `raw` takes or gives bytes of that media type instead of JSON.
+    """One address; a part `{path}` at its end takes slashes. `body`, `query` and `answer` are forms; `raw` takes or gives bytes of that
+    media type instead of JSON. Packed (gzip) a body has at most `max_body` bytes, unpacked `max_unpacked`; `digest` demands a
+    `Content-Digest` over the bytes as sent.
 
-    `writes` opens a writing transaction; `versioned` demands an `If-Match` where something that stands is changed.
+    `writes` opens a writing transaction; `versioned` demands an `If-Match` where something that stands is changed; `conditional` answers
+    304 to an `If-None-Match` that names what stands; `ranges` answers 206 with the stretch of bytes that a `Range` asks for. `told_once`:
+    the answer holds a secret, and is never kept for an `Idempotency-Key`.
     """
 
     method: str
     path: str
     scope: str
-    call: Callable[[Call], Answer]
+    call: Callable[[Call], Answer | Later]
     summary: str
     summary_zh: str
     body: type[BaseModel] | None = None
@@ -103,7 +128,12 @@ class Route:
     raw_out: str | None = None
     versioned: bool = False
     own_session: bool = False
+    told_once: bool = False
+    conditional: bool = False
+    ranges: bool = False
+    digest: bool = False
     max_body: int = 1 << 20
+    max_unpacked: int | None = None
 
     @property
     def writes(self) -> bool:
@@ -124,12 +154,12 @@ class Resource:
 
     def route(
         self, method: str, path: str, scope: str, summary: str, summary_zh: str, **more: Any
-    ) -> Callable[[Callable[[Call], Answer]], Callable[[Call], Answer]]:
+    ) -> Callable[[Callable[[Call], Returned]], Callable[[Call], Returned]]:
         """Declare the decorated function as an address: `@stores.route("GET", "/stores", "stores:read", "List stores", "门店列表")`."""
         if scope not in (*SCOPES, ANYBODY):
             raise ValueError(f"no scope '{scope}'; known: {', '.join(SCOPES)}")
 
-        def declare(call: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+        def declare(call: Callable[[Call], Returned]) -> Callable[[Call], Returned]:
             self.routes.append(Route(method, path, scope, call, summary, summary_zh, **more))
             return call
 

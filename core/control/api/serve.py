@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
 import re
+import zlib
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import orjson
 from flask import Flask, Request, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from storeloom.core.control.api import problems, repeats
 from storeloom.core.control.api.openapi import document
 from storeloom.core.control.api.problems import ApiFault
-from storeloom.core.control.api.route import ANYBODY, Answer, Call, Resource, Route
+from storeloom.core.control.api.route import ANYBODY, Answer, Call, Later, Resource, Route
 from storeloom.core.control.database import reading, writing
 from storeloom.core.control.identity.scopes import Principal
 from storeloom.core.control.identity.tokens import principal
@@ -27,6 +33,7 @@ from storeloom.core.kernel.errors import Finding, StoreloomError
 PREFIX = "/api/v1"
 LOG = logging.getLogger(__name__)
 NOBODY = Principal("", "nobody", frozenset(), "")
+ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def create_app(services: Services, resources: Iterable[Resource]) -> Flask:
@@ -37,7 +44,7 @@ def create_app(services: Services, resources: Iterable[Resource]) -> Flask:
     text = orjson.dumps(document(list(resources), PREFIX))
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: Response(text, content_type="application/json"))
     for route in routes:
-        rule = PREFIX + re.sub(r"{(\w+)}", r"<\1>", route.path)
+        rule = PREFIX + re.sub(r"{(\w+)}", r"<\1>", route.path.replace("{path}", "<path:path>"))
         app.add_url_rule(rule, route.name, _view(route, services), methods=[route.method])
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(Exception, _broken)
@@ -65,38 +72,64 @@ def _view(route: Route, services: Services) -> Callable[..., Response]:
 
 
 def _carry_out(route: Route, services: Services, out: TypeAdapter[Any] | None, path: dict[str, str]) -> Response:
-    now = services.now()
-    call = Call(NOBODY, path, None, None, now, language(request), services, address=request.remote_addr or "")
-    call.if_none_match = _version("If-None-Match")
-    if route.own_session:
-        with reading(services.engine) as session:
-            call.principal = _authorise(route, session, call)
-        _understand(route, call)
-        return _response(route, route.call(call), out)
-    with (writing if route.writes else reading)(services.engine) as session:
-        call.principal = _authorise(route, session, call)
-        _understand(route, call)
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    call = Call(NOBODY, path, None, None, services.now(), services, asked.environ.get("REMOTE_ADDR", ""))
+    call.if_none_match, call.range = _version(asked, "HTTP_IF_NONE_MATCH"), asked.environ.get("HTTP_RANGE")
+    call._language = partial(language, asked)
+    call.principal = _authorise(route, services.engine, call, asked)
+    _understand(route, call, asked)
+    if route.own_session or not route.writes:
+        return _read(route, services, call, out)
+    with writing(services.engine) as session:
+        call.principal = _authorise(route, session, call, asked)  # once more: what was taken back by now writes nothing
         call._session = session
-        key = request.headers.get("Idempotency-Key") if route.method == "POST" and call.principal is not NOBODY else None
-        if key is None:
-            return _response(route, route.call(call), out)
-        digest = repeats.request_digest(route.method, request.full_path, request.get_data())
-        before = repeats.kept_answer(session, call.principal.token, key, digest, now)
-        if before is not None:
-            return _response(route, before, out)
+        key = asked.headers.get("Idempotency-Key") if route.method == "POST" and call.principal is not NOBODY else None
+        if key is not None and not route.told_once:
+            return _repeatable(route, call, key, out)
         answer = route.call(call)
-        session.flush()
-        told = None if out is None else out.dump_python(out.validate_python(answer.body, from_attributes=True), mode="json")
-        repeats.keep(session, call.principal.token, key, digest, answer.status or route.status, told, answer, now)
-        return _response(route, answer, out)
+        if isinstance(answer, Answer):
+            return _response(route, answer, out)
+        call._session = None
+    return _response(route, answer.finish(), out)
 
 
-def _authorise(route: Route, session: Session, call: Call) -> Principal:
+def _read(route: Route, services: Services, call: Call, out: TypeAdapter[Any] | None) -> Response:
+    """Carry out a request that only reads, in one transaction from when it first asks for one, or that opens its own sessions."""
+    if route.own_session:
+        return _response(route, _now(route.call(call)), out)
+    with ExitStack() as ends:
+        call._begin = lambda: ends.enter_context(reading(services.engine))
+        answer = route.call(call)
+        if isinstance(answer, Answer):
+            return _response(route, answer, out)
+        call._begin = call._session = None
+    return _response(route, answer.finish(), out)
+
+
+def _repeatable(route: Route, call: Call, key: str, out: TypeAdapter[Any] | None) -> Response:
+    """Carry out a request that may be sent again; the second time the first one's answer is given."""
+    session, token, now = call.session, call.principal.token, call.now
+    digest = repeats.request_digest(route.method, request.full_path, request.get_data())
+    before = repeats.kept_answer(session, token, key, digest, now)
+    if before is not None:
+        return _response(route, before, out)
+    answer = _now(route.call(call))
+    session.flush()
+    told = None if out is None else out.dump_python(out.validate_python(answer.body, from_attributes=True), mode="json")
+    repeats.keep(session, token, key, digest, answer.status or route.status, told, answer, now)
+    return _response(route, answer, out)
+
+
+def _now(answer: Answer | Later) -> Answer:
+    return answer if isinstance(answer, Answer) else answer.finish()
+
+
+def _authorise(route: Route, source: Engine | Session, call: Call, asked: Request) -> Principal:
     """Who asks, and that they may. What is in their chain is the calls' own matter: each asks for it by `call.chain`."""
     if route.scope == ANYBODY:
         return NOBODY
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    found = principal(session, token.strip(), call.now) if scheme.lower() == "bearer" else None
+    scheme, _, token = asked.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    found = principal(source, token.strip(), call.now) if scheme.lower() == "bearer" else None
     if found is None:
         raise ApiFault(401, Finding("SL-API-01"), {"WWW-Authenticate": 'Bearer realm="storeloom"'})
     if route.scope not in found.scopes:
@@ -104,39 +137,70 @@ def _authorise(route: Route, session: Session, call: Call) -> Principal:
     return found
 
 
-def _understand(route: Route, call: Call) -> None:
+def _understand(route: Route, call: Call, asked: Request) -> None:
     """Query, body and version, in their declared forms. ApiFault says all that is wrong."""
-    if any("\0" in part for part in (*call.path.values(), *request.args.values())):
+    query = asked.args.to_dict() if asked.environ.get("QUERY_STRING") else {}
+    if any("\0" in part for part in (*call.path.values(), *query.values())):
         raise ApiFault(400, Finding("SL-API-03", {"reason": "a NUL character"}, "query"))
     findings: list[Finding] = []
     if route.query is not None:
-        call.query = _formed(route.query, request.args.to_dict(), "query", findings)
-    elif request.args:
-        findings.append(Finding("SL-API-03", {"reason": f"unknown: {', '.join(sorted(request.args))[:100]}"}, "query"))
-    request.max_content_length = route.max_body
+        call.query = _formed(route.query, query, "query", findings)
+    elif query:
+        findings.append(Finding("SL-API-03", {"reason": f"unknown: {', '.join(sorted(query))[:100]}"}, "query"))
+    asked.max_content_length = route.max_body
     if route.raw_in is not None:
-        if request.mimetype != route.raw_in:
+        if asked.mimetype != route.raw_in:
             raise ApiFault(415, Finding("SL-API-06", {"header": "Content-Type", "allowed": route.raw_in}))
-        call.body = request.get_data()
+        if route.digest:
+            _check_digest(asked)
+        call.body = _unpacked(asked, route)
     elif route.body is not None:
-        call.body = _formed(route.body, _json(request), "body", findings)
+        call.body = _formed(route.body, _json(asked, route), "body", findings)
     if findings:
         raise ApiFault(400, findings)
-    call.if_match = _version("If-Match")
+    call.if_match = _version(asked, "HTTP_IF_MATCH")
     if route.versioned and call.if_match is None:
         raise ApiFault(428, Finding("SL-API-06", {"header": "If-Match", "allowed": 'the ETag of what you read, as "3"'}))
 
 
-def _json(asked: Request) -> Any:
+def _check_digest(asked: Request) -> None:
+    """ApiFault where the bytes as sent are not those of their Content-Digest (RFC 9530, sha-256)."""
+    digest = base64.b64encode(hashlib.sha256(asked.get_data()).digest()).decode()
+    if asked.headers.get("Content-Digest") != f"sha-256=:{digest}:":
+        raise ApiFault(400, Finding("SL-UPL-07"))
+
+
+def _json(asked: Request, route: Route) -> Any:
     if asked.mimetype not in ("application/json", "application/merge-patch+json"):
         raise ApiFault(415, Finding("SL-API-06", {"header": "Content-Type", "allowed": "application/json"}))
+    data = _unpacked(asked, route)
     try:
-        value = orjson.loads(asked.get_data())
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise ApiFault(400, Finding("SL-API-03", {"reason": str(error)}, "body")) from error
-    if b"\\u0000" in asked.get_data():
+    if b"\\u0000" in data:
         raise ApiFault(400, Finding("SL-API-03", {"reason": "a NUL character"}, "body"))
     return value
+
+
+def _unpacked(asked: Request, route: Route) -> bytes:
+    """The body, unpacked where it came as gzip. ApiFault when it is none, or swells beyond what may come unpacked."""
+    packing = asked.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing == "identity":
+        return asked.get_data()
+    if packing != "gzip":
+        raise ApiFault(415, Finding("SL-API-06", {"header": "Content-Encoding", "allowed": "gzip, identity"}), {"Accept-Encoding": "gzip"})
+    unpacker = zlib.decompressobj(wbits=31)
+    most = route.max_unpacked or route.max_body
+    try:
+        data = unpacker.decompress(asked.get_data(), most)
+    except zlib.error as error:
+        raise ApiFault(400, Finding("SL-API-03", {"reason": "the body is no gzip"}, "body")) from error
+    if unpacker.unconsumed_tail:
+        raise RequestEntityTooLarge
+    if not unpacker.eof or unpacker.unused_data:
+        raise ApiFault(400, Finding("SL-API-03", {"reason": "the gzip body is cut off, or followed by something else"}, "body"))
+    return data
 
 
 def _formed(form: type[BaseModel], value: Any, part: str, findings: list[Finding]) -> BaseModel | None:
@@ -147,9 +211,10 @@ def _formed(form: type[BaseModel], value: Any, part: str, findings: list[Finding
         return None
 
 
-def _version(header: str) -> str | None:
-    """The version that a conditional request names: the text within the quotes of its one ETag."""
-    found = re.fullmatch(r'(?:W/)?"([^"]*)"', request.headers.get(header, "").strip())
+def _version(asked: Request, header: str) -> str | None:
+    """The version that a conditional request names: the text within the quotes of its one ETag. `header` as WSGI calls it."""
+    named = asked.environ.get(header)
+    found = None if named is None else ETAG.fullmatch(named.strip())
     return None if found is None else found.group(1)
 
 
@@ -174,7 +239,8 @@ def language(asked: Request) -> str:
 
 
 def _refusal(status: int, fault: StoreloomError) -> Response:
-    body = orjson.dumps(problems.problem(status, fault.findings, language(request), request.path), default=str)
+    told = problems.problem(status, fault.findings, language(request), request.path) | getattr(fault, "more", {})
+    body = orjson.dumps(told, default=str)
     return Response(body, status, getattr(fault, "headers", {}), content_type=problems.MEDIA)
 
 

@@ -9,12 +9,14 @@ from pydantic import Field
 from sqlmodel import col, select
 
 from storeloom.core.control import audit
+from storeloom.core.control.agents.desired import touch
 from storeloom.core.control.api.paging import page
 from storeloom.core.control.api.problems import ApiFault, missing
 from storeloom.core.control.api.route import Answer, Call, Page, PageQuery, Resource, Wire
 from storeloom.core.control.models.fleet import Region, Store
 from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding
+from storeloom.core.kernel.sources import zone_findings
 
 stores = Resource("stores")
 ID = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -112,6 +114,7 @@ def put_store(call: Call) -> Answer:
         setattr(row, key, value)
     row.version, row.changed = row.version + 1, call.now
     call.session.add(row)
+    touch(call.session, call.chain, [row.id])
     audit.note(call.session, call.chain, call.now, call.principal.actor, "store.change", row.id, {"version": row.version})
     return Answer(show(row), version=str(row.version))
 
@@ -154,6 +157,7 @@ def _tagged(call: Call, tag: str) -> list[str]:
 def _check(call: Call, name: str, given: StoreIn) -> None:
     """Every finding of a store's profile, region and id together."""
     findings = schemas.check(schemas.SCHEMAS / "store.json", given.profile, at="body.profile")
+    findings += zone_findings(given.profile, "body.profile.zone", None, None)
     if given.profile.get("store") != name:
         findings.append(Finding("SL-API-14", {"got": given.profile.get("store"), "wanted": name}, "body.profile.store"))
     if given.region is not None and call.session.get(Region, (call.chain, given.region)) is None:

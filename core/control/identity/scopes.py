@@ -21,9 +21,12 @@ SCOPES = (
     "rollouts:run",
     "packages:read",
     "packages:write",
+    "trust:read",
     "files:read",
     "files:write",
     "reports:read",
+    "alerts:write",
+    "retention:write",
     "audit:read",
     "users:manage",
     "own:tokens",
@@ -33,10 +36,10 @@ _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read") and scop
 ROLE_SCOPES = {
     "admin": frozenset(SCOPES) - {"agent:self"},
     "integrator": _READS | {"stores:write", "designs:write", "secrets:write", "releases:write", "files:write"},
-    "operator": _READS | {"stores:write", "rollouts:run", "secrets:write", "audit:read", "files:write"},
+    "operator": _READS | {"stores:write", "rollouts:run", "secrets:write", "audit:read", "files:write", "alerts:write"},
     "viewer": _READS,
-    "vendor": frozenset({"catalogue:read", "packages:read", "packages:write", "own:tokens"}),
-    "agent": frozenset({"agent:self"}),
+    "vendor": frozenset({"catalogue:read", "packages:read", "packages:write", "trust:read", "own:tokens"}),
+    "agent": frozenset({"agent:self", "trust:read"}),
 }
 ROLES = tuple(ROLE_SCOPES)
 

@@ -9,21 +9,25 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlalchemy import Engine, bindparam, select
+from sqlmodel import Session
 
 from storeloom.core.control.identity.scopes import Principal, narrowed
 from storeloom.core.control.models.identity import Token, User
 from storeloom.core.control.models.ids import new_id
+from storeloom.core.control.prepared import Prepared
 
 MARK = "slt_"  # so that scanners of leaked secrets know one
 PERSON_LIFE, AGENT_LIFE = timedelta(hours=12), timedelta(days=90)
 
+_token, _user = Token.__table__.c, User.__table__.c  # type: ignore[attr-defined]
 _known = (
-    select(Token.id, Token.chain, Token.user, Token.store, Token.scopes, Token.expires, User.role, User.vendor, User.disabled)  # type: ignore[call-overload]
-    .outerjoin(User, (col(User.chain) == col(Token.chain)) & (col(User.id) == col(Token.user)))
-    .where(col(Token.revoked).is_(None))
+    select(_token.id, _token.chain, _token.user, _token.store, _token.scopes, _token.expires, _user.role, _user.vendor, _user.disabled)
+    .select_from(Token.__table__.outerjoin(User.__table__, (_user.chain == _token.chain) & (_user.id == _token.user)))  # type: ignore[attr-defined]
+    .where(_token.revoked.is_(None))
 )
+_by_secret = Prepared(_known.where(_token.sha256 == bindparam("sha256")))
+_by_id = Prepared(_known.where(_token.id == bindparam("token")))
 
 
 def digest(secret: str) -> str:
@@ -36,13 +40,16 @@ def new_secret() -> str:
     return MARK + secrets.token_urlsafe(32)
 
 
-def principal(session: Session, token: str, now: datetime) -> Principal | None:
+def principal(source: Engine | Session, token: str, now: datetime) -> Principal | None:
     """Whose token this is; None where it is nobody's, is over, was taken back, or its person may no longer come in."""
-    row = session.execute(_known.where(col(Token.sha256) == digest(token))).one_or_none()
-    if row is None or row.expires <= now or row.disabled is not None:
+    row = _by_secret.one(source, sha256=digest(token))
+    if row is None:
         return None
-    role = "agent" if row.store is not None else row.role
-    return Principal(row.chain, role, narrowed(role, row.scopes), row.id, row.user, row.store, row.vendor)
+    name, chain, user, store, scopes, expires, role, vendor, disabled = row
+    if expires <= now or disabled is not None:
+        return None
+    role = role if store is None else "agent"
+    return Principal(chain, role, narrowed(role, scopes), name, user, store, vendor)
 
 
 def issue(
@@ -72,3 +79,9 @@ def issue(
     )
     session.add(row)
     return row, secret
+
+
+def still_good(source: Engine | Session, asker: Principal, now: datetime) -> bool:
+    """Whether the token by which somebody was let in would let them in now."""
+    row = _by_id.one(source, token=asker.token)
+    return row is not None and row[5] > now and row[8] is None

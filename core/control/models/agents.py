@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, LargeBinary
+from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from storeloom.core.control.models.columns import document, moment
@@ -14,7 +14,10 @@ from storeloom.core.control.models.columns import document, moment
 class Agent(SQLModel, table=True):
     """A store's agent. `public_key` is the X25519 key to which the store's secrets are sealed.
 
-    `desired` is the release that the store is to run and `desired_number` counts its changes, so that an agent asks for what is newer.
+    `desired` is the release that the store is to run and `desired_number` counts its changes, so that an agent asks for what is newer;
+    `health_s` and `any_time` say how it is to change over. `enrolment` counts the machines that were this store's agent: each numbers its
+    reports from 1, `reported_seq` is the one up to which all are stored, `told_seq` the newest heard of, `told_number` the desired state
+    that the agent knew then.
     """
 
     __tablename__ = "agent"
@@ -30,25 +33,54 @@ class Agent(SQLModel, table=True):
     seen: datetime | None = moment(null=True, index=True)
     desired: str | None = None
     desired_number: int = 0
+    health_s: int = 900
+    any_time: bool = False
     actual: str | None = None
     state: str = "enrolled"
     reported: dict[str, Any] | None = document(null=True)
     reported_seq: int = 0
+    told_seq: int = 0
+    told_number: int = 0
+    enrolment: int = 1
+    version: str = ""
 
 
 class AgentReport(SQLModel, table=True):
     """What an agent told of its doings, in its own order; a repeat changes nothing."""
 
     __tablename__ = "agent_report"
-    __table_args__ = (ForeignKeyConstraint(["chain", "store"], ["agent.chain", "agent.store"], ondelete="CASCADE"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["chain", "store"], ["agent.chain", "agent.store"], ondelete="CASCADE"),
+        Index("agent_report_by_age", "chain", "received"),
+    )
     chain: str = Field(primary_key=True)
     store: str = Field(primary_key=True)
+    enrolment: int = Field(primary_key=True)
     seq: int = Field(primary_key=True)
     at: datetime = moment()
-    received: datetime = moment(index=True)
+    received: datetime = moment()
     kind: str
     release: str | None = None
     data: dict[str, Any] = document()
+
+
+class ReleaseHealth(SQLModel, table=True):
+    """How a store ran under a release: `looks` at its health, how many of them `bad`, and of each solution instance
+    [failures, events handled] in that time."""
+
+    __tablename__ = "release_health"
+    __table_args__ = (
+        ForeignKeyConstraint(["chain", "store"], ["agent.chain", "agent.store"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["chain", "release"], ["release.chain", "release.id"]),
+    )
+    chain: str = Field(primary_key=True)
+    store: str = Field(primary_key=True)
+    release: str = Field(primary_key=True)
+    begins: datetime = moment()
+    last: datetime = moment()
+    looks: int = 0
+    bad: int = 0
+    solutions: dict[str, Any] = document()
 
 
 class SealedSecret(SQLModel, table=True):

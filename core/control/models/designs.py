@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
 
-LEVELS = ("template", "format", "region", "store")
+LEVELS = ("template", "format", "region")
 
 
 class Design(SQLModel, table=True):
     """A template (`template/1`) or an overlay (`overlay/1`) as it stands; `version` counts its revisions.
 
-    `level` says what it is for: a `template` for those that name it, an overlay for a store `format`, a `region` or one `store`, named by
-    `target`. `template` names the template that a store-level design builds on.
+    `level` says what it is for: a `template` for the stores that are built on it, an overlay for a store `format` or a `region`, named by
+    `target`. `template` narrows an overlay to stores on that template. A store's own layer stands in `StoreDesign`.
     """
 
     __tablename__ = "design"
@@ -63,6 +63,47 @@ class StoreDesign(SQLModel, table=True):
     template: str
     template_version: int
     own: dict[str, Any] = document()
+    version: int = 1
+    changed: datetime = moment()
+    changed_by: str
+
+
+class StoreDesignRevision(SQLModel, table=True):
+    """A store's design as it was written; never changed."""
+
+    __tablename__ = "store_design_revision"
+    __table_args__ = (ForeignKeyConstraint(["chain", "store"], ["store_design.chain", "store_design.store"], ondelete="CASCADE"),)
+    chain: str = Field(primary_key=True)
+    store: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    template: str
+    template_version: int
+    own: dict[str, Any] = document()
+    at: datetime = moment()
+    author: str
+    note: str = ""
+
+
+class Price(SQLModel, table=True):
+    """What a part costs and draws, from least to most: a device of a `kind` (`camera`, or `camera/onvif_camera` for one driver), or `edge`,
+    the host of a store. Costs in minor units of `currency`; power in watts while it runs, for `hours_per_day`. Null: not known.
+    """
+
+    __tablename__ = "price"
+    __table_args__ = (
+        CheckConstraint("cost_low is null or (cost_low >= 0 and cost_low <= cost_high)", name="cost_is_a_range"),
+        CheckConstraint("power_low_w is null or (power_low_w >= 0 and power_low_w <= power_high_w)", name="power_is_a_range"),
+        CheckConstraint("hours_per_day >= 0 and hours_per_day <= 24", name="hours_of_a_day"),
+    )
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    kind: str = Field(primary_key=True)
+    currency: str = Field(primary_key=True)
+    cost_low: int | None = Field(None, sa_type=BigInteger)
+    cost_high: int | None = Field(None, sa_type=BigInteger)
+    power_low_w: float | None = None
+    power_high_w: float | None = None
+    hours_per_day: float = 24.0
+    source: str = ""
     version: int = 1
     changed: datetime = moment()
     changed_by: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from storeloom.core.control.models.columns import document, moment
@@ -52,7 +52,10 @@ class Device(SQLModel, table=True):
     """What a device of a store last said of itself."""
 
     __tablename__ = "device"
-    __table_args__ = (ForeignKeyConstraint(["chain", "store"], ["store.chain", "store.id"], ondelete="CASCADE"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["chain", "store"], ["store.chain", "store.id"], ondelete="CASCADE"),
+        Index("device_by_state", "chain", "state", "kind"),
+    )
     chain: str = Field(primary_key=True)
     store: str = Field(primary_key=True)
     id: str = Field(primary_key=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
 
 RELEASE_STATES = ("published", "withdrawn")
+JOB_STATES = ("waiting", "composing", "publishing", "done", "failed")
 
 
 class Release(SQLModel, table=True):
@@ -35,7 +36,10 @@ class Release(SQLModel, table=True):
 
 
 class StoreRelease(SQLModel, table=True):
-    """One store's bundle of a release: the target `stores/<store>/<number>.json` of the chain's repository, and the wheels it needs."""
+    """One store's bundle of a release: the target `stores/<store>/<number>.json` of the chain's repository, and the wheels it needs.
+
+    `bundle` names the bundle's parts by their hashes (`BundlePart`), so that thousands of like stores are kept, and compared, once.
+    """
 
     __tablename__ = "store_release"
     __table_args__ = (
@@ -51,3 +55,35 @@ class StoreRelease(SQLModel, table=True):
     length: int
     packages: list[dict[str, Any]] = document()
     bundle: dict[str, Any] = document()
+
+
+class BundlePart(SQLModel, table=True):
+    """A part of bundles (a solution's config and devices, a store profile, a lock), known by the SHA-256 of its canonical JSON.
+
+    `body` is that JSON packed by zlib: as bytes it comes out as it went in, which a JSON column does not promise of numbers.
+    """
+
+    __tablename__ = "bundle_part"
+    __table_args__ = (CheckConstraint("length(sha256) = 64", name="sha256_is_hex"),)
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    sha256: str = Field(primary_key=True)
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class ReleaseJob(SQLModel, table=True):
+    """A release in the making: how far it is, and in the end its release or what is wrong. `beat` is when it last moved."""
+
+    __tablename__ = "release_job"
+    __table_args__ = (ForeignKeyConstraint(["chain", "release"], ["release.chain", "release.id"]), one_of("state", JOB_STATES))
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    id: str = Field(primary_key=True)
+    state: str = "waiting"
+    wanted: dict[str, Any] = document()
+    done: int = 0
+    total: int = 0
+    number: int | None = None
+    release: str | None = None
+    findings: list[dict[str, Any]] = document()
+    created: datetime = moment()
+    created_by: str
+    beat: datetime = moment()

@@ -17,7 +17,11 @@ STEP_STATES = ("waiting", "offered", "updating", "watching", "done", "failed", "
 
 
 class Rollout(SQLModel, table=True):
-    """A release on its way. `strategy` holds its waves, gates and limits; `plan_digest` binds it to the plan that was approved."""
+    """A release on its way. `strategy` holds its waves, gates and limits; `plan_digest` binds it to the plan that was approved.
+
+    `turn` counts whatever changed it, so that of two servers that judge it at once only one is heeded; `open_steps` is whether stores may
+    still have to be brought along (those that were away) once it is over.
+    """
 
     __tablename__ = "rollout"
     __table_args__ = (ForeignKeyConstraint(["chain", "release"], ["release.chain", "release.id"]), one_of("state", ROLLOUT_STATES))
@@ -29,6 +33,8 @@ class Rollout(SQLModel, table=True):
     plan_digest: str
     reason: dict[str, Any] | None = document(null=True)
     version: int = 1
+    turn: int = 0
+    open_steps: bool = False
     created: datetime = moment()
     created_by: str
     changed: datetime = moment()
@@ -66,3 +72,17 @@ class Step(SQLModel, table=True):
     before: str | None = None
     reason: dict[str, Any] | None = document(null=True)
     changed: datetime = moment()
+
+
+class RolloutEvent(SQLModel, table=True):
+    """What happened in a roll-out, in order, for those who watch it."""
+
+    __tablename__ = "rollout_event"
+    __table_args__ = (ForeignKeyConstraint(["chain", "rollout"], ["rollout.chain", "rollout.id"]),)
+    chain: str = Field(primary_key=True)
+    rollout: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    at: datetime = moment()
+    kind: str
+    wave: int | None = None
+    data: dict[str, Any] = document()

@@ -238,6 +238,20 @@ MESSAGES: dict[str, Message] = {
         "Devices: {known}.",
         "现有设备：{known}。",
     ),
+    "SL-DEV-06": Message(
+        "warning",
+        "What {device} had to remember cannot be read ({reason}); its driver begins with an empty memory.",
+        "设备 {device} 的记忆文件无法读取（{reason}），驱动以空记忆启动。",
+        "The broken file was put aside as {file}. What comes in again is told as a repeat; look through commands that were under way.",
+        "损坏的文件已另存为 {file}。重复数据会被识别；请核对当时正在执行的指令。",
+    ),
+    "SL-DEV-07": Message(
+        "error",
+        "The driver of {device} wants to remember {got} bytes; {most} are allowed.",
+        "设备 {device} 的驱动要保存 {got} 字节的记忆，上限为 {most} 字节。",
+        "A driver remembers positions and ids, not what came in: see AdapterContext.memory.",
+        "驱动只应保存读取位置与编号，不应保存数据本身：见 AdapterContext.memory。",
+    ),
     # formats and capacity
     "SL-FMT-01": Message(
         "error",

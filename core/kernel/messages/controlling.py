@@ -104,4 +104,70 @@ MESSAGES: dict[str, Message] = {
         "Write the same id into both.",
         "两处请填写相同编号。",
     ),
+    # people and what they hold
+    "SL-IDN-01": Message(
+        "error",
+        "A password has {least} to {most} characters, this one has {got}.",
+        "密码长度须为 {least} 至 {most} 个字符，当前为 {got} 个。",
+        "A few words that go together only for you serve well.",
+        "可使用几个只有您会联想到一起的词语。",
+    ),
+    "SL-IDN-02": Message(
+        "error",
+        "The password is easily guessed: it holds a name or address of its person or chain, or hardly differing characters.",
+        "密码容易被猜到：包含本人或连锁的名称、地址，或字符过于单一。",
+        "Take another.",
+        "请换一个密码。",
+    ),
+    "SL-IDN-03": Message(
+        "error",
+        "Name or password is wrong.",
+        "用户名或密码错误。",
+        "Try again; an administrator of the chain can give you another password.",
+        "请重试；连锁管理员可为您重置密码。",
+    ),
+    "SL-IDN-04": Message(
+        "error",
+        "Too many failed log-ins.",
+        "登录失败次数过多。",
+        "Try again in {minutes} min.",
+        "请在 {minutes} 分钟后重试。",
+    ),
+    "SL-IDN-05": Message(
+        "error",
+        "A token cannot hold what you do not: {scopes}.",
+        "令牌权限不能超出本人权限：{scopes}。",
+        "Yours: {known}.",
+        "本人权限：{known}。",
+    ),
+    "SL-IDN-06": Message(
+        "error",
+        "This is the chain's last administrator.",
+        "这是该连锁最后一位管理员。",
+        "Make somebody else administrator first.",
+        "请先指定另一位管理员。",
+    ),
+    # what stores tell
+    "SL-REP-01": Message(
+        "error",
+        "The chain's files would be too many: {used} MiB are kept, at most {most}.",
+        "连锁文件总量超限：已存 {used} MiB，上限 {most} MiB。",
+        "Delete files that nobody needs any more.",
+        "请删除不再需要的文件。",
+    ),
+    # the server and its database
+    "SL-SRV-01": Message(
+        "error",
+        "The database has form {got}, this version works with {wanted}.",
+        "数据库结构版本为 {got}，本版本需要 {wanted}。",
+        "Back it up, then: storeloom server migrate",
+        "请先备份，再运行：storeloom server migrate",
+    ),
+    "SL-SRV-02": Message(
+        "error",
+        "There is no form '{got}' of the database.",
+        "数据库没有结构版本“{got}”。",
+        "Known: {known}.",
+        "可用：{known}。",
+    ),
 }

@@ -20,6 +20,13 @@ MESSAGES: dict[str, Message] = {
         "See which there are: storeloom dead list --data {folder}",
         "查看全部：storeloom dead list --data {folder}",
     ),
+    "SL-OUT-03": Message(
+        "warning",
+        "{count} commands {stream} went to no device, the newest because {reason}.",
+        "{count} 条 {stream} 指令没有对应设备，最近一条：{reason}。",
+        "Name it in a device's settings, or wire one that serves it; then send again: storeloom dead resend.",
+        "请在设备设置中写明，或接入受理该指令的设备；之后可用 storeloom dead resend 重发。",
+    ),
     # the upward queue, the store's side
     "SL-UPL-01": Message(
         "warning",
@@ -84,12 +91,5 @@ MESSAGES: dict[str, Message] = {
         "门店“{store}”的批次接在第 {got} 条记录之后；已存至第 {generation} 代第 {expected} 条。",
         "Go on from there.",
         "请从该处继续。",
-    ),
-    "SL-UPL-10": Message(
-        "error",
-        "{method} {path} failed: {reason}.",
-        "{method} {path} 失败：{reason}。",
-        "See the addresses in docs/running-a-store.md.",
-        "地址见 docs/running-a-store.md。",
     ),
 }

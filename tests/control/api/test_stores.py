@@ -87,3 +87,8 @@ def test_a_request_sent_again_is_carried_out_once(plane):
     assert again.headers["ETag"] == first.headers["ETag"]
     assert ask("POST", "/stores", new()).status_code == 409
     assert ask("POST", "/stores", new("s-3"), Idempotency_Key="k1").json["findings"][0]["code"] == "SL-API-07"
+
+
+def test_a_zone_that_nobody_knows_is_refused(plane):
+    answer = plane.as_("admin")("POST", "/stores", new(profile={**profile("s-2"), "zone": "Mars/Olympus"}))
+    assert [(one["path"], one["code"]) for one in answer.json["findings"]] == [("body.profile.zone", "SL-CFG-03")]

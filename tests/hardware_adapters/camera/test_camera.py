@@ -155,6 +155,24 @@ def test_a_video_file_plays_as_if_live_again_and_again(tmp_path: Path) -> None:
     assert fed.told == [("online", "")]
 
 
+def test_a_probe_tells_size_and_rate(mjpeg: Callable[[Script], str]) -> None:
+    def script(part: Callable[[bytes], None]) -> None:
+        for _ in range(400):
+            part(picture(64, 48, 90))
+            time.sleep(0.02)
+
+    health = camera(mjpeg(script), fps=10).check_health()
+    assert health.ok and health.facts["size"] == "64x48"
+    assert 2 <= float(health.facts["fps"]) <= 14
+
+
+def test_a_probe_of_a_camera_that_gives_nothing_ends_in_time_and_says_why() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        health = camera(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam", open_s=0.5, stall_s=0.5).check_health()
+    assert (health.ok, health.facts) == (False, {"code": "no_answer"})
+    assert camera("ftp://10.0.0.5/ch1").check_health().words["zh"].startswith("无法打开 'ftp' 类视频流")
+
+
 def test_a_silent_peer_is_told_and_closing_does_not_wait_for_it() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,

@@ -10,7 +10,7 @@ import pytest
 
 from storeloom.core.conformance.rig import Rig
 from storeloom.hardware_adapters.cart.mqtt_cart import MqttCart
-from storeloom.hardware_adapters.cart.mqtt_cart_twin import BASE, MqttCartTwin
+from storeloom.hardware_adapters.cart.mqtt_cart_twin import MqttCartTwin
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 
 SOON_S = 6.0
@@ -60,7 +60,7 @@ def test_a_screen_that_cannot_says_why(rig: Rig, twin: MqttCartTwin) -> None:
 def test_a_screen_that_died_is_found_by_its_last_will(rig: Rig, twin: MqttCartTwin) -> None:
     twin._client.socket().shutdown(2)
     assert rig.wait_for(lambda: any(one.data.get("code") == "offline" for one in rig.facts), SOON_S)
-    twin.say(f"{BASE}/state", {"state": "offline"}, retain=True)
+    twin.say(twin.topic("state"), {"state": "offline"}, retain=True)
     time.sleep(0.1)
     unknown = rig.send("cart.show", {**show(2), "cart": "unit-9"}, SOON_S)
     assert isinstance(unknown, DeviceError) and unknown.code == Code.OFFLINE

@@ -60,7 +60,7 @@ def test_an_air_unit_refuses_what_it_cannot() -> None:
         assert refusal(rig, "hvac.set", unit="unit-1", setpoint_c=60).code == Code.ILLEGAL
         assert refusal(rig, "hvac.set", unit="unit-1", damper_pct=50).words["en"] == "the device has no damper"
         assert refusal(rig, "hvac.set", unit="unit-1", mode="defrost").words["zh"] == "空调没有模式 defrost"
-        assert rig.send("hvac.set", {"unit": "unit-2", "setpoint_c": 60}, SOON_S) is None
+        assert refusal(rig, "hvac.set", unit="unit-2", setpoint_c=60).words["en"] == "this hvac.set is for another device"
         assert twin.took() == []
 
 

@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from storeloom.core.kernel.events import Fact
+from storeloom.hardware_adapters.links.address import address_of
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.http_listener import Incoming, Refused, WebhookGate, address_of, listening
+from storeloom.hardware_adapters.links.http_listener import Incoming, Refused, WebhookGate, listening
 from storeloom.hardware_adapters.links.http_sign import sign
 from storeloom.hardware_adapters.links.inbox import Inbox
 from storeloom.hardware_adapters.links.mqtt_twin import free_port

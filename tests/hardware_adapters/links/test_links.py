@@ -111,6 +111,25 @@ def test_a_watch_tells_changes_and_answers_to_commands_and_keeps_figures() -> No
     assert watch.note("online", T0, firmware="1.3") is not None
 
 
+def test_a_watch_tells_another_reason_under_the_same_code_without_a_flood() -> None:
+    watch = DeviceWatch("p1", "printer")
+
+    def note(second: float, text: str) -> str | None:
+        fact = watch.note("degraded", T0 + timedelta(seconds=second), code="no_value", words={"en": text, "zh": text})
+        if fact is not None:
+            assert fact.data["since"] == "2026-03-02T10:00:00Z"
+        return None if fact is None else fact.data["text"]
+
+    assert note(0, "a") == "a"
+    assert note(1, "a, b") == "a, b", "the first other reason is told at once"
+    assert note(5, "a, c") is None and note(10.9, "a, c") is None
+    assert note(11, "a, c") == "a, c", "10 s later, by the first look after the pause"
+    assert note(12, "a, d") is None and note(20, "a, c") is None and note(40, "a, c") is None, "what no longer holds is not told"
+    told = [second for second in range(41, 41 + 36_000) if note(second, f"reading {second}")]
+    assert told[:14] == [41, 81, 161, 321, 641, 1281, 2561, 5121, 8721, 8731, 8751, 8791, 8871, 9031], "pauses double up to an hour"
+    assert len(told) <= 45
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

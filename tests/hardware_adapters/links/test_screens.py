@@ -16,8 +16,8 @@ from storeloom.core.kernel.adapter import AdapterContext
 from storeloom.hardware_adapters.cart.ws_cart import WsCart
 from storeloom.hardware_adapters.kiosk.ws_kiosk import WsKiosk
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
-from storeloom.hardware_adapters.links.screen_twin import held_port
 from storeloom.hardware_adapters.links.screens import BadEvent, ScreenBook
+from storeloom.hardware_adapters.links.wire_twin import held_port
 
 SOON_S = 15.0
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)

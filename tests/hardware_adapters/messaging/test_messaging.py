@@ -112,14 +112,14 @@ def test_what_can_never_go_is_told_as_failed(more: dict[str, str], reason: str) 
         assert twin.took() == []
 
 
-def test_a_template_is_filled_and_other_channels_are_left_to_others() -> None:
+def test_a_template_is_filled_and_other_channels_are_refused() -> None:
     with bots_twin.WecomTwin() as twin:
         settings = {"templates": {"low": "${gtin} 缺货 ${n} 件"}}
         send(made(WecomBot, twin, **settings), text="", template="low", params={"gtin": "06901234567892", "n": 3})
         assert twin.took() == [{"text": "06901234567892 缺货 3 件"}]
-        for other in ({"channel": "sms"}, {"purpose": "tax"}):
-            assert send(made(WecomBot, twin), **other) == []
-        assert send(made(WecomBot, twin, audience=["s-2"])) == []
+        for audience, other in (([], {"channel": "sms"}), ([], {"purpose": "tax"}), (["s-2"], {})):
+            with pytest.raises(DeviceError, match=r"this message\.send is for another device"):
+                send(made(WecomBot, twin, audience=audience), **other)
         assert len(twin.took()) == 1
 
 

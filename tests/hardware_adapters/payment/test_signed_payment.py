@@ -104,7 +104,10 @@ def test_what_a_webhook_told_a_poll_tells_not_again(
     assert ask(driver)["status"] == "pending"
     assert list(driver.look()) == []
     state["status"] = "failed"
-    assert [one.data["status"] for one in driver.look()] == ["declined"]
+    found = list(driver.look())
+    assert [one.data["status"] for one in found] == ["declined"]
+    assert list(driver.look()) == found, "what is not stored yet is told again"
+    driver.stored(found[0])
     assert heard(driver, status="failed", amount=1250) == []
 
 

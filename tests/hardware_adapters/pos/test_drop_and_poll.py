@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from storeloom.core.conformance.rig import Rig
+from storeloom.core.kernel.adapter import AdapterContext
+from storeloom.core.runtime.device_memory import DeviceMemory
 from storeloom.hardware_adapters.links.drop import DropConfig, Folder
 from storeloom.hardware_adapters.links.errors import DeviceError
 from storeloom.hardware_adapters.pos.file_drop import FileDrop
@@ -29,6 +31,12 @@ def run(driver: Any, until: Callable[[list[Any]], bool]) -> list[Any]:
         return list(rig.facts)
     finally:
         assert rig.close(5.0)
+
+
+def kept(folder: Path, driver: Any) -> Any:
+    """The driver with its memory in a store's data folder, as a store's process makes it when it starts."""
+    driver.context = AdapterContext(memory=DeviceMemory(folder, driver.device))
+    return driver
 
 
 def sales(facts: list[Any]) -> list[str]:
@@ -57,11 +65,11 @@ def test_a_bad_file_goes_aside_with_its_reason_and_holds_up_no_other(tmp_path: P
 
 
 def test_an_unfinished_or_growing_file_is_left_alone(tmp_path: Path) -> None:
-    clock = Folder(DropConfig(address=str(tmp_path), quiet_s=60.0), "d")
+    clock = Folder(DropConfig(address=str(tmp_path), quiet_s=60.0), {})
     for name in ("a.csv.part", ".a.csv", "b.csv"):
         (tmp_path / name).write_text("x")
     assert list(clock.ready()) == []
-    marked = Folder(DropConfig(address=str(tmp_path), marker=".ok", quiet_s=60.0), "d")
+    marked = Folder(DropConfig(address=str(tmp_path), marker=".ok", quiet_s=60.0), {})
     assert list(marked.ready()) == []
     (tmp_path / "b.csv.ok").touch()
     assert [one.name for one in marked.ready()] == ["b.csv"]
@@ -70,10 +78,9 @@ def test_an_unfinished_or_growing_file_is_left_alone(tmp_path: Path) -> None:
 def test_remembered_files_stay_and_are_not_read_again(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{HEAD}R1,2026-03-02 18:05:00,6901234567892,1,2.50,\n")
     config = FileDrop.Config(address=str(tmp_path), after="remember", **QUICK)
-    memory = tmp_path / ".taken-pos-1.jsonl"
-    assert sales(run(FileDrop("pos-1", config), lambda facts: memory.exists() and memory.stat().st_size > 0)) == ["R1"]
+    assert sales(run(kept(tmp_path, FileDrop("pos-1", config)), lambda facts: "taken" in DeviceMemory(tmp_path, "pos-1"))) == ["R1"]
     (tmp_path / "b.csv").write_text(f"{HEAD}R2,2026-03-02 18:05:00,6901234567892,1,2.50,\n")
-    assert sales(run(FileDrop("pos-1", config), lambda facts: bool(sales(facts)))) == ["R2"]
+    assert sales(run(kept(tmp_path, FileDrop("pos-1", config)), lambda facts: bool(sales(facts)))) == ["R2"]
     assert (tmp_path / "a.csv").exists()
 
 
@@ -96,17 +103,16 @@ def ring(base: Path, number: int, total: str = "2.50", lines: int = 1) -> None:
 
 
 def test_each_receipt_once_also_one_that_was_committed_late_and_after_a_restart(base: Path, tmp_path: Path) -> None:
-    config = SqlPoll.Config(address=f"sqlite:///{base}", poll_s=0.02, memory=str(tmp_path / "cursor.json"), overlap=10)
+    config = SqlPoll.Config(address=f"sqlite:///{base}", poll_s=0.02, overlap=10)
     ring(base, 100)
     ring(base, 102)
-    driver = SqlPoll("pos-1", config)
-    rig = Rig(driver)
+    rig = Rig(kept(tmp_path, SqlPoll("pos-1", config)))
     assert rig.wait_for(lambda: sales(rig.facts) == ["R100", "R102"], 5.0)
     ring(base, 101)
     assert rig.wait_for(lambda: len(sales(rig.facts)) == 3, 5.0) and rig.close(5.0)
     assert sales(rig.facts) == ["R100", "R102", "R101"]
     ring(base, 150)
-    again = run(SqlPoll("pos-1", config), lambda facts: (tmp_path / "cursor.json").read_bytes() == b'{"cursor":150}')
+    again = run(kept(tmp_path, SqlPoll("pos-1", config)), lambda facts: DeviceMemory(tmp_path, "pos-1")["cursor"]["at"] == 150)
     assert sales(again) == ["R100", "R101", "R102", "R150"]  # the last ten numbers are looked at again; the store tells repeats by key
     assert {(one.key, one.time) for one in rig.facts if one.stream == "pos.sale"} < {(one.key, one.time) for one in again}
 
@@ -122,20 +128,39 @@ def test_a_receipt_that_is_not_whole_waits_and_is_told_in_the_end(base: Path) ->
     ]
 
 
+def test_a_database_that_is_locked_is_looked_at_again_over_the_same_connection(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    sound = SqlPoll.connect
+    monkeypatch.setattr(SqlPoll, "connect", lambda self: opened.append(self.device) or sound(self))
+    rig = Rig(SqlPoll("pos-1", SqlPoll.Config(address=f"sqlite:///{base}", poll_s=0.05, timeout_s=0.1)))
+    try:
+        assert rig.wait_for(lambda: rig.state() == "online", 5.0)
+        for _ in range(3):
+            with closing(sqlite3.connect(base)) as till:
+                till.execute("BEGIN EXCLUSIVE")
+                assert rig.wait_for(lambda: rig.state() == "degraded", 5.0)
+                assert rig.facts[-1].data["code"] == "busy"
+            assert rig.wait_for(lambda: rig.state() == "online", 5.0)
+    finally:
+        rig.close(5.0)
+    assert opened == ["pos-1"]
+
+
 @pytest.mark.parametrize(
-    ("given", "kept", "asked"),
+    ("given", "place", "asked"),
     [
         ("2026-03-02 18:05:00", "2026-03-02T18:05:00", datetime(2026, 3, 2, 18, 4)),
         ("2026-03-02 18:05:00+08:00", "2026-03-02T10:05:00+00:00", datetime(2026, 3, 2, 10, 4, tzinfo=UTC)),
     ],
 )
-def test_a_cursor_of_times_keeps_to_the_columns_kind_of_time(tmp_path: Path, given: str, kept: str, asked: datetime) -> None:
-    config = SqlPoll.Config(cursor_kind="time", overlap=60, memory=str(tmp_path / "cursor.json"))
-    driver = SqlPoll("pos-1", config)
+def test_a_cursor_of_times_keeps_to_the_columns_kind_of_time(tmp_path: Path, given: str, place: str, asked: datetime) -> None:
+    config = SqlPoll.Config(cursor_kind="time", overlap=60)
+    driver = kept(tmp_path, SqlPoll("pos-1", config))
     driver._cursor = driver._cursor_of({"id": given})
     driver._remember()
-    assert (tmp_path / "cursor.json").read_text() == f'{{"cursor":"{kept}"}}'
     again = SqlPoll("pos-1", config)
+    kept(tmp_path, again)
+    assert again.context.memory["cursor"]["at"] == place
     again._recall()
     assert driver._from() == again._from() == asked
 

@@ -105,3 +105,34 @@ def test_what_a_job_prints() -> None:
     assert list(job_lines({"lines": ["as it is"], "template": "own", "fields": {"a": 1}}, {"own": ["A {a}"]})) == ["as it is"]
     with pytest.raises(DeviceError, match="neither lines nor fields"):
         page({})
+
+
+def decoded(data: bytes) -> Any:
+    """What a code says that was printed by GS v 0 (raster bit image: m, bytes a line, lines)."""
+    zxing, image = pytest.importorskip("zxingcpp"), pytest.importorskip("PIL.Image")
+    at = data.index(b"\x1dv0")
+    width, height = int.from_bytes(data[at + 4 : at + 6], "little"), int.from_bytes(data[at + 6 : at + 8], "little")
+    picture = image.frombytes("1", (8 * width, height), bytes(255 - one for one in data[at + 8 : at + 8 + width * height]))
+    [found] = zxing.read_barcodes(picture.convert("L"))
+    return found
+
+
+def test_a_datamatrix_is_a_picture_that_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert decoded(page({"lines": ["[datamatrix]奶粉 A-77"]})).text == "奶粉 A-77"
+    gs1 = decoded(page({"fields": {"code": "(01)09501101530003(17)250101(10)AB-123", "symbology": "gs1_datamatrix"}}))
+    assert (gs1.text, gs1.symbology_identifier) == ("(01)09501101530003(17)250101(10)AB-123", "]d2")
+    with pytest.raises(DeviceError, match="cannot be printed as gs1_datamatrix"):
+        page({"lines": ["[gs1_datamatrix](01)123"]})
+    with pytest.raises(DeviceError, match="cannot be printed as datamatrix"):
+        page({"lines": [f"[datamatrix]{'x' * 300}"]}, qr_size=16, columns=32)  # wider than the paper
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_qr_code_is_the_printers_own_where_its_profile_has_it_and_else_a_picture() -> None:
+    assert b"\x1d(k" in page({"lines": ["[qr]https://example.org"]}, profile="TM-T88V")  # GS ( k, the printer draws it
+    drawn = page({"lines": ["[qr]https://example.org"]}, profile="ZJ-5870")
+    assert b"\x1d(k" not in drawn and decoded(drawn).text == "https://example.org"
+    with pytest.raises(DeviceError, match="python-escpos has no profile NX-1"):
+        page({"lines": ["x"]}, profile="NX-1")
+    with pytest.raises(DeviceError, match="prints no such code and no picture"):
+        page({"lines": ["[qr]x"]}, profile="OCD-100")

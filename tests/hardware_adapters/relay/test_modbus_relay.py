@@ -92,9 +92,11 @@ def test_a_normally_closed_contact_and_a_bit_of_a_register() -> None:
         assert rig.wait_for(lambda: rig.adapter.status()["figures"].get("on") == 0.0, SOON_S)
 
 
-def test_a_command_for_another_relay_is_left_to_it() -> None:
+def test_a_command_for_another_relay_is_refused() -> None:
     with ModbusTwin() as twin, at_work(twin) as (_, rig):
-        assert rig.send("relay.set", {"relay": "pump", "on": True, "cmd": "c1"}, SOON_S) is None
+        pump = {"relay": "pump", "on": True, "cmd": "c1"}
+        assert [rig.adapter.serves("relay.set", one) for one in (pump, {**pump, "relay": "valve"})] == [False, True]
+        assert str(rig.send("relay.set", pump, SOON_S)) == "this relay.set is for another device"
         assert twin.took() == []
         assert not [one for one in rig.facts if one.data.get("cmd")]
 
@@ -114,3 +116,18 @@ def test_a_command_while_nothing_runs_connects_for_the_moment_and_ends_what_it_b
         answers = list(driver.command("relay.set", {"relay": "valve", "on": True, "seconds": 0.2, "cmd": "c1"}, driver.now()))
         assert [one["values"] for one in twin.took()] == [[1], [0]]
         assert [one.data["cmd"] for one in answers] == ["c1"]
+
+
+def test_many_commands_put_off_no_reading() -> None:
+    with ModbusTwin() as twin:
+        settings = {**twin.settings(), "poll_s": 1.0}
+        rig = Rig(ModbusRelay("valve", ModbusRelay.Config(**settings)))
+        try:
+            assert rig.wait_for(lambda: rig.state() == "online", SOON_S)
+            for number in range(30):
+                switch(rig, number % 2 == 0, cmd=f"c{number}")
+            assert rig.wait_for(lambda: rig.facts[-1].data.get("metrics") == {"on": 0.0}, SOON_S)
+            twin.set("coil", 0, 1)
+            assert rig.wait_for(lambda: rig.facts[-1].data.get("metrics") == {"on": 1.0}, SOON_S)
+        finally:
+            rig.close(SOON_S)

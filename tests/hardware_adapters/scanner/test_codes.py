@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.scanner.codes import CodeConfig, CodeReader, described
 from storeloom.workers.gs1 import DEFAULT_LAYOUT
 
@@ -80,7 +81,13 @@ def reader(**settings: Any) -> CodeReader:
 
 
 def codes(one: CodeReader, *texts: str) -> list[str]:
-    return [fact.data["code"] for text in texts for fact in one.facts(text, NOW)]
+    return [fact.data["code"] for text in texts if (fact := one.fact(text, NOW))]
+
+
+def told(one: CodeReader, text: str, mark: str = "") -> Fact:
+    fact = one.fact(text, NOW, mark)
+    assert fact is not None
+    return fact
 
 
 def test_repeats_within_the_set_time_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,26 +106,26 @@ def test_repeats_within_the_set_time_are_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_prefix_suffix_separator_and_till() -> None:
     one = reader(prefix="<<", suffix=">>", group_sign="|", till="till-3")
-    (fact,) = one.facts(f"<<]C1010{GTIN}10AB|21S>>", NOW)
+    fact = told(one, f"<<]C1010{GTIN}10AB|21S>>")
     assert fact.data["ai"] == {"01": f"0{GTIN}", "10": "AB", "21": "S"}
     assert (fact.data["till"], fact.data["scanner"], fact.key) == ("till-3", "gun-1", 1)
 
 
 def test_an_identifier_beside_the_text() -> None:
-    (fact,) = reader().facts(f"010{GTIN}", NOW, mark="]d2")
+    fact = told(reader(), f"010{GTIN}", "]d2")
     assert (fact.data["symbology"], fact.data["gtin"]) == ("gs1_datamatrix", GTIN)
 
 
 @pytest.mark.parametrize("text", ["", "\r\n", "A\x00B", "\x07", "x" * 5000])
 def test_a_text_that_can_be_no_code(text: str) -> None:
     with pytest.raises(ValueError, match="no code"):
-        list(reader().facts(text, NOW))
+        reader().fact(text, NOW)
 
 
 def test_another_form_of_in_store_codes() -> None:
     # prefix 2, item 0-4242, price 0990 in cents: 2+0*3+4+2*3+4+2*3 ... by the layout PIIIIIIVVVVVC
     one = reader(in_store="PPIIIIVVVVVVC", in_store_prefixes={"20": "price"})
     body = "20" + "4242" + "000990"  # 2 + 0 + 4 + 6 + 4 + 6 + 0 + 0 + 0 + 27 + 9 + 0 = 58, check digit 2
-    (fact,) = one.facts(body + "2", NOW)
+    fact = told(one, body + "2")
     assert fact.data["values"] == {"amount": 990}
     assert fact.data["gtin"][:12] == "204242000000"

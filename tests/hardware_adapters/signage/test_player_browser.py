@@ -13,8 +13,7 @@ import pytest
 
 from storeloom.core.conformance.rig import Rig
 from storeloom.core.kernel.adapter import AdapterContext
-from storeloom.hardware_adapters.links.screen_twin import held_port
-from storeloom.hardware_adapters.links.wire_twin import Wire
+from storeloom.hardware_adapters.links.wire_twin import Wire, held_port
 from storeloom.hardware_adapters.signage.http_signage import HttpSignage
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is absent")

@@ -50,7 +50,6 @@ class LineGateTwin(Twin):
             return True
         time.sleep({"slow": 0.2, "late": 0.8}.get(self.fault, 0.0))
         if words[:1] == ["OPEN"] and self.fault != "fail":
-            self.state = "open"
             self.opened.append({"cmd": words[1] if len(words) > 1 else ""})
         text = b"ERR\n" if self.fault == "fail" else b"OK done\n" if words[:1] == ["OPEN"] else f"OK {self.state}\n".encode()
         for part in (text[:2], text[2:]) if self.fault == "partial" else (text,):

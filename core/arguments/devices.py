@@ -1,0 +1,47 @@
+"""Commands over devices and their drivers."""
+
+from __future__ import annotations
+
+from storeloom.core.arguments.parser import Commands, positive
+
+
+def add(commands: Commands) -> None:
+    """Declare them."""
+    _device(commands)
+    _plugin(commands)
+
+
+def _device(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    device = command("device", "devices:device", "find, probe, watch and command devices", "查找、检测、监看与控制设备")
+    option(device, "action", choices=("find", "probe", "watch", "send"), en="what to do", words="操作")
+    option(device, "file", metavar="STORE|ADAPTER", en="the store profile; find: the adapter", words="门店档案；find：适配器")
+    option(
+        device,
+        "device",
+        nargs="?",
+        metavar="DEVICE|WHERE",
+        en="the device (probe: default all); find: where to search",
+        words="设备（probe 默认全部）；find：搜索范围",
+    )
+    option(device, "stream", nargs="?", en="send: the command's stream", words="send：指令数据流")
+    option(device, "json_data", nargs="?", metavar="DATA", en="send: its data as JSON", words="send：JSON 数据")
+    option(device, "--data", en="folder with the store's secrets.json", words="secrets.json 所在的门店数据目录")
+    option(
+        device,
+        "--for",
+        dest="seconds",
+        type=positive,
+        metavar="SECONDS",
+        en="watch: end after so many seconds; find: search so long",
+        words="watch：监看秒数；find：搜索秒数",
+    )
+
+
+def _plugin(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    plugin = command("plugin", "plugins:plugin", "conformance of adapters with their virtual twins", "用虚拟孪生检验适配器")
+    option(plugin, "action", choices=("check",), en="check", words="check")
+    option(plugin, "ids", nargs="*", metavar="ADAPTER", en="which (default: all with a twin)", words="适配器（默认全部带孪生者）")
+    option(plugin, "--only", action="append", metavar="CHECK", en="only this check, as fault:reset:during", words="仅该项检查")
+    option(plugin, "--long", action="store_true", en="ten thousand messages each, not some hundreds", words="收发一万条消息，而非数百条")

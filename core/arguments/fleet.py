@@ -1,0 +1,115 @@
+"""Commands over a chain: control plane, agents, audit."""
+
+from __future__ import annotations
+
+from storeloom.core.arguments.parser import Commands, whole
+
+
+def add(commands: Commands) -> None:
+    """Declare them."""
+    _control_plane(commands)
+    _agent(commands)
+
+
+def _control_plane(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    serve = command(
+        "server",
+        "server:server",
+        "the control plane of a chain: set up, run, bring its database to form",
+        "连锁控制平面：初始化、运行、数据库升级",
+    )
+    option(serve, "action", choices=("init", "run", "migrate"), en="what to do", words="操作")
+    option(serve, "--chain", en="init: id of the chain", words="init：连锁编号")
+    option(serve, "--name", en="init: its name", words="init：连锁名称")
+    option(serve, "--email", en="init: address of its first administrator", words="init：首位管理员邮箱")
+    option(serve, "--listen", metavar="HOST:PORT", default="127.0.0.1:8080", en="run: address", words="run：监听地址")
+    option(serve, "--threads", type=whole(2), default=16, en="run: requests at one time (default 16)", words="run：并发请求数（默认 16）")
+    option(serve, "--proxy", metavar="ADDRESS", en="run: the proxy in front, whose word on addresses holds", words="run：可信前置代理地址")
+    option(
+        serve,
+        "--to",
+        metavar="FORM",
+        default="head",
+        en="migrate: to which form (default: the newest)",
+        words="migrate：目标版本（默认最新）",
+    )
+    trail = command("audit", "server:audit", "check the control plane's audit log", "校验控制平面审计日志")
+    option(trail, "action", choices=("verify",), en="verify", words="verify")
+    option(trail, "--chain", en="only this chain's", words="仅该连锁")
+    for sub in (serve, trail):
+        option(
+            sub, "--folder", default="control", en="the control plane's folder (default ./control)", words="控制平面目录（默认 ./control）"
+        )
+        option(
+            sub,
+            "--database",
+            metavar="URL",
+            en="its database (default: DATABASE_URL, else SQLite in the folder)",
+            words="数据库（默认 DATABASE_URL，否则为目录内的 SQLite）",
+        )
+
+
+def _agent(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    agent = command("agent", "agent:agent", "this store's agent: enrol, run, status, systemd unit", "本店代理：登记、运行、状态、单元")
+    option(agent, "action", choices=("enrol", "run", "status", "unit"), en="what to do", words="操作")
+    option(agent, "--home", required=True, metavar="FOLDER", en="the agent's own folder", words="代理自身的目录")
+    option(agent, "--server", metavar="URL", en="enrol: the control plane's address", words="enrol：控制平台地址")
+    option(agent, "--code", en="enrol: the one-time code", words="enrol：一次性登记码")
+    option(agent, "--data", metavar="FOLDER", en="enrol, unit: the store's data (default HOME/store)", words="enrol、unit：门店数据目录")
+    option(agent, "--ca", metavar="FILE", en="enrol: certificate authorities, where not the system's", words="enrol：自有的证书机构文件")
+    option(agent, "--again", action="store_true", en="enrol: though it is enrolled", words="enrol：已登记时重新登记")
+    option(agent, "--listen", metavar="HOST:PORT", default="127.0.0.1:0", en="run: the store's own address", words="run：门店监听地址")
+    option(agent, "--user", en="unit: the user that it runs as", words="unit：运行用户")
+    trust = command(
+        "trust", "trust:trust", "the chain's repository of signed targets: keys, drafts, vendors", "已签名目标的仓库：密钥、草稿、供应商"
+    )
+    actions = ("key", "init", "sign", "publish", "rotate", "renew", "vendor", "wheels", "status")
+    option(trust, "action", choices=actions, en="what to do", words="操作")
+    option(trust, "names", nargs="*", metavar="FILE|ROLE|VENDOR", en="what it is about", words="对象")
+    for name, en, words in (
+        ("--root", "init: public keys of root", "init：root 公钥"),
+        ("--targets", "init: public keys of targets", "init：targets 公钥"),
+        ("--add", "rotate, vendor: public keys to add", "rotate、vendor：新增公钥"),
+        ("--remove", "rotate: key ids to remove, or their beginnings", "rotate：移除的密钥 id 或其开头"),
+    ):
+        option(trust, name, nargs="+", metavar="KEYID" if name == "--remove" else "PUB", en=en, words=words)
+    option(
+        trust,
+        "--threshold",
+        type=whole(1),
+        en="init (root), rotate, vendor: so many must sign",
+        words="init（root）、rotate、vendor：签名门限",
+    )
+    option(trust, "--targets-threshold", type=whole(1), en="init: so many must sign targets", words="init：targets 签名门限")
+    option(
+        trust,
+        "--bits",
+        type=whole(1),
+        default=8,
+        en="init: 2**BITS bins for bundles (default 8)",
+        words="init：哈希分区数为 2**BITS（默认 8）",
+    )
+    option(trust, "--alone", metavar="FOLDER", en="init: one holder, keys made in FOLDER", words="init：单一持有人，密钥生成于 FOLDER")
+    option(trust, "--dismiss", action="store_true", en="vendor: it may sign no more", words="vendor：取消其签名资格")
+    option(trust, "--days", type=whole(1), default=365, en="wheels: good so long (default 365)", words="wheels：有效天数（默认 365）")
+    for name, metavar, en, words in (
+        ("--key", "FILE", "sign, wheels: the private key", "sign、wheels：私钥"),
+        ("--vendor", "VENDOR", "wheels: whose", "wheels：供应商"),
+        ("--base", "FILE", "wheels: what was signed last", "wheels：上次签名的元数据"),
+        ("--output", "FILE", "wheels: where to", "wheels：输出文件"),
+        ("--chain", "CHAIN", "id of the chain", "连锁编号"),
+    ):
+        option(trust, name, metavar=metavar, en=en, words=words)
+    option(
+        trust, "--folder", default="control", en="the control plane's folder (default ./control)", words="控制平面目录（默认 ./control）"
+    )
+    tuf = command(
+        "tuf-client", "tuf_client:tuf_client", "the agent's TUF client, for conformance suites", "代理的 TUF 客户端（供一致性测试）"
+    )
+    option(tuf, "action", choices=("init", "refresh", "download"), en="what to do", words="操作")
+    option(tuf, "root", nargs="?", metavar="ROOT", en="init: the root to pin", words="init：要固定的 root")
+    option(tuf, "--metadata-dir", required=True, metavar="FOLDER", en="where what is trusted stands", words="可信元数据目录")
+    for name in ("--metadata-url", "--target-name", "--target-base-url", "--target-dir"):
+        option(tuf, name, en=name[2:].replace("-", " "), words=name[2:])

@@ -1,0 +1,175 @@
+"""`server`: the control plane as a process; its chains and first administrators; the form of its database. `audit`: its audit log."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storeloom.core.commands.catalogue import print_json
+from storeloom.core.kernel.errors import ControlFault, Finding, MisuseFault
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from storeloom.core.control.services import Services
+
+STOP_S = 10.0
+CONNECTIONS = 900  # idle ones too: many stores keep theirs open; a process may have 1,024 files
+WORDS = {
+    "made": ("chain {chain} is there, with the administrator {email}", "已建立连锁 {chain}，管理员 {email}"),
+    "runs": ("runs on http://{address} (put TLS in front of it); Ctrl-C ends it", "运行于 http://{address}（请前置 TLS）；Ctrl-C 结束"),
+    "form": ("the database has form {form}", "数据库结构版本 {form}"),
+    "holds": ("{chain}: {entries} entries hold; newest hash {head}", "{chain}：{entries} 条记录完整；最新哈希 {head}"),
+    "broken": ("{chain}: does not hold: {faults}", "{chain}：不完整：{faults}"),
+}
+
+
+def server(arguments: argparse.Namespace) -> int:
+    """Run the action."""
+    actions = {"init": _init, "migrate": _migrate, "run": _run}
+    return actions[arguments.action](arguments)
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Go through the audit logs; 1 where one does not hold."""
+    from sqlmodel import select
+
+    from storeloom.core.control import audit as log
+    from storeloom.core.control.database import reading
+    from storeloom.core.control.models.identity import Chain
+
+    rows = []
+    with reading(_database(arguments)) as session:
+        for chain in session.exec(select(Chain.id).order_by(Chain.id)):
+            if arguments.chain in (None, chain):
+                found = log.verify(session, chain)
+                rows.append({"chain": chain, "entries": found.entries, "head": found.head, "faults": list(found.faults)})
+    if arguments.json:
+        print_json({"ok": not any(row["faults"] for row in rows), "chains": rows})
+    else:
+        for row in rows:
+            faults = "; ".join(map(str, row["faults"]))  # type: ignore[call-overload]
+            print(_say("broken" if faults else "holds", arguments.lang, **{**row, "faults": faults}))
+    return 1 if any(row["faults"] for row in rows) else 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    """Bring the database to form and make a chain with its first administrator."""
+    from storeloom.core.control import audit as log
+    from storeloom.core.control import migrate
+    from storeloom.core.control.database import writing
+    from storeloom.core.control.identity import passwords
+    from storeloom.core.control.models.identity import Chain, User
+    from storeloom.core.control.models.ids import new_id
+    from storeloom.core.control.services import utc_now
+
+    for name in ("chain", "email"):
+        if not getattr(arguments, name):
+            reason = {"en": f"init needs --{name}", "zh": f"init 需要 --{name}"}
+            raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom server"}))
+    engine, now = _database(arguments), utc_now()
+    migrate.bring_to(engine)
+    word, email = password(arguments.lang), arguments.email.lower()
+    found = passwords.findings(word, (email, arguments.chain))
+    if found:
+        raise ControlFault(found)
+    with writing(engine) as session:
+        if session.get(Chain, arguments.chain) is not None:
+            raise ControlFault(Finding("SL-API-12", {"name": arguments.chain}))
+        session.add(Chain(id=arguments.chain, name=arguments.name or arguments.chain, created=now))
+        session.flush()
+        first = User(
+            chain=arguments.chain, id=new_id(now), email=email, name=email, role="admin", password=passwords.hashed(word), created=now
+        )
+        session.add(first)
+        log.note(session, arguments.chain, now, "server", "chain.add", arguments.chain, {"admin": first.id})
+    print(_say("made", arguments.lang, chain=arguments.chain, email=email))
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from storeloom.core.control import migrate
+
+    engine = _database(arguments)
+    migrate.bring_to(engine, arguments.to)
+    print(_say("form", arguments.lang, form=migrate.revision(engine) or "-"))
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    from storeloom.core.control import migrate
+    from storeloom.core.control.api.draining import serve_until
+    from storeloom.core.control.api.resources import RESOURCES
+    from storeloom.core.control.api.serve import create_app
+    from storeloom.core.control.api.serving import serve_with
+    from storeloom.core.control.tasks import TASKS
+    from storeloom.core.control.ticker import Ticker
+
+    engine = _database(arguments)
+    if engine.dialect.name == "sqlite":
+        migrate.bring_to(engine)
+    migrate.require(engine)
+    services = _services(arguments, engine)
+    host, _, port = arguments.listen.rpartition(":")
+    place = socket.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)[0][4][0]  # of several one
+    proxy = {"trusted_proxy": arguments.proxy, "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if arguments.proxy else {}
+    channels: dict[int, Any] = {}
+    bounds = {"threads": services.threads, "connection_limit": CONNECTIONS}
+    serving: Any = serve_with(
+        create_app(services, RESOURCES), map=channels, host=place, port=int(port), ident="storeloom", **bounds, **proxy
+    )
+    ticker = Ticker(services, TASKS)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    ticker.start()
+    print(_say("runs", arguments.lang, address=f"{host or '127.0.0.1'}:{serving.effective_port}"), flush=True)
+    try:
+        serve_until(serving, channels, stopping, services.waits)
+    finally:
+        services.waits.close()
+        ticker.stop(STOP_S)
+        engine.dispose()
+    return 0
+
+
+def _services(arguments: argparse.Namespace, engine: Engine) -> Services:
+    from storeloom.core.control.services import Services
+
+    folder = Path(arguments.folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Services(engine, folder, threads=arguments.threads)
+
+
+def _database(arguments: argparse.Namespace) -> Engine:
+    """The database that is meant: `--database`, else `DATABASE_URL`, else SQLite in the folder."""
+    from storeloom.core.control.database import connect
+
+    url = arguments.database or os.environ.get("DATABASE_URL")
+    if not url:
+        folder = Path(arguments.folder).absolute()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        url = f"sqlite:///{folder / 'control.db'}"
+    return connect(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def password(lang: str) -> str:
+    """A person's password: from `STORELOOM_PASSWORD`, or typed, or the first line of what is piped in."""
+    given = os.environ.get("STORELOOM_PASSWORD")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return getpass.getpass("密码：" if lang == "zh" else "Password: ")
+
+
+def _say(name: str, lang: str, **more: object) -> str:
+    return WORDS[name][lang == "zh"].format(**more)

@@ -1,0 +1,100 @@
+"""What a wheel brings, read from the files that `storeloom index` put into it: none of its code is run, nothing is unpacked."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import Any
+
+import orjson
+
+from storeloom.core.kernel.errors import Finding, TrustFault
+from storeloom.core.kernel.registry import GROUP, listed
+from storeloom.core.trust import names
+
+LARGEST = 4 << 20  # bytes of one of the files that are read
+MOST_FILES = 20_000
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A vendor's wheel: distribution, version, import name of its package, and what of each solution and adapter the catalogue says."""
+
+    name: str
+    version: str
+    package: str
+    solutions: Mapping[str, Any]
+    adapters: Mapping[str, Any]
+
+
+def read_wheel(filename: str, data: bytes) -> Wheel:
+    """What is in a wheel. TrustFault (SL-TRU-21) with the reason where it is none, or not one of ours."""
+    if names.WHEEL.fullmatch(filename) is None:
+        raise _unreadable(filename, "its name is not that of a wheel", "文件名不是 wheel 格式")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if len(archive.namelist()) > MOST_FILES:
+                raise _unreadable(filename, f"more than {MOST_FILES} files", f"文件数超过 {MOST_FILES}")
+            return _read(filename, archive)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error) or type(error).__name__
+        raise _unreadable(filename, reason, reason) from error
+
+
+def _read(filename: str, archive: zipfile.ZipFile) -> Wheel:
+    name, version = filename.split("-")[:2]
+    info = f"{name}-{version}.dist-info"
+    head = HeaderParser().parsestr(_text(filename, archive, f"{info}/METADATA"))
+    said = (_plain(str(head["Name"])), str(head["Version"]))
+    if said != (_plain(name), version):
+        raise _unreadable(filename, f"its METADATA says {said[0]} {said[1]}", f"METADATA 中为 {said[0]} {said[1]}")
+    package = _package(filename, _text(filename, archive, f"{info}/entry_points.txt"))
+    place = package.replace(".", "/")
+    listing = tomllib.loads(_text(filename, archive, f"{place}/plugins.toml"))
+    index = orjson.loads(_text(filename, archive, f"{place}/schemas/catalogue.json"))
+    found: dict[str, dict[str, Any]] = {"solutions": {}, "adapters": {}}
+    for group, _section, plugin, _settings in listed(listing):
+        if plugin not in index[group]:
+            raise _unreadable(filename, f"'{plugin}' is listed, but not in its catalogue", f"“{plugin}”已列出但不在目录中")
+        found[group][plugin] = index[group][plugin]
+    if not found["solutions"] and not found["adapters"]:
+        raise _unreadable(filename, "it lists no solution and no adapter", "未列出任何方案或适配器")
+    return Wheel(said[0], version, package, found["solutions"], found["adapters"])
+
+
+def _package(filename: str, text: str) -> str:
+    """The import name that the wheel announces under our entry-point group."""
+    inside = False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            inside = line == f"[{GROUP}]"
+        elif inside and "=" in line:
+            package = line.split("=", 1)[1].strip()
+            if all(part.isidentifier() for part in package.split(".")):
+                return package
+    raise _unreadable(filename, f"no package under the entry points '{GROUP}'", f"entry points“{GROUP}”下没有包")
+
+
+def _text(filename: str, archive: zipfile.ZipFile, member: str) -> str:
+    try:
+        facts = archive.getinfo(member)
+    except KeyError as error:
+        raise _unreadable(filename, f"it lacks {member}", f"缺少 {member}") from error
+    with archive.open(facts) as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise _unreadable(filename, f"{member} is larger than {LARGEST} bytes", f"{member} 超过 {LARGEST} 字节")
+    return data.decode("utf-8")
+
+
+def _plain(name: str) -> str:
+    """A distribution's name as the index of packages compares it (PEP 503)."""
+    return "-".join(part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part)
+
+
+def _unreadable(filename: str, en: str, zh: str) -> TrustFault:
+    return TrustFault(Finding("SL-TRU-21", {"file": filename, "reason": {"en": en, "zh": zh}}))
