@@ -30,7 +30,19 @@ def served(call, tmp_path, monkeypatch):
     done = call("server", "init", "--folder", folder, "--chain", "north", "--email", "Ops@north.example", "--lang", "en")
     assert (done.code, done.out) == (0, "chain north is there, with the administrator ops@north.example\n")
     assert call("trust", "init", "--folder", folder, "--chain", "north", "--alone", tmp_path / "keys", "--bits", "2").code == 0
-    command = [sys.executable, "-m", "storeloom.core.cli", "server", "run", "--folder", str(folder), "--listen", "localhost:0", "--lang", "en"]
+    command = [
+        sys.executable,
+        "-m",
+        "storeloom.core.cli",
+        "server",
+        "run",
+        "--folder",
+        str(folder),
+        "--listen",
+        "localhost:0",
+        "--lang",
+        "en",
+    ]
     errors = open(tmp_path / "server.err", "w")  # noqa: SIM115 - open for as long as the server is
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
     said = process.stdout.readline()
@@ -75,7 +87,9 @@ def test_from_login_to_a_roll_out_that_is_taken_back(fleet, served, tmp_path):
         ask.post(f"/stores/{store}/design", {"template": "basic"})
     enrolled(ask, "s1")
     lines = fleet("stores").out.splitlines()
-    assert lines[0].split()[:5] == ["s1", "enrolled", "-", "=", "-"] and lines[1].split(maxsplit=1)[1] == "no agent: POST /stores/s2/enrolment"
+    assert (
+        lines[0].split()[:5] == ["s1", "enrolled", "-", "=", "-"] and lines[1].split(maxsplit=1)[1] == "no agent: POST /stores/s2/enrolment"
+    )
 
     made = fleet("release", "spring", "--notes", "the first")
     assert made.code == 0 and "\nrelease 1: 2 stores, " in made.out

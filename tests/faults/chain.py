@@ -1,17 +1,15 @@
 """A chain as its operator has it: the server, three agents, three stores, each a real process, driven by the command line and the API.
 
-What stands between an agent and the server is a line (`Line`) that can be cut, held, and throttled. Nothing here reaches into a process: what
-a test knows it reads from the API, from the stores' logs and from the agents' folders.
+What stands between an agent and the server is a line that can be cut, held, and throttled. Nothing here reaches into a process: what a test
+knows it reads from the API, from the stores' logs and from the agents' folders.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
-import itertools
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -35,6 +33,7 @@ from storeloom.core.runtime.reader import LogReader
 from tests.agent.wheels import packed_folder, wheel
 from tests.commands.live_store import Shop
 from tests.conftest import ToyPackage
+from tests.faults.chain_line import Line
 
 CHAIN, EMAIL, PASSWORD = "north", "ops@north.example", "correct horse battery staple"
 STORES = ("s1", "s2", "s3")
@@ -57,93 +56,6 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-class Line:
-    """A TCP relay to the server. `open` lets all pass; `held` nothing, and no connection ends; `cut` ends what stands and takes nothing.
-
-    `cut_after` bytes more towards the agent the line goes to `then`; `rate` bounds bytes a second.
-    """
-
-    def __init__(self, port: int) -> None:
-        self._to, self.state = port, "open"
-        self.cut_after: int | None = None
-        self.then = "cut"
-        self.rate = 0.0
-        self.down = 0
-        self._heard = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._heard.getsockname()[1]}"
-        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        self.state = "cut"
-        for pair in list(self._pairs):
-            _end(*pair)
-
-    def mend(self) -> None:
-        self.state, self.cut_after = "open", None
-
-    def close(self) -> None:
-        self.cut()
-        _end(self._heard)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._heard.accept()
-            except OSError:
-                return
-            try:
-                if self.state == "cut":
-                    raise ConnectionRefusedError
-                far = socket.create_connection(("127.0.0.1", self._to), 5)
-            except OSError:
-                _end(near)
-                continue
-            threading.Thread(target=self._relay, args=(near, far), daemon=True).start()
-
-    def _relay(self, near: socket.socket, far: socket.socket) -> None:
-        pair = near, far
-        self._pairs.add(pair)
-        try:
-            while self.state != "cut":
-                if self.state == "held":
-                    time.sleep(0.02)
-                    continue
-                ready, _, _ = select.select(pair, (), (), 0.1)
-                for one in ready:
-                    data = one.recv(1 << 14)
-                    if not data:
-                        return
-                    self._pass(data, near if one is far else far, down=one is far)
-        except OSError:
-            return
-        finally:
-            self._pairs.discard(pair)
-            _end(near, far)
-
-    def _pass(self, data: bytes, into: socket.socket, *, down: bool) -> None:
-        if down:
-            self.down += len(data)
-            if self.cut_after is not None:
-                self.cut_after -= len(data)
-                if self.cut_after <= 0:
-                    self.state, self.cut_after = self.then, None
-            while self.state == "held":
-                time.sleep(0.02)
-            if self.state == "cut":
-                return
-            if self.rate:
-                time.sleep(len(data) / self.rate)
-        into.sendall(data)
-
-
-def _end(*sockets: socket.socket) -> None:
-    for one in sockets:
-        with suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
-        one.close()
 
 
 class Site:
@@ -453,10 +365,6 @@ class Chain3:
 
     # what must hold
 
-    def settled(self) -> bool:
-        """Whether all that the stores and agents have to tell is told."""
-        return not list(itertools.chain.from_iterable(self.lacking(name) for name in STORES))
-
     def lacking(self, store: str) -> list[str]:
         """What of a store is not told yet, or told otherwise than it is: sales, alerts, reports."""
         site, found = self.sites[store], []
@@ -512,9 +420,9 @@ class Chain3:
 
     def at_the_end(self) -> list[str]:
         """All that is wrong once everything has come to rest."""
-        with suppress(AssertionError):
-            wait_for("all is told", self.settled, 45)
-        wrong = [one for name in STORES for one in self.lacking(name)]
+        until = time.monotonic() + READY_S
+        while (wrong := [one for name in STORES for one in self.lacking(name)]) and time.monotonic() < until:
+            time.sleep(0.2)
         for store, seqs in self.numbers().items():
             if seqs != list(range(1, len(seqs) + 1)):
                 wrong.append(f"{store}: numbers of reports are missing: {seqs}")

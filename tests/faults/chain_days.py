@@ -46,7 +46,9 @@ def bad_release(chain: Chain3, good: str, version: str = "2.0.0") -> None:
     assert told.splitlines()[-2].startswith("rolled_back") and "because: why=gate" in told.splitlines()[-1], told
     assert chain.steps(rollout) == {CANARY: "taken_back", **dict.fromkeys(OTHERS, "waiting")}
     for name in STORES:
-        wait_for(f"{name} runs the good one", lambda name=name: chain.agent(name)["actual"] == good, tell=lambda name=name: chain.agent(name))
+        wait_for(
+            f"{name} runs the good one", lambda name=name: chain.agent(name)["actual"] == good, tell=lambda name=name: chain.agent(name)
+        )
     told_of = [row for row in chain.agent(CANARY)["reports"] if row["kind"] == "state" and row["data"]["state"] == "refused"]
     assert told_of and "'far' rests since the change" in told_of[0]["data"]["reason"]["en"], told_of
     for name in OTHERS:
@@ -72,7 +74,11 @@ def cut_line(chain: Chain3, version: str = "3.0.0") -> str:
         assert site.status()["state"] == "downloading"
         had = site.line.down
         site.line.mend()
-        wait_for(f"{name} has it", lambda site=site: site.status()["state"] not in ("downloading", "refused"), tell=lambda site=site: site.status())
+        wait_for(
+            f"{name} has it",
+            lambda site=site: site.status()["state"] not in ("downloading", "refused"),
+            tell=lambda site=site: site.status(),
+        )
         came = site.line.down - had
         assert came < 2_500_000, f"{name} fetched {came} bytes after the cut: it began anew"
     told = chain.fleet("watch", rollout)

@@ -4,8 +4,8 @@
     python -m tests.faults.chain_kills kills --kills 300 --seed 1         # SIGKILL to server or agents at random moments
     python -m tests.faults.chain_kills commits --most 40                  # the server before and after each commit of a roll-out
 
-After each kill no store may start with a release that is not whole and signed for it, and a store that sells goes on; in the end all roll-outs
-are over, every report has come, with numbers without gaps, and the audit log holds.
+After each kill no store may start with a release that is not whole and signed for it, and a store that sells goes on; in the end all
+roll-outs are over, every report has come, with numbers without gaps, and the audit log holds.
 """
 
 from __future__ import annotations
@@ -73,6 +73,19 @@ def finish(chain: Chain3, rollout: str) -> list[str]:
     return [] if state == "done" else [f"roll-out {rollout} ended {state}: {chain.ask.get(f'/rollouts/{rollout}').body['reason']}"]
 
 
+def kill(chain: Chain3, who: str, draw: random.Random) -> None:
+    """SIGKILL to the server or a store's agent, which is started again a moment later."""
+    if who == "server":
+        chain.kill_server()
+        time.sleep(draw.uniform(0.0, 0.5))
+        chain.start_server()
+        chain.wait_for_server()
+    else:
+        chain.sites[who].kill()
+        time.sleep(draw.uniform(0.0, 0.5))
+        chain.sites[who].start(quick=chain.quick)
+
+
 def kills(chain: Chain3, count: int, seed: int) -> tuple[list[str], int]:
     """So many SIGKILLs at random moments, over roll-out after roll-out; what was wrong, and how many roll-outs there were."""
     draw, done, number, wrong = random.Random(seed), 0, 0, list[str]()
@@ -85,15 +98,7 @@ def kills(chain: Chain3, count: int, seed: int) -> tuple[list[str], int]:
             for _ in range(min(count - done, 10)):
                 time.sleep(draw.uniform(0.0, 1.5))
                 who = draw.choice(("server", *STORES))
-                if who == "server":
-                    chain.kill_server()
-                    time.sleep(draw.uniform(0.0, 0.5))
-                    chain.start_server()
-                    chain.wait_for_server()
-                else:
-                    chain.sites[who].kill()
-                    time.sleep(draw.uniform(0.0, 0.5))
-                    chain.sites[who].start(quick=chain.quick)
+                kill(chain, who, draw)
                 done += 1
                 wrong += [f"kill {done} ({who}): {one}" for one in chain.at_any_time()]
             wrong += finish(chain, rollout)
@@ -119,7 +124,9 @@ def commits(chain: Chain3, most: int, every: int = 1) -> tuple[list[str], int]:
                 died += 1
                 chain.start_server()
                 chain.wait_for_server()
-                wrong += [f"commit {at} {'after' if after == '1' else 'before'}: {one}" for one in (*chain.at_any_time(), *finish(chain, rollout))]
+                wrong += [
+                    f"commit {at} {'after' if after == '1' else 'before'}: {one}" for one in (*chain.at_any_time(), *finish(chain, rollout))
+                ]
                 if wrong:
                     return wrong, died
     return wrong + chain.at_the_end(), died

@@ -1,6 +1,6 @@
 """The command line with a crash hook: its process dies before or after the n-th commit to the database.
 
-    CHAIN_COMMIT=7 CHAIN_AFTER=1 python -m tests.faults.chain_server server run ...
+CHAIN_COMMIT=7 CHAIN_AFTER=1 python -m tests.faults.chain_server server run ...
 """
 
 from __future__ import annotations

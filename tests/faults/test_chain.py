@@ -1,10 +1,12 @@
-"""The short form of a chain with its server, three agents and three stores as processes; the long ones: `python -m tests.faults.chain_kills`."""
+"""The short form of a chain: server, three agents, three stores as processes; the long ones: `python -m tests.faults.chain_kills`."""
+
+import random
 
 import pytest
 
 from tests.faults.chain import Chain3
-from tests.faults.chain_days import bad_release, changed_setting, cut_line, first_release
-from tests.postgres import Postgres, installed
+from tests.faults.chain_days import bad_release, changed_setting, first_release
+from tests.faults.chain_kills import finish, kill, roll_over
 
 
 @pytest.fixture
@@ -14,10 +16,15 @@ def chain(tmp_path):
     made.end()
 
 
-def test_a_release_goes_over_a_chain_and_a_bad_one_comes_back(chain):
+def test_a_release_goes_over_a_chain_a_bad_one_comes_back_and_kills_change_nothing(chain):
     chain.found()
     with chain.selling():
         first_release(chain)
-        good = changed_setting(chain)
-        bad_release(chain, good)
+        changed_setting(chain)
+        rollout = roll_over(chain, 1)
+        for who in ("server", "s1", "s3"):
+            kill(chain, who, random.Random(1))
+            assert chain.at_any_time() == []
+        assert finish(chain, rollout) == []
+        bad_release(chain, chain.agent("s1")["actual"])
     assert chain.at_the_end() == []
