@@ -179,7 +179,7 @@ def test_figures_of_updated_stores_are_held_against_the_others(plane, harm, stat
     row = fleet.get(Rollout, (CHAIN, rollout))
     assert row.state == state, [(one, fleet.get(Wave, (CHAIN, rollout, one))) for one in (0, 1)]
     told = fleet.get(Wave, (CHAIN, rollout, 0)).verdict["looks"][-1]["gates"]["till/sales"]
-    assert (told["treated"], told["controls"]) == (9, 21) and told["harm"] == pytest.approx(harm, abs=0.08)
+    assert (told["treated"], told["controls"]) == (9, 21) and told["harm"] == pytest.approx(harm, abs=0.13)
 
 
 def test_a_plan_that_drifted_is_refused_at_the_making_and_at_the_start(plane):
