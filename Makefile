@@ -54,7 +54,7 @@ fresh: $(VENV)/.dev
 	$(BIN)/storeloom index --check
 
 studio: $(VENV)/.demo
-	$(BIN)/streamlit run studio/app.py --client.toolbarMode viewer --browser.gatherUsageStats false
+	$(BIN)/streamlit run studio/app.py
 
 bench: $(VENV)/.dev
 	$(BIN)/storeloom bench all --json

@@ -152,7 +152,7 @@ setup(
         "storeloom.schemas": ["**/*.json"],
         "storeloom.core": ["py.typed", "control/migrations/*", "control/migrations/versions/*.py"],
         "storeloom.hardware_adapters": ["**/*.html", "**/*.js", "**/*.json"],
-        "storeloom.studio": ["**/*.js", "**/*.css"],
+        "storeloom.studio": [".streamlit/config.toml", "**/*.js", "**/*.css"],
         "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
     },
     install_requires=[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -30,9 +30,18 @@ def is_region(facts: Schema, value: Any) -> bool:
 
 
 def region_field(
-    label: str, facts: Schema, items: Schema, value: list[Any] | None, key: str, note: str | None, cameras: Sequence[Camera]
-) -> list[Any]:
-    """The editor of one setting, with the choice of camera and picture. `items` is the schema of its rows, references followed."""
+    label: str,
+    facts: Schema,
+    items: Schema,
+    value: list[Any] | None,
+    keep: Callable[[list[Any]], None],
+    *,
+    key: str,
+    note: str | None,
+    cameras: Sequence[Camera],
+) -> None:
+    """The editor of one setting, with the choice of camera and picture. `items` is the schema of its rows, references followed; `keep`
+    stores the whole setting after a change."""
     kind, rows = str(facts["x-widget"]), list(value or ())
     properties: Schema = items.get("properties", {})
     by = camera_key(properties)
@@ -42,9 +51,14 @@ def region_field(
         shown = [row for row in rows if not by or row.get(by) == (camera.id if camera else None)]
         place = f"{key}/{camera.id if camera else ''}"
         picture = _picture(camera, place)
+
+        def whole(edited: list[Any]) -> list[Any]:
+            return spliced(rows, by, camera.id if camera else None, edited) if by else edited
+
         edited = region_editor(
             picture.jpeg if picture else None,
             shown,
+            lambda drawn: keep(whole(drawn)),
             kind=kind,
             names=() if "name" in properties else None,
             lang=language(),
@@ -52,10 +66,11 @@ def region_field(
             fields=row_fields(properties, kind, by),
             fresh=fresh_row(items, kind, {by: camera.id} if by and camera else {}),
         )
+        if edited != shown:
+            st.rerun()
         for fault in faults(kind, shapes_of(kind, edited)):
             st.error(fault.text(language()))
-        merged = spliced(rows, by, camera.id if camera else None, edited) if by else edited
-        return _as_text(merged, kind, key)
+        _as_text(whole(edited), keep, kind, key)
 
 
 def camera_key(properties: Schema) -> str | None:
@@ -150,7 +165,7 @@ def _keep(kept: dict[str, Picture], name: str, picture: Picture) -> None:
         del kept[old]
 
 
-def _as_text(value: list[Any], kind: str, key: str) -> list[Any]:
+def _as_text(value: list[Any], keep: Callable[[list[Any]], None], kind: str, key: str) -> None:
     """The value as JSON, for those who would rather type it; a change is taken over once it can be drawn."""
     text = json.dumps(value, ensure_ascii=False)
     with st.expander(say("as_text"), icon=":material/data_object:"):
@@ -161,5 +176,7 @@ def _as_text(value: list[Any], kind: str, key: str) -> list[Any]:
             shapes_of(kind, new)
         except ValueError as error:
             st.error(say("bad_json", reason=str(error)))
-            return value
-    return value if new == value else list(new)
+            return
+    if new != value:
+        keep(list(new))
+        st.rerun()

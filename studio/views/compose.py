@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from storeloom.core.kernel.overlay import Row
 from storeloom.core.kernel.registry import Entry
 from storeloom.core.virtual.formats import NAMES
 from storeloom.studio.common import BOX, draft, faults_shown, heading_of, language, registry, replace_draft, say, show_findings, title_of
-from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
-from storeloom.studio.forms import config_form
+from storeloom.studio.draft import EXAMPLE, below, new_draft, open_draft, templates
+from storeloom.studio.forms.model import Form, without_nulls
+from storeloom.studio.forms.model import Path as Place
+from storeloom.studio.forms.pickers import offered
+from storeloom.studio.forms.render import config_form
 from storeloom.studio.graph import MANY, gathered, wiring_dot
 from storeloom.studio.pictures import cameras_of
 from storeloom.studio.toml_text import toml_text
@@ -137,43 +140,34 @@ def _add(present: Mapping[str, Entry | None]) -> None:
 
 
 def _one(name: str, entry: Entry | None, composition: Composition) -> None:
-    """A solution's findings, its form, and under each setting what is about it."""
+    """A solution's form, with what is found about it beside each setting, and what is about the whole of it above."""
     st.subheader(_title(name, entry))
     if entry is not None:
         st.caption(entry["purpose_zh" if language() == "zh" else "purpose_en"])
     findings = _about(name, composition)
-    at = f"solutions.{name}.config."
-    keys = list(schemas.load(entry.schema_file).get("properties", {})) if entry else []
-    by_key: dict[str, list[Finding]] = {}
-    for finding in findings:
-        key = finding.path.removeprefix(at).split(".")[0].split("[")[0] if finding.path.startswith(at) else ""
-        by_key.setdefault(key if key in keys else "", []).append(finding)
-    show_findings(by_key.get("", ()), fixable=True)
+    at = f"solutions.{name}.config"
+    inside = [f for f in findings if entry is not None and (f.path == at or f.path.startswith((f"{at}.", f"{at}[")))]
+    show_findings([f for f in findings if f not in inside], fixable=True)
     if entry is not None:
-        _form(name, entry, composition, by_key)
+        _form(name, entry, composition, inside)
     if st.button(say("remove"), key=f"remove/{name}", icon=":material/delete:"):
         draft().remove(name, composition)
         st.rerun()
 
 
-def _form(name: str, entry: Entry, composition: Composition, by_key: Mapping[str, list[Finding]]) -> None:
+def _form(name: str, entry: Entry, composition: Composition, findings: Sequence[Finding]) -> None:
     config = composition.sources.value["solutions"][name].get("config", {})
-    rows: dict[str, list[Row]] = {}
-    for row in composition.sources.layered.explain("solutions", name, "config"):
-        if len(row.path) > 3:
-            rows.setdefault(str(row.path[3]), []).append(row)
+    before = below(composition).get("solutions", {}).get(name, {}).get("config", {})
+    rows = composition.sources.layered.explain("solutions", name, "config")
+    layers: dict[Place, str] = {row.path[3:]: _layer(row, composition) for row in rows if row.origin.layer != "default"}
+    at = f"solutions.{name}.config"
+    form = Form(schemas.load(entry.schema_file), config, before, tuple(findings), at, layers)
 
-    def below(key: str) -> None:
-        show_findings(by_key.get(key, ()), fixable=True, placed=False)
-        said = [row for row in rows.get(key, ()) if row.origin.layer != "default"]
-        if said:
-            before = [schemas.show(value) for _, value in said[0].overridden[-1:]]
-            st.caption(" · ".join([say("set_here", layer=_layer(said[0], composition)), *(say("below", value=text) for text in before)]))
+    def store(said: Mapping[str, Any]) -> None:
+        draft().configure(name, without_nulls(said), composition)
 
-    cameras = cameras_of(composition, name, registry())
-    said = config_form(schemas.load(entry.schema_file), config, f"form/{draft().edition}/{name}", below, cameras)
-    if draft().configure(name, said, composition):
-        st.rerun()
+    profile: Mapping[str, Any] = composition.sources.store.value if composition.sources.store else {}
+    config_form(form, f"form/{name}", store, cameras=cameras_of(composition, name, registry()), offered=offered(profile))
 
 
 def _layer(row: Row, composition: Composition) -> str:

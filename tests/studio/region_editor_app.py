@@ -17,10 +17,17 @@ kind = st.query_params.get("kind", "lines")
 value = st.session_state.setdefault("value", [])
 if st.button("outside"):
     st.session_state["value"] = value = OUTSIDE[kind]
+
+
+def keep(new: list[object]) -> None:
+    st.session_state["value"] = new
+
+
 picture = st.session_state.get("picture")
 drawn = region_editor(
     picture,
     value,
+    keep,
     kind=kind,
     names=["A", "B"] if kind == "polygons" else None,
     lang=st.query_params.get("lang", "en"),
@@ -28,5 +35,4 @@ drawn = region_editor(
     fields=FIELDS.get(kind, ()),
     fresh=FRESH.get(kind),
 )
-st.session_state["value"] = drawn
 st.code(json.dumps(drawn, ensure_ascii=False))

@@ -6,12 +6,15 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from storeloom.core.kernel.registry import ROOT
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is absent")
@@ -27,7 +30,7 @@ def address() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
+    options = ["--server.headless", "true", "--server.fileWatcherType", "none", *_the_studios()]
     command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port), "--server.address", "127.0.0.1", *options]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -35,6 +38,12 @@ def address() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+def _the_studios() -> list[str]:
+    """The studio's own settings, as options: they hold for apps in its folder only."""
+    told = tomllib.loads((ROOT / "studio" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    return [word for group, facts in told.items() for name, value in facts.items() for word in (f"--{group}.{name}", str(value))]
 
 
 def _served(address: str) -> str:

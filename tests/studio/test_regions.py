@@ -118,7 +118,13 @@ def page() -> None:
 
     from storeloom.studio.components.region_editor import region_editor
 
-    st.session_state["value"] = region_editor(None, st.session_state["value"], kind="polygon", lang="en", key="a__b")
+    def keep(drawn: list[object]) -> None:
+        if st.session_state.get("ends"):
+            st.session_state["ends"] = False
+            st.rerun()
+        st.session_state["value"] = drawn
+
+    region_editor(None, st.session_state["value"], keep, kind="polygon", lang="en", key="a__b")
 
 
 def test_the_value_follows_the_browser_and_a_change_from_outside_overrules_it(browser: Browser) -> None:
@@ -136,6 +142,18 @@ def test_the_value_follows_the_browser_and_a_change_from_outside_overrules_it(br
     assert browser.told["edition"] == first + 1 and browser.told["shapes"][0]["points"] == outside
     browser.sent = {"edition": first + 1, "shapes": []}
     assert app.run().session_state["value"] == []
+
+
+def test_a_run_that_ends_before_a_drawing_is_kept_loses_nothing(browser: Browser) -> None:
+    """A second stroke ends the run of the first one wherever it stands."""
+    app = testing.AppTest.from_function(page)
+    app.session_state["value"] = []
+    app.run()
+    drawn = [[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]]
+    browser.sent = {"edition": browser.told["edition"], "shapes": [{"points": drawn, "rest": None, "floor": None}]}
+    app.session_state["ends"] = True
+    assert app.run().session_state["value"] == drawn
+    assert browser.told["edition"] == browser.sent["edition"]
 
 
 def test_a_key_with_two_underscores_does_not_break_streamlits_naming(browser: Browser) -> None:
@@ -214,10 +232,12 @@ def test_a_vendors_setting_is_drawn_too(toys: Any, browser: Browser) -> None:
     def form() -> None:
         import streamlit as st
 
-        from storeloom.studio.forms import config_form
+        from storeloom.studio.forms.model import Form
+        from storeloom.studio.forms.render import config_form
         from storeloom.studio.pictures import Camera
 
-        config_form(st.session_state["schema"], {"places": []}, "form", lambda name: None, [Camera("cam-9")])
+        form = Form(st.session_state["schema"], {"places": []}, None, (), "config", {})
+        config_form(form, "form", lambda new: None, cameras=[Camera("cam-9")])
 
     app = testing.AppTest.from_function(form)
     app.session_state["lang"], app.session_state["schema"] = "en", schema

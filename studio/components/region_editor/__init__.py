@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +41,7 @@ class RowField:
 def region_editor(
     picture: bytes | NDArray[np.uint8] | None,
     value: list[Any],
+    keep: Callable[[list[Any]], None],
     *,
     kind: str,
     names: Sequence[str] | None = None,
@@ -49,13 +50,15 @@ def region_editor(
     fields: Sequence[RowField] = (),
     fresh: Mapping[str, Any] | None = None,
 ) -> list[Any]:
-    """Draw the editor and return the value as the integrator leaves it, in the form in which it came (see `geometry`).
+    """Draw the editor, hand what the integrator drew to `keep`, and return the value as it stands, in the form in which it came (see
+    `geometry`). `keep` stores the value from which the next run begins, in one step: a run that Streamlit ends before that step has not
+    seen the drawing, and the next run keeps it.
 
     `picture`: an encoded JPEG, PNG, WebP or GIF, a BGR array (height x width x 3, uint8), or None for a blank 16:9 grid. `names`: names
     to choose from; with them (an empty list: any) rows get a `name`. `fields` are further keys of rows, `fresh` the keys of a new row,
     None for values that are no rows.
 
-    A value that nobody touched is returned as it came. A value that differs from what was returned last has been changed elsewhere: it is
+    A value that nobody touched is returned as it came. A value that differs from what was kept last has been changed elsewhere: it is
     drawn anew, and what the browser sent before does not count. ValueError for a value not of the kind's form.
     """
     import streamlit as st
@@ -83,7 +86,9 @@ def region_editor(
     drawn = value_of(kind, shapes_from_editor(sent.get("shapes")))
     if drawn == value_of(kind, _rounded(given)):
         return value
-    said["value"] = drawn
+    if drawn != value:
+        keep(drawn)
+        said["value"] = drawn
     return drawn
 
 
