@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,17 +116,28 @@ class LogFile:
         page = int(self._db.execute("PRAGMA page_size").fetchone()[0])
         with wal.open("rb") as file:
             header = file.read(_WAL_HEADER)
-            taken = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0]
+            taken = self._frames_taken()
             left, transactions = _frames_behind(file, header, max(taken, 0), page)
             file.seek(0)
             same = file.read(_WAL_HEADER) == header
-        if same and self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0] == taken:  # else a writer is at work, which has checked
+        if same and self._frames_taken() == taken:  # else a writer is at work, which has checked
             if transactions > 1:
                 raise damaged(self.path, "wal", max(taken, 0) + 1)
             if left and not readonly:
                 with suppress(apsw.BusyError):  # a reader is at work; the next start clears it
                     self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+    def _frames_taken(self) -> int:
+        """How many frames of the write-ahead log SQLite takes. It does not wait where a writer is just renewing the log's index."""
+        until = time.monotonic() + BUSY_MS / 1000
+        while True:
+            try:
+                return int(self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0])
+            except apsw.BusyError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.001)
 
     def fault(self, error: apsw.Error) -> LogFault:
         """What an error of SQLite means: a full disk, or a log that cannot be used."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
@@ -103,6 +104,16 @@ def postgres() -> Iterator[Postgres]:
         server.stop(kill=True)
 
 
+@pytest.fixture(scope="session")
+def sqlite_form(tmp_path_factory) -> Path:
+    """A file with all tables, from which each test's own is copied."""
+    path: Path = tmp_path_factory.mktemp("form") / "control.db"
+    engine = connect(f"sqlite:///{path}")
+    make_tables(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture(params=("sqlite", "postgresql"))
 def database_url(request, tmp_path) -> Iterator[str]:
     """An empty database."""
@@ -119,11 +130,8 @@ def database_url(request, tmp_path) -> Iterator[str]:
 def tables_url(request, tmp_path) -> Iterator[str]:
     """A database with all tables and nothing in them."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'control.db'}"
-        engine = connect(url)
-        make_tables(engine)
-        engine.dispose()
-        yield url
+        own = copyfile(request.getfixturevalue("sqlite_form"), tmp_path / "control.db")
+        yield f"sqlite:///{own}"
         return
     server, name = request.getfixturevalue("postgres"), f"t{uuid4().hex}"
     server.run(f"CREATE DATABASE {name} TEMPLATE form STRATEGY file_copy")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import apsw
 import pytest
 
 from storeloom.core.kernel.errors import LogFault
@@ -63,6 +64,21 @@ def test_it_neither_writes_nor_stops_the_writer(log):
         if record.seq == 5:
             break
     assert log.last == 8
+
+
+def test_it_waits_while_a_writer_renews_the_write_ahead_logs_index(log, monkeypatch):
+    """SQLite then says at once that the log is locked, whatever time-out was set."""
+    busy = [True, True]
+
+    class Renewed(apsw.Connection):
+        def wal_checkpoint(self, *args, **named):
+            if busy and busy.pop():
+                raise apsw.BusyError("database is locked")
+            return super().wal_checkpoint(*args, **named)
+
+    add(log, 1)
+    monkeypatch.setattr(apsw, "Connection", Renewed)
+    assert LogReader(log.path).last == 1 and not busy
 
 
 def test_compaction_behind_a_follower_goes_unseen_and_before_it_is_told(log):

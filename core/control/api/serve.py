@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -40,10 +40,10 @@ def create_app(services: Services, resources: Iterable[Resource]) -> Flask:
     """The application over a control plane's services."""
     app = Flask("storeloom.control", static_folder=None)
     app.url_map.strict_slashes = True
-    routes = [route for resource in resources for route in resource.routes]
-    text = orjson.dumps(document(list(resources), PREFIX))
-    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: Response(text, content_type="application/json"))
-    for route in routes:
+    known = list(resources)
+    described = cache(lambda: orjson.dumps(document(known, PREFIX)))
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: Response(described(), content_type="application/json"))
+    for route in (route for resource in known for route in resource.routes):
         rule = PREFIX + re.sub(r"{(\w+)}", r"<\1>", route.path.replace("{path}", "<path:path>"))
         app.add_url_rule(rule, route.name, _view(route, services), methods=[route.method])
     app.register_error_handler(HTTPException, _failed)
