@@ -23,6 +23,7 @@ AREAS = (
     "optimise_stock",
     "runtime",
     "soak",
+    "solutions",
     "swap",
     "tracking",
     "vision",
@@ -30,7 +31,14 @@ AREAS = (
     "vision_rules",
 )
 
-TAKES = {"engines": ("quick",), "forecast": ("data",), "insight": ("data",), "items": ("data", "split"), "optimise_stock": ("data",)}
+TAKES = {
+    "engines": ("quick",),
+    "forecast": ("data",),
+    "insight": ("data",),
+    "items": ("data", "split"),
+    "optimise_stock": ("data",),
+    "solutions": ("quick",),
+}
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -46,8 +54,8 @@ def bench(arguments: argparse.Namespace) -> int:
     if set(options) - set(TAKES.get(arguments.area, ())):
         reason = {
             "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --split to 'items', "
-            "--quick to 'engines'",
-            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”，--quick 只用于“engines”",
+            "--quick to 'engines' and 'solutions'",
+            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”，--quick 只用于“engines”与“solutions”",
         }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)

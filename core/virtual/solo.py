@@ -34,17 +34,35 @@ def with_providers(registry: Registry, solution: str) -> Composition:
 
     A stream that nothing installed provides stays silent.
     """
-    entry = registry.catalogue.solution(solution)
-    store = {**default_profile(entry["formats"][0]), "edge": ROOMY}
-    body: dict[str, Any] = {"name": solution, "solutions": {solution: {}}, "store": store}
+    return _settled(registry, solution, registry.catalogue.solution(solution)["formats"][0], [solution])
+
+
+def all_that_fit(registry: Registry, store_format: str) -> Composition:
+    """Every enabled solution made for a format, in one default store of it; those that command one device in the order of their names."""
+    entries = registry.catalogue.solutions.items()
+    return _settled(
+        registry, "all", store_format, sorted(name for name, entry in entries if entry.enabled and store_format in entry["formats"])
+    )
+
+
+def _settled(registry: Registry, name: str, store_format: str, solutions: Collection[str]) -> Composition:
+    """Solutions with what they miss added and their commands put in order, as far as the findings' own patches say how."""
+    store = {**default_profile(store_format), "edge": ROOMY}
+    body: dict[str, Any] = {"name": name, "solutions": {one: {} for one in solutions}, "store": store}
     silent: frozenset[str] = frozenset()
     while True:
-        composition = compose_sources(gather(Document(solution, body, {}), registry.catalogue), registry, given=silent)
-        missing = [finding for finding in composition.errors if finding.code == "SL-WIR-01"]
-        wider = body
-        for finding in missing:
-            wider = merge_patch(wider, finding.patch or {})
-        unprovided = silent | {str(finding.args["stream"]) for finding in missing if not finding.patch}
+        composition = compose_sources(gather(Document(name, body, {}), registry.catalogue), registry, given=silent)
+        wider, unprovided = body, silent
+        for finding in composition.errors:
+            if finding.code == "SL-WIR-01" and not finding.patch:
+                unprovided |= {str(finding.args["stream"])}
+            elif finding.code == "SL-WIR-01":
+                wider = merge_patch(wider, finding.patch or {})
+            elif finding.code == "SL-WIR-04":
+                stream = str(finding.args["stream"])
+                known = wider.get("arbitrate", {}).get(stream, [])
+                order = [*known, *(one for one in finding.args["instances"] if one not in known)]
+                wider = merge_patch(wider, {"arbitrate": {stream: order}})
         if wider == body and unprovided == silent:
             return composition
         body, silent = wider, unprovided
