@@ -54,7 +54,7 @@ fresh: $(VENV)/.dev
 	$(BIN)/storeloom index --check
 
 studio: $(VENV)/.demo
-	$(BIN)/streamlit run studio/app.py
+	$(BIN)/streamlit run studio/serve.py
 
 bench: $(VENV)/.dev
 	$(BIN)/storeloom bench all --json

@@ -85,13 +85,17 @@ EXTRAS = {
     ],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
     "report": ["matplotlib>=3.9,<4"],
-    "studio": ["streamlit>=1.51,<2"],
+    "studio": ["pillow>=10.3,<14", "pypinyin>=0.53,<1", "streamlit>=1.67,<2"],
     "server": [
         "alembic>=1.14,<2",
         "argon2-cffi>=23.1,<26",
         "flask>=3.1,<4",
+        "numpy>=1.26,<3",
+        "packaging>=24,<27",
+        "polars>=1.20,<2",
         "pynacl>=1.5,<2",
         "pysqlite3>=0.6.1,<0.7; sys_platform == 'linux' and platform_machine == 'x86_64'",
+        "resolvelib>=1.1,<2",
         "scipy>=1.11,<2",
         "securesystemslib[crypto]>=1.2,<2",
         "sqlalchemy>=2.0.30,<3",
@@ -119,6 +123,7 @@ EXTRAS["dev"] = sorted(
     | set(EXTRAS["twins"])
     | {
         "aiosmtpd>=1.4.6,<2",
+        "axe-playwright-python>=0.1.4,<0.2",
         "hypothesis>=6.100,<7",
         "jsonschema>=4.23,<5",
         "mypy>=1.11,<3",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,8 @@ import streamlit as st
 
 from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.core.kernel.registry import Registry
-from storeloom.studio.draft import EXAMPLE, Draft, new_draft, open_draft
+from storeloom.studio.draft import EXAMPLE, Draft, kept_draft, new_draft, open_draft
+from storeloom.studio.draft_file import DraftFile
 from storeloom.studio.words import LANGUAGES, word
 
 BOX = {"error": st.error, "warning": st.warning, "info": st.info}
@@ -28,9 +29,22 @@ def language() -> str:
     return str(chosen) if chosen in LANGUAGES else "zh"
 
 
-def say(key: str, **values: object) -> str:
+def say(key: str, /, **values: object) -> str:
     """A word of the studio in the reader's language."""
     return word(key, language(), **values)
+
+
+def words_of(names: Iterable[str], prefix: str = "") -> dict[str, str]:
+    """Names with the studio's words for them, in their order: what a choice offers."""
+    return {name: say(f"{prefix}{name}") for name in names}
+
+
+def held(key: str, names: Sequence[Any], first: Any = None) -> str:
+    """The key of a widget whose choices change their words (with the language, or with what is found): the browser knows a choice by its
+    words, so its value is given anew in each run. `first`, or the first of the names, is the value where it has none of them."""
+    value = st.session_state.get(key)
+    st.session_state[key] = value if value in names else names[0] if first is None else first
+    return key
 
 
 def title_of(facts: Mapping[str, Any]) -> str:
@@ -44,17 +58,40 @@ def heading_of(schema: Mapping[str, Any], key: str = "") -> str:
 
 
 def draft() -> Draft:
-    """The bundle in work; the example, or an empty one where the examples are not installed."""
-    if "draft" not in st.session_state:
-        st.session_state["draft"] = open_draft(EXAMPLE) if EXAMPLE.exists() else new_draft(say("new_name"), "supermarket", None)
-    found: Draft = st.session_state["draft"]
+    """The bundle in work: the session's; else the one that the address names, as it was kept last; else the example."""
+    found: Draft | None = st.session_state.get("draft")
+    if found is None:
+        found = st.session_state["draft"] = _named() or (
+            open_draft(EXAMPLE) if EXAMPLE.exists() else new_draft(say("new_name"), "supermarket", None)
+        )
+    if found.home is None:
+        found.home = DraftFile.new()
     return found
 
 
-def replace_draft(new: Draft) -> None:
-    """Work on another bundle from now on; pictures of the other store's cameras are dropped."""
-    st.session_state.pop("pictures", None)
+def _named() -> Draft | None:
+    """The kept draft of the address, None where there is none."""
+    with faults_shown():
+        home = DraftFile.known(str(st.query_params.get("draft", "")))
+        return kept_draft(home) if home else None
+    return None
+
+
+def address_draft() -> None:
+    """Take the draft as it stands by now, and let the page's address name it once it is kept: so a reload finds it again."""
+    with faults_shown():
+        bundle = draft()
+        bundle.refresh()
+        if bundle.home is not None and bundle.at:
+            st.query_params["draft"] = bundle.home.id
+
+
+def replace_draft(new: Draft, word: str = "did_open", **facts: object) -> None:
+    """Work on another bundle from now on, kept from its first state on; pictures of the other store's cameras are dropped."""
     new.edition = draft().edition + 1
+    new.home = new.home or DraftFile.new()
+    new.keep(word, facts or {"file": new.path.name})
+    st.session_state.pop("pictures", None)
     st.session_state["draft"] = new
 
 
@@ -65,9 +102,13 @@ def show_findings(findings: Iterable[Finding], *, fixable: bool = False, placed:
         place = f"`{finding.path}` " if placed and finding.path else ""
         BOX[finding.severity](f"{place}{_plain(finding.text(lang))} {_plain(finding.fix(lang))} `{finding.code}`")
         key = f"fix/{finding.code}/{finding.path}/{finding.text()}"
-        if fixable and draft().takes(finding.patch) and st.button(say("apply_fix"), key=key):
-            draft().apply(finding.patch or {})
-            st.rerun()
+        if fixable and draft().takes(finding.patch):
+            st.button(say("apply_fix"), key=key, icon=":material/build:", on_click=_mend, args=(finding.patch,))
+
+
+def _mend(patch: Mapping[str, Any]) -> None:
+    with faults_shown():
+        draft().apply(patch)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from storeloom.studio.phrases import catalogue, chain, compose, pilots, releases, store, stores, trial, vendors
+
 LANGUAGES = {"zh": "中文", "en": "English"}
 
 WORDS: dict[str, dict[str, str]] = {
@@ -35,12 +37,12 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "{solutions} solutions for {scenarios} store scenarios.",
         "zh": "{scenarios} 个门店场景，共 {solutions} 个方案。",
     },
-    "search": {"en": "Search in Chinese or English", "zh": "搜索（中文或英文）"},
+    "search": {"en": "Search", "zh": "搜索"},
     "pillar": {"en": "Pillar", "zh": "领域"},
     "scenario": {"en": "Scenario", "zh": "场景"},
     "format": {"en": "Store format", "zh": "业态"},
     "load": {"en": "Load", "zh": "负载"},
-    "found": {"en": "{n} solutions", "zh": "{n} 个方案"},
+    "found": {"en": "Solutions: {n}", "zh": "{n} 个方案"},
     "nothing_found": {"en": "Nothing fits. Use fewer words or filters.", "zh": "没有符合的方案，请减少关键词或筛选条件。"},
     "back": {"en": "Back to the catalogue", "zh": "返回目录"},
     "takes": {"en": "Takes", "zh": "输入"},
@@ -58,14 +60,11 @@ WORDS: dict[str, dict[str, str]] = {
     "figure": {"en": "Figure", "zh": "指标"},
     "optional": {"en": "(optional)", "zh": "（可选）"},
     "or": {"en": " or ", "zh": "或"},
-    "add_to_bundle": {"en": "Add to the bundle", "zh": "加入方案包"},
     "in_bundle": {"en": "In the bundle", "zh": "已在方案包中"},
     "switched_off": {"en": "switched off", "zh": "已停用"},
     # compose
-    "open": {"en": "Open or begin", "zh": "打开或新建"},
     "open_file": {"en": "Bundle file", "zh": "方案包文件"},
     "open_button": {"en": "Open", "zh": "打开"},
-    "begin": {"en": "Begin a bundle", "zh": "新建方案包"},
     "template": {"en": "Template", "zh": "模板"},
     "empty": {"en": "empty", "zh": "空白"},
     "begin_button": {"en": "Begin", "zh": "新建"},
@@ -78,7 +77,6 @@ WORDS: dict[str, dict[str, str]] = {
     "fits": {"en": "The bundle can run.", "zh": "方案包可以运行。"},
     "solutions": {"en": "Solutions", "zh": "方案"},
     "wiring": {"en": "Wiring", "zh": "连线"},
-    "origins": {"en": "Origins", "zh": "来源"},
     "save": {"en": "Save", "zh": "保存"},
     "add": {"en": "Add a solution", "zh": "添加方案"},
     "add_button": {"en": "Add", "zh": "添加"},
@@ -211,10 +209,8 @@ WORDS: dict[str, dict[str, str]] = {
     "run": {"en": "Run the trial", "zh": "开始试运行"},
     "running": {"en": "Store time {time}", "zh": "门店时间 {time}"},
     "done": {"en": "{facts} facts in {s} s, {x} times real time", "zh": "{facts} 个输入事件，用时 {s} 秒，为实时的 {x} 倍"},
-    "results": {"en": "Results", "zh": "结果"},
     "actions": {"en": "Outputs", "zh": "输出"},
     "alerts": {"en": "Alerts", "zh": "告警"},
-    "no_alerts": {"en": "No alerts.", "zh": "没有告警。"},
     "time": {"en": "Time", "zh": "时间"},
     "kind": {"en": "What", "zh": "类型"},
     "text": {"en": "Message", "zh": "内容"},
@@ -224,12 +220,21 @@ WORDS: dict[str, dict[str, str]] = {
     "answer": {"en": "Solution says", "zh": "方案结论"},
     "so": {"en": "Truth", "zh": "真实值"},
     "failures": {"en": "Failures", "zh": "故障"},
-    "plots": {"en": "Output by hour", "zh": "每小时输出"},
     "report": {"en": "Download the report (HTML)", "zh": "下载报告（HTML）"},
     "stale": {"en": "The bundle has changed since this trial.", "zh": "此次试运行之后方案包已修改。"},
+    # pages
+    **catalogue.WORDS,
+    **chain.WORDS,
+    **compose.WORDS,
+    **pilots.WORDS,
+    **releases.WORDS,
+    **store.WORDS,
+    **stores.WORDS,
+    **trial.WORDS,
+    **vendors.WORDS,
 }
 
 
-def word(key: str, lang: str, **values: object) -> str:
+def word(key: str, lang: str, /, **values: object) -> str:
     """A word in a language, filled."""
     return WORDS[key][lang].format(**values)

@@ -115,8 +115,10 @@ class Agent:
     def step(self) -> float:
         """Do what is next; after how many seconds to come again."""
         if self.standing.state not in ("switching", "falling_back"):
-            self._take_up()
-            self._keep_selling()
+            try:
+                self._take_up()
+            finally:
+                self._keep_selling()  # also where the journal has no room for what is wanted now
         try:
             steps: dict[str, Callable[[Standing], float]] = {
                 "enrolled": self._idle,
@@ -172,17 +174,26 @@ class Agent:
         return min(3600.0, self._times.distrust_s * 2.0 ** min(self._distrusts - 1, 10))
 
     def _take_up(self) -> None:
-        """Turn to what is wanted now, where it is another than what is under way."""
+        """Turn to what is wanted now, where it is another than what is under way; it is wanted on until that is written down."""
+        wanted = self._offered
+        if wanted is None:
+            return
+        self._turn_to(wanted)
         with self._lock:
-            wanted, self._offered = self._offered, None
+            if self._offered is wanted:
+                self._offered = None
+
+    def _turn_to(self, wanted: Desired) -> None:
         standing = self.standing
-        if wanted is None or wanted == standing.wanted:
+        if wanted == standing.wanted:
             return
         if wanted.release is None or wanted.target is None:
             self.journal.note(wanted=wanted)
             return
         known = standing.wanted
-        if same(wanted, standing.running) and standing.state != "watching":
+        if standing.state == "refused" and same(wanted, known) and not _wished_anew(wanted, known):
+            self.journal.note(wanted=wanted, running=wanted if same(wanted, standing.running) else standing.running)
+        elif same(wanted, standing.running) and standing.state != "watching":
             proved = any(same(wanted, one) for one in standing.goods)
             self._go("good" if proved else "watching", wanted=wanted, running=wanted, watched_s=0.0, starts=0)
         elif same(wanted, known) and standing.state != "refused":
@@ -418,6 +429,11 @@ class Agent:
                 secrets.put(self._data, {**open_secrets(self._data), name: identity.token}, ())
         except (StoreloomError, OSError) as error:
             LOG.warning("the store's token for its events could not be renewed: %s", error)
+
+
+def _wished_anew(wanted: Desired, known: Desired | None) -> bool:
+    """Whether somebody wants the same release once more; a control plane that does not tell wishes from other changes may mean that."""
+    return wanted.wish is None or (known is not None and known.wish is not None and wanted.wish != known.wish)
 
 
 def _hashes(desired: Desired) -> list[str]:

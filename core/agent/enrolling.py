@@ -16,6 +16,7 @@ from storeloom.core.agent.home import PRIVATE, Home, Identity
 from storeloom.core.agent.line import Line
 from storeloom.core.kernel.errors import AgentFault, Finding
 from storeloom.core.trust import durable
+from storeloom.core.trust.machine import this_machine
 from storeloom.core.trust.wire import Enrol, Enrolled, NewToken
 
 STORE = "store"
@@ -31,7 +32,7 @@ def enrol(home: Home, server: str, code: str, *, now: datetime, data: Path | Non
         raise AgentFault(Finding("SL-AGT-04", {"folder": str(home.folder), "store": known.store, "chain": known.chain}))
     line = Line(server, ca=ca)
     home.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    body = Enrol(code=code, public_key=home.public_key(), version=version())
+    body = Enrol(code=code, public_key=home.public_key(), version=version(), machine=this_machine())
     enrolled = line.ask("POST", "/enrol", body).read(Enrolled, line.url)
     try:
         root = base64.b64decode(enrolled.root, validate=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,12 +16,12 @@ from storeloom.core.agent.home import Home
 from storeloom.core.kernel.errors import TrustFault
 from storeloom.core.trust import durable
 from storeloom.core.trust.client import PINNED, TufClient, pin
-from storeloom.core.trust.line import Line
 from storeloom.core.trust.wire import PREFIX
 
 DOWNLOADS = "downloads"
 LINE_FAILS = frozenset({"SL-TRU-07", "SL-TRU-08"})
-DISK = "SL-TRU-11"
+DISK, DAMAGED = "SL-TRU-11", "SL-TRU-04"
+LOG = logging.getLogger(__name__)
 
 
 class Repository:
@@ -32,8 +33,8 @@ class Repository:
         if client is None and (not pinned.is_file() or pinned.read_bytes() != home.root_file.read_bytes()):
             pin(home.tuf, home.root_file.read_bytes())
         base = f"{server}{PREFIX}/tuf"
-        line = Line(token, context=ssl.create_default_context(cafile=ca)) if ca else None
-        self._client = client or TufClient(home.tuf, f"{base}/metadata", f"{base}/targets", token=token, line=line)
+        context = ssl.create_default_context(cafile=ca) if ca else None
+        self._client = client or TufClient(home.tuf, f"{base}/metadata", f"{base}/targets", token=token, context=context)
 
     def refresh(self) -> None:
         """Bring the trusted metadata up to date."""
@@ -46,8 +47,18 @@ class Repository:
             signed = self._client.find(target)
             if into.is_file() and into.stat().st_size == signed.length and _sha256(into) == signed.sha256:
                 return
-            os.replace(self._client.download(target, self._home.tuf / DOWNLOADS), into)
+            os.replace(self._downloaded(target), into)
             durable.sync_folder(into.parent)
+
+    def _downloaded(self, target: str) -> Path:
+        """A target; one that came damaged is fetched once more from its beginning before it is distrusted, for lines and disks err."""
+        try:
+            return self._client.download(target, self._home.tuf / DOWNLOADS)
+        except TrustFault as fault:
+            if all(finding.code != DAMAGED for finding in fault.findings):
+                raise
+            LOG.warning("%s came damaged, it is fetched anew: %s", target, fault)
+        return self._client.download(target, self._home.tuf / DOWNLOADS)
 
     @contextmanager
     def _sorted(self) -> Iterator[None]:

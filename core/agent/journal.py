@@ -8,6 +8,7 @@ when the line is cut for long; of states nothing is ever dropped.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import apsw
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from storeloom.core.agent.faults import room
+from storeloom.core.agent.faults import no_room, room
 from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.core.runtime.log_file import BUSY_MS, fault_of
 from storeloom.core.trust.wire import Desired, Report, State
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS report (
 """
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=200", "journal_size_limit=1048576")
 BATCH = 200
+LEAST_FREE = 1 << 18  # bytes: what SQLite keeps beside a journal needs them
 MOST_HEALTH, MOST_FIGURES = 500, 200
 STANDING, LAST, JOINED, ENROLLED = "standing", "last_seq", "joined", "enrolled"
 
@@ -100,6 +102,8 @@ class Journal:
             try:
                 yield
             except apsw.Error as error:
+                if isinstance(error, (apsw.IOError, apsw.CantOpenError)) and shutil.disk_usage(self.path.parent).free < LEAST_FREE:
+                    raise no_room(self.path.parent) from error  # it has no room for the files that it keeps beside itself
                 raise fault_of(error, str(self.path), 0) from error
 
     @contextmanager

@@ -19,7 +19,8 @@ from storeloom.core.agent.faults import Turned
 from storeloom.core.agent.line import TIMEOUT_S, Line, Pace
 from storeloom.core.agent.store import Look
 from storeloom.core.kernel.errors import AgentFault, StoreloomError
-from storeloom.core.trust.wire import Desired, Reports, Taken
+from storeloom.core.trust.machine import this_machine
+from storeloom.core.trust.wire import Desired, Machine, Reports, Taken
 
 LOG = logging.getLogger(__name__)
 NOT_MODIFIED, TOO_LARGE, UNFIT = 304, 413, 422
@@ -83,6 +84,7 @@ class Reporter:
         self._agent, self._line, self._pace, self._spans = agent, line, pace, spans
         self._most = 200
         self._lacking = 0
+        self._machine: Machine | None = this_machine()  # until it was told once
         self.sent = 0
 
     def once(self) -> float:
@@ -115,10 +117,17 @@ class Reporter:
         standing, journal = self._agent.standing, self._agent.journal
         running = standing.running.release if standing.running is not None else None
         body = Reports(
-            reports=batch, made=journal.made, running=running, state=standing.state, desired_number=standing.number, version=version()
+            reports=batch,
+            made=journal.made,
+            running=running,
+            state=standing.state,
+            desired_number=standing.number,
+            version=version(),
+            machine=self._machine,
         )
         self.sent += 1
         taken = self._line.ask("POST", "/agent/reports", body).read(Taken, self._line.url)
+        self._machine = None
         if taken.now.tzinfo is not None:
             self._agent.skew = taken.now - self._agent.parts.now()
         return taken

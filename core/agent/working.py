@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import random
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from storeloom.core.agent.agent import Agent, Parts, Times, recovered
 from storeloom.core.agent.faults import NoRoom
 from storeloom.core.agent.fetching import Repository
-from storeloom.core.agent.home import Home
+from storeloom.core.agent.home import Home, Identity
 from storeloom.core.agent.journal import Journal
 from storeloom.core.agent.line import Line, Pace
 from storeloom.core.agent.releases import Releases
-from storeloom.core.agent.store import OUTPUT, LocalStore
+from storeloom.core.agent.store import OUTPUT, LocalStore, Store
 from storeloom.core.agent.talking import Spans, talk
 from storeloom.core.agent.watching import Limits
 from storeloom.core.kernel.errors import AgentFault, Finding, LogFault, PresenceFault
 from storeloom.core.runtime.presence import hold
 
 LOG = logging.getLogger(__name__)
+AGAIN_S = 10.0
 Kind = Callable[..., Journal]
 
 
@@ -52,6 +54,24 @@ def open_journal(home: Home, releases: Releases, kind: Kind = Journal) -> Journa
         return kind(home.journal, otherwise=lambda: recovered(releases))
 
 
+def opened(
+    home: Home, identity: Identity, releases: Releases, store: Store, kind: Kind = Journal, pause: Callable[[float], None] = time.sleep
+) -> Journal:
+    """The journal, as soon as its disk has room for it; until then the release that is linked is kept running, for it needs none."""
+    while True:
+        try:
+            kept = open_journal(home, releases, kind)
+            kept.enrolled(identity.enrolled)
+            return kept
+        except NoRoom as fault:
+            LOG.warning("%s", fault)
+        if store.holder() is None and releases.known() is not None:
+            why = store.start(lambda: False)
+            if why is not None:
+                LOG.warning("the store did not start: %s", why)
+        pause(AGAIN_S)
+
+
 def make_agent(
     home: Home,
     *,
@@ -68,8 +88,7 @@ def make_agent(
     releases = Releases(home)
     draw = random.Random()
     store = LocalStore(home.current, Path(identity.data), home.folder / OUTPUT, listen=listen, env=env)
-    kept = open_journal(home, releases, journal)
-    kept.enrolled(identity.enrolled)
+    kept = opened(home, identity, releases, store, journal)
     parts = Parts(
         home,
         identity,

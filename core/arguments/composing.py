@@ -109,10 +109,10 @@ def _bench(commands: Commands) -> None:
         "area",
         nargs="?",
         default="all",
-        en="adapters, catalogue, compose, engines, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, swap, "
-        "tracking, vision, vision_models, vision_rules, or all",
-        words="adapters、catalogue、compose、engines、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、swap、tracking、"
-        "vision、vision_models、vision_rules、all",
+        en="adapters, catalogue, compose, engines, fleet, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, "
+        "solutions, studio, swap, tracking, vision, vision_models, vision_rules, or all",
+        words="adapters、catalogue、compose、engines、fleet、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、solutions、"
+        "studio、swap、tracking、vision、vision_models、vision_rules、all",
     )
     option(
         bench,
@@ -120,6 +120,13 @@ def _bench(commands: Commands) -> None:
         metavar="FOLDER",
         en="forecast, insight, optimise_stock: the Complete Journey data set; items: the Grocery Store data set",
         words="forecast、insight、optimise_stock：Complete Journey 数据集目录；items：Grocery Store 数据集目录",
+    )
+    option(
+        bench,
+        "--database",
+        metavar="URL",
+        en="fleet: an empty PostgreSQL database to measure on (default DATABASE_URL, else SQLite)",
+        words="fleet：用于测量的空 PostgreSQL 数据库（默认 DATABASE_URL，否则 SQLite）",
     )
     option(bench, "--split", metavar="NAME", en="items: recognise what NAME.txt lists (default val)", words="items：识别 NAME.txt 所列图片")
     option(

@@ -3,16 +3,19 @@ how each of them grows from 100 stores."""
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Engine, inspect, text
+from sqlmodel import SQLModel
 
 from storeloom.core.bench import fleet_served, fleet_trust
 from storeloom.core.bench.fleet_bundles import DESIGNS, make_bundles
@@ -27,6 +30,7 @@ from storeloom.core.control.models.rollouts import Rollout
 from storeloom.core.control.rollout import orders, ticker
 from storeloom.core.control.rollout.strategy import careful
 from storeloom.core.control.services import Services
+from storeloom.core.kernel.errors import Finding, MisuseFault
 
 STORES, FEW = 10_000, 100
 GROWS = ("poll_cpu", "plan", "plan_and_start", "tick", "database", "server_memory")
@@ -34,12 +38,17 @@ CHAIN = "bench"
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 
-def measure(stores: int = STORES, few: int = FEW, rounds: int = fleet_served.ROUNDS) -> list[Result]:
-    """Everything, and what the trust of targets costs."""
+def measure(stores: int = STORES, few: int = FEW, rounds: int = fleet_served.ROUNDS, database: str | None = None) -> list[Result]:
+    """Everything, and what the trust of targets costs: on SQLite, or in an empty PostgreSQL `database`, which is left empty.
+
+    MisuseFault for a database that holds tables: nothing of somebody's is touched.
+    """
+    assert models, "all tables are known"
+    url = database or os.environ.get("DATABASE_URL")
     found: list[Result] = []
     for count in (few, stores):
-        with tempfile.TemporaryDirectory() as folder:
-            found += _of(Path(folder), count, rounds, whole=count == stores)
+        with tempfile.TemporaryDirectory() as folder, _database(url, Path(folder)) as engine:
+            found += _of(Path(folder), engine, count, rounds, whole=count == stores)
     return [*found, *_growth(found, few, stores), *fleet_trust.measure()]
 
 
@@ -50,12 +59,36 @@ def _growth(found: Sequence[Result], few: int, stores: int) -> list[Result]:
     return [Result(f"growth_{name}", values[f"{name}_{stores}"] / values[f"{name}_{few}"], "times", "", against, 1) for name in GROWS]
 
 
-def _of(folder: Path, stores: int, rounds: int, *, whole: bool) -> list[Result]:
-    assert models, "all tables are known"
-    engine = connect(f"sqlite:///{folder / 'control.db'}")
+@contextmanager
+def _database(url: str | None, folder: Path) -> Iterator[Engine]:
+    """Empty tables; PostgreSQL's are dropped in the end."""
+    engine = connect(url or f"sqlite:///{folder / 'control.db'}")
+    try:
+        there = inspect(engine).get_table_names()
+        if there:
+            reason = {"en": f"the database holds tables already: {', '.join(there[:3])}", "zh": f"数据库中已有表：{'、'.join(there[:3])}"}
+            raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench fleet"}))
+        make_tables(engine)
+        try:
+            yield engine
+        finally:
+            if url is not None:
+                SQLModel.metadata.drop_all(engine)
+    finally:
+        engine.dispose()
+
+
+def _size(engine: Engine, folder: Path) -> float:
+    """MiB of the database."""
+    if engine.dialect.name == "sqlite":
+        return sum(file.stat().st_size for file in folder.glob("control.db*")) / 2**20
+    with reading(engine) as session:
+        return float(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()) / 2**20
+
+
+def _of(folder: Path, engine: Engine, stores: int, rounds: int, *, whole: bool) -> list[Result]:
     clock = [T0]
     services = Services(engine, folder, lambda: clock[0])
-    make_tables(engine)
     names = [f"s-{at:05}" for at in range(stores)]
     with writing(engine) as session:
         agents = make_chain(session, CHAIN, names, T0)
@@ -63,15 +96,15 @@ def _of(folder: Path, stores: int, rounds: int, *, whole: bool) -> list[Result]:
         make_tokens(session, CHAIN, names, digest, datetime.now(UTC))
         for number, release in ((1, "good-1"), (2, "good-2")):
             make_release(session, CHAIN, release, number, names, T0, make_bundles(session, CHAIN, number, names))
-    served = fleet_served.measure(folder, names, rounds)
+    url = engine.url.render_as_string(hide_password=False)
+    served = fleet_served.measure(folder, url, names, rounds)
     first = _median(lambda: _plan(services, "good-1"), 3)
     polls, seconds = _converge(services, clock, agents, names)
     planned = _median(lambda: _plan(services, "good-2"), 3)
     started, rollout = _start(services)
     tick = _median(lambda: ticker.turn(services, CHAIN, rollout), 5)
-    size = sum(file.stat().st_size for file in folder.glob("control.db*")) / 2**20
+    size, kind = _size(engine, folder), engine.dialect.name
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    engine.dispose()
     limit = "<= 10" if whole else ""
     return [
         *served,
@@ -83,7 +116,7 @@ def _of(folder: Path, stores: int, rounds: int, *, whole: bool) -> list[Result]:
         Result(f"tick_{stores}", tick, "s", "", "one look at a roll-out of all stores", 5),
         Result(f"polls_to_converge_{stores}", polls, "polls", "<= 3", "10 % lost, doubled, reordered; three tries a poll", 1),
         Result(f"poll_and_report_{stores}", seconds / stores * 1000, "ms", "", "of one store: desired state, reports, in process", 3),
-        Result(f"database_{stores}", size, "MiB", "", "two releases, three roll-outs, reports of the polls above", 1),
+        Result(f"database_{stores}", size, "MiB", "", f"{kind}: two releases, three roll-outs, reports of the polls above", 1),
         Result(f"memory_{stores}", memory, "MiB", "", "peak of this process, simulated stores and plans included", 1),
     ]
 

@@ -38,8 +38,8 @@ class Took:
     cpu: float
 
 
-def measure(folder: Path, names: Sequence[str], rounds: int = ROUNDS) -> list[Result]:
-    """Bare Flask, a plain address and agents' polls (of up to 500 different stores) against the control plane of a folder."""
+def measure(folder: Path, url: str, names: Sequence[str], rounds: int = ROUNDS) -> list[Result]:
+    """Bare Flask, a plain address and agents' polls (of up to 500 different stores) against the control plane of a database."""
     some = random.Random(1).sample(list(names), min(MANY, len(names)))
     polls = [request("/api/v1/agent/desired", Authorization=f"Bearer token-{name}", If_None_Match='"0"') for name in some]
     asked = {
@@ -48,9 +48,10 @@ def measure(folder: Path, names: Sequence[str], rounds: int = ROUNDS) -> list[Re
         "poll": Asked(polls, 304),
     }
     command = [sys.executable, "-m", "storeloom.core.bench.fleet_server", str(folder), str(THREADS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
-            assert server.stdout is not None
+            assert server.stdin is not None and server.stdout is not None
+            print(url, file=server.stdin, flush=True)
             port = int(server.stdout.readline())
             for one in asked.values():
                 pace(port, one.requests, one.status, WARM_S)

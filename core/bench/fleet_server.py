@@ -1,7 +1,7 @@
 """The server of the bench `fleet`: waitress, with bare Flask and the control plane side by side in one process.
 
 `/bare` is Flask's own answer to the same body as `/api/v1/plain`, which is a declared address like all others. Run as a module: folder,
-threads; prints its port.
+threads; reads the database's address from standard input, prints its port.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def plain() -> Resource:
     return found
 
 
-def application(folder: Path, threads: int) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+def application(folder: Path, url: str, threads: int) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
     """Both, by the beginning of the path."""
-    services = Services(connect(f"sqlite:///{folder / 'control.db'}"), folder, threads=threads)
+    services = Services(connect(url), folder, threads=threads)
     ours, theirs = create_app(services, (agents, plain())), bare()
 
     def both(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -69,8 +69,10 @@ def application(folder: Path, threads: int) -> Callable[[dict[str, Any], Callabl
 
 
 def main(folder: str, threads: str) -> None:
-    """Serve until the process is ended."""
-    serving = serve_with(application(Path(folder), int(threads)), host="127.0.0.1", port=0, threads=int(threads))
+    """Serve until the process is ended; the database's address comes by standard input, for it may hold a password."""
+    serving = serve_with(
+        application(Path(folder), sys.stdin.readline().strip(), int(threads)), host="127.0.0.1", port=0, threads=int(threads)
+    )
     print(serving.effective_port, flush=True)
     serving.run()
 

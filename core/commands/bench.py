@@ -23,6 +23,7 @@ AREAS = (
     "optimise_stock",
     "runtime",
     "soak",
+    "studio",
     "solutions",
     "swap",
     "tracking",
@@ -33,6 +34,7 @@ AREAS = (
 
 TAKES = {
     "engines": ("quick",),
+    "fleet": ("database",),
     "forecast": ("data",),
     "insight": ("data",),
     "items": ("data", "split"),
@@ -49,13 +51,15 @@ def bench(arguments: argparse.Namespace) -> int:
         known = ", ".join(AREAS)
         reason = {"en": f"no bench area '{arguments.area}'; known: {known}, all", "zh": f"没有测试项“{arguments.area}”；可用：{known}, all"}
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
-    given = {"data": arguments.data and Path(arguments.data), "split": arguments.split, "quick": getattr(arguments, "quick", False)}
+    given = {"data": arguments.data and Path(arguments.data), "database": arguments.database}
+    given |= {"split": arguments.split, "quick": getattr(arguments, "quick", False)}
     options = {key: value for key, value in given.items() if value}
     if set(options) - set(TAKES.get(arguments.area, ())):
         reason = {
-            "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --split to 'items', "
-            "--quick to 'engines' and 'solutions'",
-            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--split 只用于“items”，--quick 只用于“engines”与“solutions”",
+            "en": "--data belongs to the areas 'forecast', 'insight', 'items' and 'optimise_stock', --database to 'fleet', "
+            "--split to 'items', --quick to 'engines' and 'solutions'",
+            "zh": "--data 只用于“forecast”、“insight”、“items”与“optimise_stock”，--database 只用于“fleet”，"
+            "--split 只用于“items”，--quick 只用于“engines”与“solutions”",
         }
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
     areas = AREAS if arguments.area == "all" else (arguments.area,)

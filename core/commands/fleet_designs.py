@@ -10,7 +10,8 @@ from typing import Any
 
 from storeloom.core.commands.bundles import report_findings
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.commands.fleet_client import client, part, told_finding
+from storeloom.core.commands.fleet_client import client
+from storeloom.core.control.client import part, told_finding
 from storeloom.core.kernel.errors import Finding, MisuseFault
 from storeloom.core.kernel.schemas import show
 

@@ -6,8 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from storeloom.core.commands.fleet_client import Access, FleetClient, kept_file
+from storeloom.core.commands.fleet_client import kept_file
 from storeloom.core.commands.server import password
+from storeloom.core.control.client import Access, FleetClient
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
 DONE = ("{user} is logged in to {server} until {expires}; kept in {file}", "{user} 已登录 {server}，有效至 {expires}；已存入 {file}")

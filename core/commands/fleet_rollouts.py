@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.commands.fleet_client import FleetClient, client, part
+from storeloom.core.commands.fleet_client import client
+from storeloom.core.control.client import FleetClient, part
 from storeloom.core.kernel.errors import Finding, MisuseFault
 from storeloom.core.kernel.sources import open_document
 

@@ -85,9 +85,8 @@ def _init(arguments: argparse.Namespace) -> int:
             raise ControlFault(Finding("SL-API-12", {"name": arguments.chain}))
         session.add(Chain(id=arguments.chain, name=arguments.name or arguments.chain, created=now))
         session.flush()
-        first = User(
-            chain=arguments.chain, id=new_id(now), email=email, name=email, role="admin", password=passwords.hashed(word), created=now
-        )
+        person = {"email": email, "name": email, "role": "admin", "password": passwords.Passwords().hashed(word)}
+        first = User(chain=arguments.chain, id=new_id(now), created=now, **person)
         session.add(first)
         log.note(session, arguments.chain, now, "server", "chain.add", arguments.chain, {"admin": first.id})
     print(_say("made", arguments.lang, chain=arguments.chain, email=email))

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
+from storeloom.core.control.wall import WalledSession
 from storeloom.core.runtime.log_file import safe_version
 
 BUSY_MS = 5000
@@ -84,15 +85,15 @@ def make_tables(engine: Engine) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session that only reads, of one moment."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    """A session that only reads, of one moment; within a request of the asker's chain alone (`wall`)."""
+    with WalledSession(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """A session whose changes are durable when it ends, all or none."""
-    with Session(engine.execution_options(**{WRITES: True}), expire_on_commit=False) as session, session.begin():
+    with WalledSession(engine.execution_options(**{WRITES: True}), expire_on_commit=False) as session, session.begin():
         yield session
 
 

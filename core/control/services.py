@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from storeloom.core.control.agents.presence import Presence
 from storeloom.core.control.agents.waits import Waits
 from storeloom.core.control.design.releaser import Releaser
+from storeloom.core.control.identity.passwords import Passwords
+from storeloom.core.control.lease import Lease
 from storeloom.core.control.trust.repository import Repository
 from storeloom.core.kernel.registry import Registry
 
@@ -31,6 +33,7 @@ class Services:
     folder: Path
     now: Callable[[], datetime] = utc_now
     threads: int = 16
+    passwords: Passwords = field(default_factory=Passwords)
     _trust: dict[str, Repository] = field(default_factory=dict)
 
     @cached_property
@@ -58,6 +61,11 @@ class Services:
     def root(self, chain: str) -> bytes:
         """The root of trust that an agent of a chain pins when it enrols: the newest."""
         return self.trust(chain).root_bytes()
+
+    @cached_property
+    def lease(self) -> Lease:
+        """By what the servers that share the folder know that this one lives."""
+        return Lease(self.folder / "servers")
 
     @cached_property
     def releaser(self) -> Releaser:

@@ -7,7 +7,7 @@ Without an error among the findings there is a `Plan` for the runtime.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,9 @@ def _instances(sources: Sources, registry: Registry, findings: list[Finding]) ->
 def _check_config(one: Instance, sources: Sources, registry: Registry, store: Mapping[str, Any], findings: list[Finding]) -> None:
     at = f"solutions.{one.name}.config"
     faults = schemas.check(
-        one.entry.schema_file, one.config, at=at, place=lambda *keys: sources.place("solutions", one.name, "config", *keys)
+        one.entry.schema_file, one.config, at=at, place=lambda *keys: sources.place("solutions", one.name, "config", *keys), mend=True
     )
+    faults = [replace(fault, patch=fault.patch and {"solutions": {one.name: {"config": fault.patch}}}) for fault in faults]
     faults += _crons(one, sources, at)
     one.valid = not faults
     findings += faults
@@ -160,7 +161,8 @@ def _check_format(one: Instance, sources: Sources, store: Mapping[str, Any], fin
     if isinstance(got, str) and got not in one.entry["formats"]:
         file, line = sources.place("solutions", one.name)
         args = {"instance": one.name, "known": one.entry["formats"], "got": got}
-        findings.append(Finding("SL-FMT-01", args, f"solutions.{one.name}", file, line))
+        patch = {"solutions": {one.name: {"enabled": False}}}
+        findings.append(Finding("SL-FMT-01", args, f"solutions.{one.name}", file, line, patch))
 
 
 def needs(entry: Entry) -> list[tuple[tuple[str, ...], bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,33 @@ def _diff(old: Any, new: Any, keys: Keys) -> Any:
             raise ValueError(f"a merge patch cannot set {'.'.join(map(str, (*keys, key)))} to null")
         patch[key] = _diff(before.get(key), value, (*keys, key))
     return patch
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A leaf that two tables do not share: its path and both values; `had` and `has` tell whether it is there at all."""
+
+    path: Keys
+    before: Any
+    after: Any
+    had: bool = True
+    has: bool = True
+
+
+def differences(before: Any, after: Any, path: Keys = ()) -> Iterator[Difference]:
+    """The leaves in which two values differ, in the order of the later one, then what went. A list is one leaf."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*after, *(key for key in before if key not in after)]:
+            yield from differences(before.get(key, _UNSAID), after.get(key, _UNSAID), (*path, key))
+    elif before is _UNSAID and isinstance(after, Mapping) and after:
+        for keys, value in _leaves(after, path):
+            yield Difference(keys, None, value, had=False)
+    elif after is _UNSAID and isinstance(before, Mapping) and before:
+        for keys, value in _leaves(before, path):
+            yield Difference(keys, value, None, has=False)
+    elif before is _UNSAID or after is _UNSAID or not same(before, after):
+        had, has = before is not _UNSAID, after is not _UNSAID
+        yield Difference(path, before if had else None, after if has else None, had, has)
 
 
 def _copied(value: Any) -> Any:

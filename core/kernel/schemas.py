@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -112,12 +113,22 @@ def first_error(path: Path, value: Any) -> str | None:
     return f"{place}: {error.message}" if place else str(error.message)
 
 
-def check(path: Path, value: Any, *, at: str = "", place: Place | None = None) -> list[Finding]:
-    """All findings of a value against a schema file. `at` is where the value stands, `place(*keys)` finds file and line of a key in it."""
+def check(path: Path, value: Any, *, at: str = "", place: Place | None = None, mend: bool = False) -> list[Finding]:
+    """All findings of a value against a schema file. `at` is where the value stands, `place(*keys)` finds file and line of a key in it.
+    With `mend`, a finding has the patch of the value that would mend it, where one is known."""
     compiled = validator(path)
     if compiled.is_valid(value):
         return []
-    return [finding for error in compiled.iter_errors(value) for finding in _word(error, load(path), at, place)]
+    schema, findings = load(path), []
+    for error in compiled.iter_errors(value):
+        worded = list(_word(error, schema, at, place))
+        if mend and len(worded) == 1:
+            from storeloom.core.kernel.mending import mending
+
+            patch = mending(compiled, value, error, _sub_schema(schema, list(error.schema_path)[:-1]))
+            worded = [replace(worded[0], patch=patch)]
+        findings += worded
+    return findings
 
 
 def marked(path: Path, value: Any, widget: str) -> list[tuple[tuple[str | int, ...], Any]]:

@@ -18,7 +18,7 @@ Both ends take unknown keys of the other without a word, so that either may be t
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -44,12 +44,23 @@ class Said(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class Machine(Said):
+    """What wheels must fit where an agent installs them: its Python (`3.11.2`), the platforms whose wheels it takes, the best first, the
+    values of PEP 508's markers, and the versions of the distributions that are installed there, by canonical name."""
+
+    python: str = Field(max_length=50, pattern=r"^[0-9]+\.[0-9]+")
+    platforms: list[Annotated[str, Field(max_length=100)]] = Field(max_length=500)
+    markers: dict[Annotated[str, Field(max_length=50)], Annotated[str, Field(max_length=300)]] = Field(max_length=30)
+    installed: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=100)]] = Field(max_length=5000)
+
+
 class Enrol(Said):
     """A one-time code, and the agent's X25519 public key (base64, 32 bytes) to which its store's secrets will be sealed."""
 
     code: str = Field(max_length=100)
     public_key: str = Field(max_length=64)
     version: str = Field("", max_length=50)
+    machine: Machine | None = None
 
 
 class Enrolled(Said):
@@ -85,7 +96,8 @@ class Switch(Said):
 
 
 class Desired(Said):
-    """What a store is to run. `number` rises with every change; `release` null: nothing yet.
+    """What a store is to run. `number` rises with every change; `release` null: nothing yet. `wish` rises when somebody wants a release of
+    the store, the same one anew too, and not with what else changes (a window, a secret); null: the control plane does not say.
 
     `target` is the store's packed bundle in the repository. `health_s` is how long a new release is watched before it counts as good;
     `windows` are the next times at which the store may change over, null: at any time. `withdrawn` are releases that must not run again,
@@ -93,6 +105,7 @@ class Desired(Said):
     """
 
     number: int
+    wish: int | None = None
     release: str | None = None
     release_number: int | None = None
     target: str | None = None
@@ -124,7 +137,8 @@ class Reports(Said):
     """Reports in order, and what the agent runs and is at now.
 
     `made` is the number of the newest report that it has made (sent or not), so that an older message that comes late changes nothing;
-    every change of `state` is a report too. `state` is the agent's way to the desired state `desired_number`.
+    every change of `state` is a report too. `state` is the agent's way to the desired state `desired_number`. `machine` comes once after
+    the agent began to work.
     """
 
     reports: list[Report] = Field(max_length=500)
@@ -133,6 +147,7 @@ class Reports(Said):
     state: State
     desired_number: int = 0
     version: str = ""
+    machine: Machine | None = None
 
 
 class Taken(Said):

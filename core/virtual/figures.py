@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from storeloom.core.kernel.events import Event
-from storeloom.core.virtual.trial import TrialResult, hour_name
+
+if TYPE_CHECKING:
+    from storeloom.core.virtual.trial import TrialResult
 
 MONEY = ("currency", "minor", "minor units")
 UNITS_ZH = {"s": "秒", "min": "分钟", "h": "小时", "d": "天", "days": "天", "times": "次", "people": "人", "m": "米"}
@@ -33,6 +36,11 @@ def figure_text(value: float | None, unit: str, lang: str, currency: str = "") -
         text = f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
     behind = unit_text(unit, lang, currency)
     return f"{text}{'' if behind == '%' or not behind else ' '}{behind}"
+
+
+def hour_name(local: datetime) -> str:
+    """The hour of a store-local time, as `facts_by_hour` and the virtual store's account name it."""
+    return local.strftime("%Y-%m-%dT%H")
 
 
 def hours(result: TrialResult) -> list[str]:

@@ -19,6 +19,7 @@ from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
+from storeloom.core.virtual.figures import hour_name
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
@@ -39,11 +40,6 @@ RECORDS = frozenset(
 QUARTER_S = 900  # every zone's hours begin on a quarter of a UTC hour
 Progress = Callable[[datetime], None]
 Tables = Mapping[str, Iterable[Mapping[str, Any]]]
-
-
-def hour_name(local: datetime) -> str:
-    """The hour of a store-local time, as `facts_by_hour` and the virtual store's account name it."""
-    return local.strftime("%Y-%m-%dT%H")
 
 
 @dataclass

@@ -137,7 +137,7 @@ class Node:
     def title(self, lang: str) -> str:
         """The words of the setting, its key where it has none."""
         words = self.facts.get("x-zh" if lang == "zh" else "title") or self.facts.get("title")
-        return str(words or self.name)
+        return str(words or self.name or '""')
 
     def label(self, lang: str) -> str:
         unit = f" ({self.facts['x-unit']})" if self.facts.get("x-unit") else ""
@@ -254,7 +254,8 @@ class Node:
     @property
     def own_findings(self) -> tuple[Finding, ...]:
         """What is found here and in none of the places inside, in words about this place."""
-        inside = {id(f) for one in self.children for f in one.findings}
+        places = self.children[0].children if self.kind == "union" and self.children else self.children
+        inside = {id(f) for one in places for f in one.findings}
         return tuple(self._worded(f) for f in self.findings if id(f) not in inside)
 
     def _worded(self, finding: Finding) -> Finding:

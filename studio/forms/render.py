@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from storeloom.core.kernel import schemas
-from storeloom.studio.common import language, say, show_findings
+from storeloom.studio.common import held, language, say, show_findings
 from storeloom.studio.forms.kinds import MISSING, SIMPLE, into, out_of
 from storeloom.studio.forms.model import Form, Node, Option, Path
 from storeloom.studio.forms.schema import blank, settle
@@ -23,6 +23,7 @@ from storeloom.studio.pictures import Camera
 from storeloom.studio.regions import region_field
 
 UNREAD = "forms/unread"
+WORDED = ("choice", "choices", "pick")  # the browser knows their values by their words, which change with the language
 WHY = {"keywords": "json_for_keywords", "value": "json_for_value"}
 Store = Callable[[dict[str, Any]], None]
 
@@ -65,8 +66,7 @@ class _Drawing:
             return pages[0]
         names = list(range(len(pages)))
         key = f"{self.key}//page"
-        if st.session_state.get(key) not in names:
-            st.session_state[key] = 0
+        held(key, names)
         return pages[st.selectbox(say("part"), names, format_func=self.page_words, key=key)]
 
     def page_words(self, at: int) -> str:
@@ -242,8 +242,7 @@ class _Drawing:
         lang, count = language(), len(node.children)
         key = f"{self.at(node)}//row"
         if count:
-            if st.session_state.get(key) not in range(count):
-                st.session_state[key] = 0
+            held(key, range(count))
             marks = ["⚠ " if one.findings else "" for one in node.children]
             words = [f"{marks[k]}{k + 1}. {one.summary(lang)}" for k, one in enumerate(node.children)]
             at = st.selectbox(say("row_of", n=count), range(count), format_func=words.__getitem__, key=key)
@@ -270,8 +269,7 @@ class _Drawing:
         if shown and any(one.kind not in SIMPLE for one in shown):
             key = f"{self.at(node)}//key"
             names = [one.name for one in shown]
-            if st.session_state.get(key) not in names:
-                st.session_state[key] = names[0]
+            held(key, names)
             chosen = st.selectbox(say("key_of", n=len(names)), names, key=key)
             shown = [one for one in shown if one.name == chosen]
         self.nodes(shown)
@@ -296,8 +294,7 @@ class _Drawing:
         """The choice of an alternative, and the chosen one."""
         key = f"{self.at(node)}//branch"
         names = [branch_words(settle(one, self.form.schema).facts) for one in node.settled.branches]
-        if st.session_state.get(key) != node.branch:
-            st.session_state[key] = node.branch
+        st.session_state[key] = node.branch
         st.selectbox(
             say("form_of"), range(len(names)), format_func=names.__getitem__, key=key, on_change=self.switched, args=(node.path, key)
         )
@@ -305,7 +302,7 @@ class _Drawing:
         if inner.kind == "record":
             self.nodes(inner.children)
         else:
-            self.node(inner)
+            self.widget(inner)
 
     # edits
 
@@ -322,7 +319,7 @@ class _Drawing:
             wanted = unread[0]
         elif unread is not None:
             del st.session_state[UNREAD][key]
-        if key not in st.session_state or st.session_state[key] != wanted:
+        if kind in WORDED or key not in st.session_state or st.session_state[key] != wanted:
             st.session_state[key] = wanted
         return key
 

@@ -1,36 +1,25 @@
-"""Try: the bundle in work on the virtual store, with figures, alerts, plots and the report."""
+"""Try: the bundle in work on a virtual store or on recorded data, by itself or beside another config."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import streamlit as st
 
-from storeloom.core.kernel import schemas
-from storeloom.core.kernel.hours import StoreHours
-from storeloom.core.kernel.plan import Plan
-from storeloom.core.virtual.figures import figure_text, store_time
-from storeloom.core.virtual.plots import COLOURS
-from storeloom.core.virtual.report import Report, opened
-from storeloom.core.virtual.report_words import word
-from storeloom.core.virtual.score import score
-from storeloom.core.virtual.trial import SolutionResult, TrialResult, try_virtual
-from storeloom.studio.common import draft, faults_shown, heading_of, language, registry, say, show_findings, title_of
+from storeloom.core.kernel.compose import Composition
+from storeloom.studio.address import kept
+from storeloom.studio.common import draft, faults_shown, registry, say, show_findings, words_of
+from storeloom.studio.trials.jobs import Job
+from storeloom.studio.trials.other import AGAINST, Other, other_config, said_both
+from storeloom.studio.trials.running import begin, job_of, show_job, show_told
 
 FIRST_DAY = date(2026, 3, 2)
-
-
-@dataclass
-class Kept:
-    """The last trial of the session, what it was made from, and its report by language."""
-
-    result: TrialResult
-    made_from: str
-    reports: dict[str, str]
+SOURCES = ("virtual", "recorded")
+FIELD_PX = 144
+FILES = {"receipts": ["csv", "parquet"], "footage": ["mp4", "avi", "mkv", "mov"]}
 
 
 def page() -> None:
@@ -40,156 +29,98 @@ def page() -> None:
     with faults_shown():
         composition = draft().compose(registry())
         st.markdown(f"**{composition.sources.name}**")
+        job = job_of("trial")
         if composition.plan is None:
             show_findings(composition.errors)
             st.warning(say("pack_blocked"))
         else:
-            _controls(composition.plan, composition.sources.name)
-        kept: Kept | None = st.session_state.get("trial")
-        if kept is not None:
-            _results(kept)
+            _controls(composition, job)
+        show_told()
+        if job is None:
+            st.info(say("try_none_yet", button=say("run")))
+        else:
+            if job.state == "done" and _fingerprint(job.asked["runs"][0].get("data")) != _fingerprint(draft().data):
+                st.info(say("stale"))
+            show_job(job)
 
 
-def _fingerprint() -> str:
-    return json.dumps(draft().data, sort_keys=True, default=str)
+def _fingerprint(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, default=str)
 
 
-def _controls(plan: Plan, name: str) -> None:
-    columns = st.columns(5)
-    start = columns[0].date_input(say("first_day"), value=FIRST_DAY, key="start")
-    days = columns[1].number_input(say("days"), value=1, min_value=1, max_value=31, step=1, key="days")
-    scale = columns[2].number_input(say("scale"), value=1.0, min_value=0.01, max_value=3.0, step=0.1, key="scale")
-    history = columns[3].number_input(say("history"), value=0, min_value=0, max_value=365, step=1, key="history")
-    seed = columns[4].number_input(say("seed"), value=1, min_value=0, step=1, key="seed")
-    if st.button(say("run"), type="primary", icon=":material/play_arrow:", key="run"):
-        hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
-        begin, end = hours.midnight(start - timedelta(days=int(history))), hours.midnight(start + timedelta(days=int(days)))
-        bar = st.progress(0.0)
-
-        def show(now: datetime) -> None:
-            share = (now - begin) / (end - begin)
-            bar.progress(min(1.0, max(0.0, share)), say("running", time=f"{hours.local(now):%Y-%m-%d %H:%M}"))
-
-        result = try_virtual(
-            plan,
-            registry(),
-            start=start,
-            days=int(days),
-            seed=int(seed),
-            scale=float(scale),
-            history=int(history),
-            name=name,
-            progress=show,
+def _controls(composition: Composition, job: Job | None) -> None:
+    last: Mapping[str, Any] = job.asked if job else {}
+    with st.container(border=True):
+        source = st.segmented_control(
+            say("try_source"), SOURCES, format_func=words_of(SOURCES, "try_").__getitem__, required=True, **kept("on", SOURCES, SOURCES[0])
         )
-        bar.empty()
-        st.session_state["trial"] = Kept(result, _fingerprint(), {})
+        if source == "recorded":
+            _recordings(composition)
+        else:
+            _days(last)
+        with st.expander(say("try_compare"), icon=":material/compare_arrows:", expanded=bool(st.query_params.get("against"))):
+            against = st.segmented_control(
+                say("try_against"),
+                AGAINST,
+                format_func=words_of(AGAINST, "against_").__getitem__,
+                required=True,
+                **kept("against", AGAINST, AGAINST[0]),
+            )
+            other = other_config(str(against or AGAINST[0]), composition)
+        missing = source == "recorded" and not any(st.session_state.get(f"file/{what}") for what in FILES)
+        if missing:
+            st.caption(say("try_needs_file"))
+        st.button(
+            say("run"),
+            type="primary",
+            icon=":material/play_arrow:",
+            key="run",
+            disabled=missing or other.blocked or (job is not None and job.state == "running"),
+            on_click=begin,
+            args=("trial", lambda: _question(composition, str(source), other)),
+        )
 
 
-def _entry(one: SolutionResult) -> Mapping[str, Any]:
-    return registry().catalogue.solution(one.solution).facts
+def _days(last: Mapping[str, Any]) -> None:
+    """Which days, how many shoppers and how much of a past; as they were for the last trial."""
+    with st.container(horizontal=True, gap="small"):
+        start = date.fromisoformat(last["start"]) if last.get("start") else FIRST_DAY
+        st.date_input(say("first_day"), value=start, key="start", width=FIELD_PX, format="YYYY-MM-DD")
+        st.number_input(say("days"), value=int(last.get("days", 1)), min_value=1, max_value=31, step=1, key="days", width=FIELD_PX)
+        scale = float(last.get("scale", 1.0))
+        st.number_input(say("scale"), value=scale, min_value=0.01, max_value=3.0, step=0.1, key="scale", width=FIELD_PX)
+        history = int(last.get("history", 0))
+        st.number_input(say("history"), value=history, min_value=0, max_value=365, step=1, key="history", width=FIELD_PX)
+        st.number_input(say("seed"), value=int(last.get("seed", 1)), min_value=0, step=1, key="seed", width=FIELD_PX)
 
 
-def _results(kept: Kept) -> None:
-    result = kept.result
-    if kept.made_from != _fingerprint():
-        st.info(say("stale"))
-    st.success(say("done", facts=f"{sum(result.facts.values()):,}", s=f"{result.seconds:.1f}", x=f"{result.speed:,.0f}"))
-    if language() not in kept.reports:
-        kept.reports[language()] = Report(result, registry().catalogue, language()).html()
-    st.download_button(
-        say("report"), kept.reports[language()], file_name=f"trial-{language()}.html", mime="text/html", icon=":material/description:"
-    )
-    st.subheader(say("results"))
-    st.table([_row(name, one, result) for name, one in result.solutions.items()])
-    _truth(result)
-    _alerts(result)
-    _plots(result)
-    if result.failures:
-        st.subheader(say("failures"))
-        show_findings(result.failures[:20])
+def _recordings(composition: Composition) -> None:
+    """Files, and the camera that the footage is of."""
+    st.caption(say("try_recorded_note"))
+    for column, (what, kinds) in zip(st.columns(2), FILES.items(), strict=True):
+        column.file_uploader(say(f"try_{what}"), kinds, key=f"file/{what}")
+    cameras = sorted({device.id for one in composition.instances for device in one.devices.get("camera", ())})
+    if cameras:
+        st.selectbox(say("try_of_camera"), cameras, key="file/camera", width=260)
 
 
-def _row(name: str, one: SolutionResult, result: TrialResult) -> dict[str, str]:
-    entry = _entry(one)
-    figures = [
-        f"{title_of(kpi)} **{figure_text(one.figures.get(key), kpi['unit'], language(), result.currency)}**"
-        for key, kpi in entry["kpis"].items()
+def _question(composition: Composition, source: str, other: Other) -> tuple[dict[str, Any], dict[str, tuple[str, bytes]]]:
+    """What is asked of a trial, and the files that go with it."""
+    said = st.session_state
+    bundle = draft()
+    runs: list[Mapping[str, Any]] = [
+        {"name": composition.sources.name, "label": said_both("run_draft"), "path": str(bundle.path), "data": bundle.data}
     ]
-    sent = [f"{_stream(stream)} {count:,}" for stream, count in sorted(one.outputs.items()) if stream != "alert.raise"]
-    alerts = len([event for event in opened(result.outputs) if event.source == name])
-    return {
-        say("selected"): f"**{title_of(entry)}**",
-        say("figures"): "  \n".join(figures),
-        say("actions"): "  \n".join(sent),
-        say("alerts"): f"{alerts:,}",
-    }
-
-
-def _stream(stream: str) -> str:
-    return heading_of(schemas.load(schemas.stream_file(stream)), stream)
-
-
-def _truth(result: TrialResult) -> None:
-    scores = score(result)
-    if scores:
-        st.subheader(say("truth"))
-        st.table(
-            [
-                {
-                    say("compared"): one.name[language()],
-                    say("selected"): title_of(_entry(result.solutions[one.solution])),
-                    say("answer"): figure_text(one.answer, "count", language()),
-                    say("so"): figure_text(one.truth, "count", language()),
-                }
-                for one in scores
-            ]
-        )
-
-
-def _alerts(result: TrialResult) -> None:
-    st.subheader(say("alerts"))
-    alerts = opened(result.outputs)
-    if not alerts:
-        st.write(say("no_alerts"))
-        return
-    rows = []
-    for event in alerts:
-        entry = _entry(result.solutions[event.source])
-        kinds = entry["kinds"]
-        rows.append(
-            {
-                say("time"): f"{store_time(event.time, result.zone):%m-%d %H:%M}",
-                say("selected"): title_of(entry),
-                say("kind"): title_of(kinds[event["kind"]]) if event["kind"] in kinds else event["kind"],
-                say("text"): event["text"],
-                say("severity"): word(event["severity"], language()),
-            }
-        )
-    st.dataframe(rows, hide_index=True)
-
-
-def _plots(result: TrialResult) -> None:
-    """The report's own plots, in the colours of the studio."""
-    st.subheader(say("plots"))
-    report = Report(result, registry().catalogue, language())
-    columns = st.columns(2)
-    for number, (name, one) in enumerate(result.solutions.items()):
-        with columns[number % 2], st.container(border=True):
-            st.markdown(f"**{title_of(_entry(one))}**")
-            svg = report.timeline(f"t{number}", name)
-            if svg:
-                st.image(_coloured(svg), width="stretch")
-            else:
-                st.caption(say("none"))
-
-
-def _coloured(svg: str) -> str:
-    """The plot with fixed colours: a picture does not see the page's variables."""
-    dark = st.context.theme.type == "dark"
-    shades = ("#e8ecf1", "#a8b2c0", "#39424f", "#6aa9ec", "#f0935f") if dark else ("#1c2430", "#566070", "#d5dae1", "#2563a8", "#b3400e")
-    for variable, shade in zip(COLOURS.values(), shades, strict=True):
-        svg = svg.replace(variable, shade)
-    return svg
+    if other.run is not None:
+        runs.append(other.run)
+    asked: dict[str, Any] = {"runs": runs, "seed": 1}
+    if source == "recorded":
+        files = {what: said.get(f"file/{what}") for what in FILES}
+        asked["camera"] = said.get("file/camera")
+        return asked, {what: (one.name, one.getvalue()) for what, one in files.items() if one is not None}
+    start: date = said["start"]
+    numbers = {"days": int(said["days"]), "scale": float(said["scale"]), "history": int(said["history"]), "seed": int(said["seed"])}
+    return {**asked, "start": start.isoformat(), **numbers}, {}
 
 
 page()

@@ -174,15 +174,49 @@ def test_a_refused_release_is_tried_again_only_when_it_is_wanted_anew(chain):
     from storeloom.core.agent.checking import Checked
 
     agent = chain.agent()
-    chain.bring(agent, chain.publish("spring"))
+    chain.bring(agent, chain.publish("spring", wish=1))
     chain.checked = Checked(({"en": "no", "zh": "否"},))
-    summer = chain.publish("summer")
+    summer = chain.publish("summer", wish=2)
     assert chain.bring(agent, summer) == "refused"
     chain.checked = Checked()
+    for number in (3, 4):  # a window, a word about another release: nobody wants it anew
+        agent.offer(summer.model_copy(update={"number": number, "withdrawn": ["winter"]}))
+        for _ in range(3):
+            agent.step()
+        assert (agent.standing.state, agent.standing.number) == ("refused", number)
+    assert chain.bring(agent, summer.model_copy(update={"number": 5, "wish": 3})) == "good"
+
+
+def test_a_refused_release_is_tried_again_where_the_control_plane_does_not_tell_wishes(chain):
+    from storeloom.core.agent.checking import Checked
+
+    agent = chain.agent()
+    chain.checked = Checked(({"en": "no", "zh": "否"},))
+    spring = chain.publish("spring")
+    assert chain.bring(agent, spring) == "refused"
+    chain.checked = Checked()
+    assert chain.bring(agent, spring.model_copy(update={"number": 9})) == "good"
+
+
+def test_a_secret_that_came_is_a_change_that_a_refused_release_is_tried_again_for(chain):
+    from storeloom.core.agent.checking import Checked
+
+    agent = chain.agent()
+    chain.checked = Checked(({"en": "no", "zh": "否"},))
+    spring = chain.publish("spring", wish=1)
+    assert chain.bring(agent, spring) == "refused"
+    chain.checked = Checked()
+    assert chain.bring(agent, spring.model_copy(update={"number": 2, "secrets": {"door": chain.sealed("1234")}})) == "good"
+
+
+def test_a_first_release_that_was_not_well_is_not_watched_again_because_a_window_changed(chain):
+    agent = chain.agent()
+    spring = chain.publish("spring", "rest", health_s=5, wish=1)
+    assert chain.bring(agent, spring) == "refused"
+    agent.offer(spring.model_copy(update={"number": 2}))
     for _ in range(3):
         agent.step()
-    assert agent.standing.state == "refused"
-    assert chain.bring(agent, summer.model_copy(update={"number": 9})) == "good"
+    assert (agent.standing.state, agent.standing.number) == ("refused", 2)
 
 
 def test_a_roll_back_by_the_control_plane_in_the_health_window(chain):

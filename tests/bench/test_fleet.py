@@ -8,6 +8,12 @@ import pytest
 
 from storeloom.core.bench import fleet, fleet_trust
 from storeloom.core.bench.fleet_load import ask, pace, request
+from storeloom.core.cli import main
+from storeloom.core.commands.bench import AREAS
+from storeloom.core.kernel.errors import MisuseFault
+from tests.control.conftest import postgres
+
+__all__ = ["postgres"]
 
 
 def test_every_figure_is_measured(monkeypatch):
@@ -31,6 +37,28 @@ def test_every_figure_is_measured(monkeypatch):
         "polls_to_converge_60": "<= 3",
     }
     assert "load" in results["poll_against_bare_60"].against
+
+
+def test_it_measures_on_postgresql_and_leaves_it_empty(monkeypatch, postgres):
+    monkeypatch.setattr(fleet_trust, "measure", list)
+    monkeypatch.setattr(fleet.fleet_served, "SECONDS", 0.02)
+    monkeypatch.setattr(fleet.fleet_served, "WARM_S", 0.1)
+    postgres.run("CREATE DATABASE bench")
+    monkeypatch.setenv("DATABASE_URL", postgres.url("bench"))
+    results = {one.name: one for one in fleet.measure(stores=60, few=6, rounds=2)}
+    assert results["database_60"].against.startswith("postgresql") and results["plan_60"].met and results["polls_to_converge_60"].met
+    assert postgres.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database="bench") == []
+    postgres.run("CREATE TABLE somebodys (id int)", database="bench")
+    with pytest.raises(MisuseFault, match="holds tables already: somebodys"):
+        fleet.measure(stores=60, few=6, rounds=2, database=postgres.url("bench"))
+
+
+def test_the_help_names_every_area(capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "--help", "--lang", "en"])
+    told = " ".join(capsys.readouterr().out.split())
+    named = told.partition("positional arguments: area ")[2].partition(", or all")[0].split(", ")
+    assert sorted(named) == sorted(AREAS)
 
 
 @contextmanager

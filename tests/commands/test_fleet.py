@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from storeloom.core.commands.fleet_client import PREFIX, Access, FleetClient
+from storeloom.core.control.client import PREFIX, Access, FleetClient
 from storeloom.core.trust import seal
 from tests.control.conftest import profile
 

@@ -13,10 +13,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 
 from storeloom.core.control.api.resources import RESOURCES
 from storeloom.core.control.api.serve import PREFIX, create_app
 from storeloom.core.control.database import connect, make_tables, writing
+from storeloom.core.control.identity.passwords import Passwords
 from storeloom.core.control.identity.scopes import ROLES
 from storeloom.core.control.identity.tokens import issue
 from storeloom.core.control.models.fleet import Store
@@ -26,6 +28,7 @@ from tests.postgres import Postgres, installed
 
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
 CHAINS = ("north", "south")
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))  # nobody guesses at these
 
 
 def profile(store: str, **more: Any) -> dict[str, Any]:
@@ -142,7 +145,7 @@ def tables_url(request, tmp_path) -> Iterator[str]:
 @pytest.fixture
 def plane(tables_url, tmp_path) -> Iterator[Plane]:
     clock = [T0]
-    services = Services(connect(tables_url), tmp_path / "control", lambda: clock[0])
+    services = Services(connect(tables_url), tmp_path / "control", lambda: clock[0], passwords=CHEAP)
     made = Plane(services, create_app(services, RESOURCES).test_client(), clock)
     populate(made)
     yield made

@@ -28,7 +28,7 @@ from storeloom.core.agent.releases import Releases
 from storeloom.core.agent.store import LocalStore, Look
 from storeloom.core.agent.working import told
 from storeloom.core.cli import main
-from storeloom.core.commands.fleet_client import PREFIX, Access, FleetClient
+from storeloom.core.control.client import PREFIX, Access, FleetClient
 from storeloom.core.runtime.reader import LogReader
 from tests.agent.wheels import packed_folder, wheel
 from tests.commands.live_store import Shop
@@ -39,6 +39,7 @@ CHAIN, EMAIL, PASSWORD = "north", "ops@north.example", "correct horse battery st
 STORES = ("s1", "s2", "s3")
 GROUP = "[storeloom.plugins]\ntoyshop = toyshop\n"
 BALLAST = 3 << 20  # so that the wheel takes a while to come
+LIBRARIES = {"chainlib": "import deeplib\n\nDEEP = deeplib.NAME\n", "deeplib": "NAME = 'deep'\n"}
 READY_S, OVER_S = 60.0, 120.0
 HERE = Path(__file__).parents[2]
 
@@ -99,12 +100,12 @@ class Site:
         assert look is not None, f"{self.name} does not answer"
         return look.status.pid
 
-    def sell(self, count: int = 1) -> None:
-        """So many sales at its till."""
+    def sell(self, count: int = 1, mark: str = "") -> None:
+        """So many sales at its till, their receipts with a mark behind the number."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         with open(self.drop, "a", encoding="utf-8") as file:
             for _ in range(count):
-                receipt = f"{self.name}-{len(self.sold)}"
+                receipt = f"{self.name}-{len(self.sold)}{mark}"
                 self.sold.append(receipt)
                 file.write(json.dumps({"receipt": receipt, "at": at}) + "\n")
 
@@ -162,9 +163,12 @@ class Vendor:
         chain.ask.post("/users", person)
         chain.login("vendor", "dev@acme.example")
 
-    def install(self, version: str, evil: str = "") -> Path:
-        """The package of a version, indexed, as its wheel; the server has it once it is started anew."""
-        self.shop.add("far", version=version, evil=evil)
+    def install(self, version: str, evil: str = "") -> list[Path]:
+        """The package of a version, indexed, as its wheel, and the wheels of two libraries that it cannot do without, one for the other;
+        the server has the package once it is started anew."""
+        for name, text in LIBRARIES.items():
+            (self.toys.site / f"{name}.py").write_text(text)
+        self.shop.add("far", version=version, evil=evil, tail="\nimport chainlib\n\nassert chainlib.DEEP == 'deep'\n")
         sys.path.insert(0, str(self.toys.site))
         try:
             self.shop.index()
@@ -172,14 +176,18 @@ class Vendor:
             sys.path.remove(str(self.toys.site))
             self.toys.forget()
         (self.toys.root / "ballast.txt").write_text(version * (BALLAST // len(version)))
-        return wheel(self.folder / "wheels", "toyshop", version, packed_folder(self.toys.root), entry_points=GROUP)
+        folder = self.folder / "wheels"
+        toys = wheel(folder, "toyshop", version, packed_folder(self.toys.root), requires=("chainlib>=1", "orjson>=3"), entry_points=GROUP)
+        needs = {"chainlib": ("deeplib==1.0", "winlib; sys_platform == 'win32'"), "deeplib": ()}
+        return [toys, *(wheel(folder, name, "1.0", {f"{name}.py": LIBRARIES[name]}, requires=needs[name]) for name in LIBRARIES)]
 
-    def publish(self, made: Path) -> None:
-        """Upload a wheel, sign it, publish it."""
-        chain, output = self.chain, self.folder / f"{made.stem}.json"
-        chain.send("PUT", f"/vendors/acme/wheels/{made.name}", made.read_bytes(), "application/octet-stream")
+    def publish(self, made: list[Path]) -> None:
+        """Upload wheels, sign them, publish them."""
+        chain, output = self.chain, self.folder / f"{made[0].stem}.json"
+        for one in made:
+            chain.send("PUT", f"/vendors/acme/wheels/{one.name}", one.read_bytes(), "application/octet-stream")
         base = ["--base", self.last] if self.last else []
-        chain.call("trust", "wheels", made, "--vendor", "acme", "--key", self.folder / "acme.pem", *base, "--output", output)
+        chain.call("trust", "wheels", *made, "--vendor", "acme", "--key", self.folder / "acme.pem", *base, "--output", output)
         chain.send("PUT", "/vendors/acme/metadata", output.read_bytes(), "application/json")
         self.last = output
 
@@ -330,11 +338,11 @@ class Chain3:
         assert told["release"], told
         return str(told["release"]["id"])
 
-    def roll(self, release: str, **way: Any) -> str:
-        """`fleet rollout new --start` after a look at the plan; the roll-out's id."""
-        file = self.folder / "strategy.json"
+    def roll(self, release: str, text: str = "", **way: Any) -> str:
+        """`fleet rollout new --start` after a look at the plan, by a strategy in TOML where a text is given; the roll-out's id."""
+        file = self.folder / f"strategy.{'toml' if text else 'json'}"
         waves = [{"name": "canary", "rings": [0]}, {"name": "rest", "percent": 100}]
-        file.write_text(json.dumps({"waves": waves, "health_s": 2, "soak_s": 1, "quiet_s": 60, "errors": None, **way}))
+        file.write_text(text or json.dumps({"waves": waves, "health_s": 2, "soak_s": 1, "quiet_s": 60, "errors": False, **way}))
         digest = json.loads(self.fleet("plan", release, "--json"))["digest"]
         words = ("rollout", "new", release, "--strategy", file, "--plan-digest", digest, "--start", "--json")
         return str(json.loads(self.fleet(*words))["id"])
@@ -404,6 +412,14 @@ class Chain3:
         signed = self.ask.get(f"/releases/{facts['desired']['release']}/stores/{store}/bundle").body
         return bool(_plain(signed) == _plain((place / "bundle.json").read_bytes()))
 
+    def strays(self) -> list[str]:
+        """Bundles that are signed though no release names them."""
+        from storeloom.core.control.trust.repository import Repository
+
+        repository = Repository(self.control / "trust" / CHAIN, CHAIN, lambda: datetime.now(UTC))
+        kept = {row["number"] for row in self.ask.pages("/releases")}
+        return [one for number in range(1, max(kept) + 50) if number not in kept for one in repository.bundles(number)]
+
     def at_any_time(self) -> list[str]:
         """What is wrong at a moment at which anything may be under way: a store that began to sell must go on."""
         wrong = []
@@ -426,6 +442,7 @@ class Chain3:
         for store, seqs in self.numbers().items():
             if seqs != list(range(1, len(seqs) + 1)):
                 wrong.append(f"{store}: numbers of reports are missing: {seqs}")
+        wrong += [f"{target} is signed, and no release has its number" for target in self.strays()]
         wrong += [f"{store}: runs what was not signed for it" for store in STORES if not self.verified(store)]
         wrong += [f"{name}: its store is not well" for name, site in self.sites.items() if (look := site.look()) is None or not look.ok]
         if "hold" not in self.call("audit", "verify", "--folder", self.control, "--lang", "en"):

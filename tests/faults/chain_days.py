@@ -7,6 +7,25 @@ import json
 from tests.faults.chain import STORES, Chain3, wait_for
 
 CANARY, OTHERS = STORES[0], STORES[1:]
+ERRORS_ALONE = """
+health_s = 1
+soak_s = {soak_s}
+looks = 1
+quiet_s = 60
+agents = false
+figures = []
+
+[errors]
+least = 0.01
+
+[[waves]]
+name = "canary"
+rings = [0]
+
+[[waves]]
+name = "rest"
+percent = 100
+"""
 BAD = "raise RuntimeError('no model')"
 
 
@@ -54,6 +73,30 @@ def bad_release(chain: Chain3, good: str, version: str = "2.0.0") -> None:
     for name in OTHERS:
         assert release not in {row["release"] for row in chain.agent(name)["reports"]}
         assert not [text for text in chain.sites[name].logged()[1] if text.startswith(version)]
+
+
+def error_release(chain: Chain3, good: str, version: str = "2.5.0") -> None:
+    """A vendor's next version fails at some sales, and nothing else is wrong with it: the errors' gate, the only one, gives it back."""
+    canary, soak_s = chain.sites[CANARY], 15 if chain.quick else 180
+    canary.sell(1500)
+    wait_for("the canary's past is known", lambda: handled(chain, good) >= 1500, 180, lambda: chain.agent(CANARY)["health"])
+    chain.publish_version(version, "if receipt.endswith('x'): raise RuntimeError('no model')")
+    release = chain.release(f"errors-{version}")
+    rollout = chain.roll(release, ERRORS_ALONE.format(soak_s=soak_s))
+    assert chain.ask.get(f"/rollouts/{rollout}").body["strategy"]["agents"] is None
+    wait_for("the canary proved it", lambda: chain.steps(rollout)[CANARY] == "done", tell=lambda: chain.agent(CANARY))
+    canary.sell(6, "x")
+    told = chain.fleet("watch", rollout, code=1)
+    assert told.splitlines()[-2].startswith("rolled_back") and "gate=errors" in told.splitlines()[-1], told
+    reason = chain.ask.get(f"/rollouts/{rollout}").body["reason"]
+    assert [name for name, one in reason["gates"].items() if one["outcome"] == "fail"] == ["errors/far"], reason
+    assert chain.steps(rollout) == {CANARY: "taken_back", **dict.fromkeys(OTHERS, "waiting")}
+    wait_for("the canary runs the good one", lambda: chain.agent(CANARY)["actual"] == good, tell=lambda: chain.agent(CANARY))
+
+
+def handled(chain: Chain3, release: str) -> int:
+    """How many events the canary told to have handled under a release."""
+    return sum(row["solutions"]["far"][1] for row in chain.agent(CANARY)["health"] if row["release"] == release)
 
 
 def cut_line(chain: Chain3, version: str = "3.0.0") -> str:

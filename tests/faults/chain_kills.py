@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.chain import STORES, Chain3, wait_for
-from tests.faults.chain_days import bad_release, changed_setting, cut_line, first_release, server_away
+from tests.faults.chain_days import bad_release, changed_setting, cut_line, error_release, first_release, server_away
 from tests.postgres import Postgres
 
 OVER = ("done", "rolled_back", "aborted")
@@ -51,15 +51,30 @@ def days(chain: Chain3) -> list[str]:
         first_release(chain)
         good = changed_setting(chain)
         bad_release(chain, good)
+        error_release(chain, good)
         cut_line(chain)
         server_away(chain)
     return chain.at_the_end()
 
 
-def roll_over(chain: Chain3, number: int) -> str:
-    """The next roll-out of a setting; its id."""
+def roll_over(chain: Chain3, number: int, draw: random.Random | None = None) -> str:
+    """The next roll-out of a setting, its release made under fire where there is a `draw`; its id."""
     chain.design({"limit_c": 3.0 + number % 9})
-    return chain.roll(chain.release(f"r{number}"), health_s=1, soak_s=0)
+    release = chain.release(f"r{number}") if draw is None else under_fire(chain, f"r{number}", draw)
+    return chain.roll(release, health_s=1, soak_s=0)
+
+
+def under_fire(chain: Chain3, name: str, draw: random.Random) -> str:
+    """A release whose server is killed while it makes it, and takes it up again when it is started; its id."""
+    job = chain.ask.post("/releases", {"name": name}).body["id"]
+    time.sleep(draw.uniform(0.0, 0.4))
+    kill(chain, "server", draw)
+    done = wait_for(
+        "the release is made",
+        lambda: found if (found := chain.ask.get(f"/release-jobs/{job}").body)["state"] in ("done", "failed") else None,
+    )
+    assert done["state"] == "done", done
+    return str(done["release"])
 
 
 def finish(chain: Chain3, rollout: str) -> list[str]:
@@ -94,7 +109,8 @@ def kills(chain: Chain3, count: int, seed: int) -> tuple[list[str], int]:
         first_release(chain)
         while done < count and not wrong:
             number += 1
-            rollout = roll_over(chain, number)
+            rollout = roll_over(chain, number, draw)
+            done += 1
             for _ in range(min(count - done, 10)):
                 time.sleep(draw.uniform(0.0, 1.5))
                 who = draw.choice(("server", *STORES))

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.faults.chain import Chain3
-from tests.faults.chain_days import bad_release, changed_setting, first_release
+from tests.faults.chain_days import bad_release, changed_setting, error_release, first_release
 from tests.faults.chain_kills import finish, kill, roll_over
 
 
@@ -21,10 +21,12 @@ def test_a_release_goes_over_a_chain_a_bad_one_comes_back_and_kills_change_nothi
     with chain.selling():
         first_release(chain)
         changed_setting(chain)
-        rollout = roll_over(chain, 1)
+        rollout = roll_over(chain, 1, random.Random(1))
         for who in ("server", "s1", "s3"):
             kill(chain, who, random.Random(1))
             assert chain.at_any_time() == []
         assert finish(chain, rollout) == []
-        bad_release(chain, chain.agent("s1")["actual"])
+        good = chain.agent("s1")["actual"]
+        bad_release(chain, good)
+        error_release(chain, good)
     assert chain.at_the_end() == []

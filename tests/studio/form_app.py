@@ -32,6 +32,6 @@ def store(new: dict[str, object]) -> None:
 
 found = tuple(schemas.check(file, value, at="config"))
 form = Form(schemas.load(file), value, st.session_state.get("parent"), found, "config", st.session_state.get("layers", {}))
-config_form(form, "form", store, cameras=[Camera("cam-1")], offered=offered({"devices": devices}, tables))
+config_form(form, st.session_state.get("form_key", "form"), store, cameras=[Camera("cam-1")], offered=offered({"devices": devices}, tables))
 if st.query_params.get("show", "yes") == "yes":
     st.code(json.dumps(st.session_state["value"], ensure_ascii=False))

@@ -1,24 +1,17 @@
 """The region editor in a real browser: drawn by mouse, keyboard and touch, and the value that Python gets."""
 
 import json
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import tomllib
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storeloom.core.kernel.registry import ROOT
+from tests.studio.serving import CHROMIUM, chromium, served
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+pytest.importorskip("playwright.sync_api", reason="playwright is absent")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
 APP = Path(__file__).with_name("region_editor_app.py")
 SOON_S = 20.0
@@ -27,42 +20,14 @@ SOON_S = 20.0
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The page, served."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless", "true", "--server.fileWatcherType", "none", *_the_studios()]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port), "--server.address", "127.0.0.1", *options]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield _served(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _the_studios() -> list[str]:
-    """The studio's own settings, as options: they hold for apps in its folder only."""
-    told = tomllib.loads((ROOT / "studio" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
-    return [word for group, facts in told.items() for name, value in facts.items() for word in (f"--{group}.{name}", str(value))]
-
-
-def _served(address: str) -> str:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health"):
-                return address
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"nothing is served at {address}")
+    with served(APP) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as started:
         yield started
-        started.close()
 
 
 class Editor:

@@ -219,7 +219,8 @@ def test_another_bundle_does_not_show_this_ones_pictures(browser: Browser) -> No
     app.session_state["pictures"] = {"cam-1": Picture(b"\xff\xd8 a picture", 0)}
     app.run()
     assert browser.told["picture"].startswith("data:image/jpeg;base64,")
-    app.button(key="begin").click()
+    app.session_state["start/open"], app.session_state["start/way"] = True, "template"
+    app.run().button(key="begin").click()
     app.run()
     assert "pictures" not in app.session_state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,9 +90,41 @@ class Chain:
         return TufClient(place, *urls, now=lambda: self.clock[0], **more)
 
 
+def authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """An authority of one's own: its certificate's file, and TLS for `localhost` with one that it issued."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    now = datetime.now(UTC)
+
+    def certificate(name: str, key: Any, by: str, signer: Any, **marks: Any) -> Any:
+        made = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        made = made.issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)])).public_key(key.public_key())
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        made = made.not_valid_after(now + timedelta(days=1))
+        for mark in marks.values():
+            made = made.add_extension(mark, critical=isinstance(mark, x509.BasicConstraints))
+        return made.sign(signer, hashes.SHA256())
+
+    root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    signs = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    ca = certificate("ours", root, "ours", root, basic=x509.BasicConstraints(ca=True, path_length=0), usage=signs)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())
+    leaf = certificate("localhost", own, "ours", root, names=x509.SubjectAlternativeName([x509.DNSName("localhost")]), issuer=issuer)
+    pem = serialization.Encoding.PEM
+    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
+    private = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "leaf.pem").write_bytes(leaf.public_bytes(pem) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "leaf.pem")
+    return folder / "ca.pem", context
+
+
 @contextmanager
-def served(answer: Any) -> Iterator[str]:
-    """An HTTP server on this machine whose GET is `answer(handler)`; its address."""
+def served(answer: Any, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """An HTTP server on this machine whose GET is `answer(handler)`, behind TLS where there is a context; its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -104,10 +137,12 @@ def served(answer: Any) -> Iterator[str]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -113,34 +113,36 @@ def markov(paths: Sequence[Path]) -> Credit:
     return {name: purchases * effect / total for name, effect in removal.items()}
 
 
-def removal_effects(paths: Sequence[Path]) -> Credit:
-    """By channel the share of purchases that the chain loses without it."""
-    steps: Counter[tuple[str, str]] = Counter()
+def removal_effects(paths: Sequence[Path], order: int = 1) -> Credit:
+    """By channel the share of purchases that the chain loses without it. `order`: how many of the last touches a state of it remembers."""
+    start: tuple[str, ...] = (START,)
+    steps: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
     for path in paths:
-        for one, other in zip((START, *path.channels), path.channels, strict=False):
+        states = [path.channels[max(0, place + 1 - order) : place + 1] for place in range(len(path.channels))]
+        for one, other in zip((start, *states), states, strict=False):
             steps[one, other] += path.count  # type: ignore[assignment]
-        steps[path.channels[-1], END] += path.bought  # type: ignore[assignment]
-        steps[path.channels[-1], LOST] += path.count - path.bought  # type: ignore[assignment]
-    names = [START, *sorted({name for path in paths for name in path.channels})]
-    place = {name: index for index, name in enumerate(names)}
+        steps[states[-1], (END,)] += path.bought  # type: ignore[assignment]
+        steps[states[-1], (LOST,)] += path.count - path.bought  # type: ignore[assignment]
+    names = [start, *sorted({state for step in steps for state in step} - {start, (END,), (LOST,)})]
+    place_of = {state: index for index, state in enumerate(names)}
     chain, ends = np.zeros((len(names), len(names))), np.zeros(len(names))
-    for (one, other), count in steps.items():
-        if other in place:
-            chain[place[one], place[other]] += count
-        elif other == END:
-            ends[place[one]] += count
     leaving = np.zeros(len(names))
-    for (one, _), count in steps.items():
-        leaving[place[one]] += count
+    for (one, other), count in steps.items():
+        leaving[place_of[one]] += count
+        if other in place_of:
+            chain[place_of[one], place_of[other]] += count
+        elif other == (END,):
+            ends[place_of[one]] += count
     leaving = np.where(leaving > 0, leaving, 1.0)
     chain, ends = chain / leaving[:, None], ends / leaving
 
-    def chance(without: int | None) -> float:
-        kept = [index for index in range(len(names)) if index != without]
+    def chance(without: str | None) -> float:
+        kept = [index for index, state in enumerate(names) if without not in state]
         return float(np.linalg.solve(np.eye(len(kept)) - chain[np.ix_(kept, kept)], ends[kept])[0])
 
     whole = chance(None)
-    return {name: 1 - chance(place[name]) / whole for name in names[1:]}
+    channels = sorted({name for path in paths for name in path.channels})
+    return {name: 1 - chance(name) / whole for name in channels}
 
 
 def shapley(paths: Sequence[Path]) -> Credit:

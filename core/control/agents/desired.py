@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
 from sqlalchemy import Engine, bindparam, update
 from sqlmodel import Session, col, select
@@ -19,6 +20,7 @@ from storeloom.core.trust.seal import key_id
 from storeloom.core.trust.wire import Desired, Sealed, Wheel
 
 AT_ONCE = 500
+Item = TypeVar("Item")
 HEALTH_S = 900
 
 _agent = Agent.__table__.c  # type: ignore[attr-defined]
@@ -44,7 +46,7 @@ def state(session: Session, chain: str, store: str, now: datetime) -> Desired | 
         .where(Release.chain == chain, StoreRelease.store == store, Release.state == "withdrawn")
     ).all()
     times = None if agent.any_time else windows(place.profile["zone"], place.window, now)
-    told = Desired(number=agent.desired_number, windows=times, health_s=agent.health_s, withdrawn=sorted(withdrawn))
+    told = Desired(number=agent.desired_number, wish=agent.wish, windows=times, health_s=agent.health_s, withdrawn=sorted(withdrawn))
     told = told.model_copy(update={"secrets": _secrets(session, agent)})
     if agent.desired is None:
         return told
@@ -71,12 +73,13 @@ def touch(session: Session, chain: str, stores: Iterable[str]) -> None:
 
 def aim(session: Session, chain: str, stores: Iterable[str], release: str | None, health_s: int, any_time: bool) -> None:
     """Let these stores run a release from now on; the number of each rises, also where the release stays the same."""
-    values = {"desired": release, "desired_number": Agent.desired_number + 1, "health_s": health_s, "any_time": any_time}
+    rises = {"desired_number": Agent.desired_number + 1, "wish": Agent.wish + 1}
+    values = {"desired": release, "health_s": health_s, "any_time": any_time, **rises}
     for some in chunks(stores, AT_ONCE):
         session.execute(update(Agent).where(col(Agent.chain) == chain, col(Agent.store).in_(some)).values(**values))
 
 
-def chunks(items: Iterable[str], size: int) -> Iterator[Sequence[str]]:
+def chunks(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:
     """The items in stretches of at most `size`."""
     rest = iter(items)
     while some := list(islice(rest, size)):

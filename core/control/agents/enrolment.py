@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from storeloom.core.control import audit
+from storeloom.core.control.agents import machines
 from storeloom.core.control.agents.desired import touch
 from storeloom.core.control.api.problems import ApiFault, missing
 from storeloom.core.control.identity.tokens import digest, issue
@@ -24,6 +25,7 @@ from storeloom.core.control.models.fleet import Store
 from storeloom.core.control.models.identity import EnrolmentCode, FailedLogin, Token
 from storeloom.core.control.models.ids import new_id
 from storeloom.core.kernel.errors import Finding
+from storeloom.core.trust.wire import Machine
 
 AGAIN_WITHIN = timedelta(minutes=10)
 CODE_LIFE = timedelta(hours=72)
@@ -58,7 +60,7 @@ def new_code(session: Session, chain: str, store: str, actor: str, now: datetime
     return code, now + life
 
 
-def enrol(session: Session, code: str, public_key: str, version: str, now: datetime) -> NewAgent | None:
+def enrol(session: Session, code: str, public_key: str, version: str, now: datetime, machine: Machine | None = None) -> NewAgent | None:
     """Take a code for an agent; None where it is none that holds. Of two machines that come with one code at once, one is taken.
 
     An agent whose answer was lost may ask again within ten minutes, with the same key, until it is first heard of. A store that had an
@@ -75,12 +77,14 @@ def enrol(session: Session, code: str, public_key: str, version: str, now: datet
     row.used = row.used or now
     session.add(row)
     if agent is None:
-        session.add(Agent(chain=chain, store=store, public_key=key, enrolled=now, seen=now, version=version))
+        agent = Agent(chain=chain, store=store, public_key=key, enrolled=now, seen=now, version=version)
+        session.add(agent)
     else:
         agent.public_key, agent.enrolled, agent.seen, agent.version = key, now, now, version
         agent.enrolment, agent.reported_seq, agent.told_seq, agent.told_number = agent.enrolment + 1, 0, 0, 0
         agent.state, agent.actual, agent.reported = "enrolled", None, None
         touch(session, chain, [store])
+    machines.note(session, agent, machine)
     end_tokens(session, chain, store, now)
     session.flush()
     token, secret = issue(session, chain, now, store=store, name="agent")

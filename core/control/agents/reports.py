@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from storeloom.core.control.agents import health
+from storeloom.core.control.agents import health, machines
 from storeloom.core.control.api.problems import ApiFault
 from storeloom.core.control.models.agents import Agent, AgentReport
 from storeloom.core.control.models.releases import StoreRelease
@@ -31,6 +31,7 @@ def take(session: Session, chain: str, store: str, told: Reports, now: datetime)
     made = max([told.made, *(one.seq for one in told.reports)])
     if made >= agent.told_seq:
         _stand(session, agent, told, made)
+    machines.note(session, agent, told.machine)
     agent.seen = now if agent.seen is None else max(agent.seen, now)
     session.add(agent)
     return agent.reported_seq

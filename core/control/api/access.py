@@ -88,7 +88,8 @@ class TokenMade(TokenOut):
 def login(call: Call) -> Answer:
     """Come in with a password."""
     given: LoginIn = call.body
-    came = log_in(call.services.engine, given.chain, given.email, given.password.get_secret_value(), call.address, call.now)
+    services, password = call.services, given.password.get_secret_value()
+    came = log_in(services.engine, services.passwords, given.chain, given.email, password, call.address, call.now)
     scopes = sorted(ROLE_SCOPES[came.user.role])
     told = {"token": came.secret, "expires": came.token.expires, "user": came.user.id, "role": came.user.role, "scopes": scopes}
     return Answer(told, headers={"Cache-Control": "no-store"})
@@ -113,7 +114,7 @@ def change_password(call: Call) -> Answer:
     """A new password; all other tokens of this person are good for nothing more."""
     user = call.session.get_one(User, (call.chain, call.principal.user), with_for_update=True)
     given: PasswordIn = call.body
-    if not passwords.fits(given.old.get_secret_value(), user.password):
+    if not call.services.passwords.fits(given.old.get_secret_value(), user.password):
         raise ApiFault(403, Finding("SL-IDN-03"))
     set_password(call, user, given.password.get_secret_value(), keep=call.principal.token)
     return Answer()
@@ -158,7 +159,7 @@ def set_password(call: Call, user: User, password: str, keep: str | None = None)
     found = passwords.findings(password, (user.email, user.name, user.chain))
     if found:
         raise ApiFault(422, found)
-    user.password = passwords.hashed(password)
+    user.password = call.services.passwords.hashed(password)
     call.session.add(user)
     end_tokens(call, user.id, keep)
     audit.note(call.session, call.chain, call.now, call.principal.actor, "user.password", user.id)

@@ -103,7 +103,7 @@ def enrol(call: Call) -> Answer:
     engine, said = call.services.engine, call.body
     with writing(engine) as session:
         enrolment.refuse_guessers(session, call.address, call.now)
-        found = enrolment.enrol(session, said.code, said.public_key, said.version, call.now)
+        found = enrolment.enrol(session, said.code, said.public_key, said.version, call.now, said.machine)
         if found is None:
             enrolment.note_guess(session, call.address, call.now)
         else:

@@ -40,6 +40,7 @@ from storeloom.core.control.design.choosing import chosen
 from storeloom.core.control.design.composing import Composer
 from storeloom.core.control.design.merging import ABSENT, Conflict, Path, Take
 from storeloom.core.control.design.secrets import secret_findings
+from storeloom.core.control.design.wheels import wheel_findings
 from storeloom.core.control.models.designs import Design, DesignRevision, StoreDesignRevision
 from storeloom.core.kernel.capacity import needed
 from storeloom.core.kernel.errors import Finding, StoreloomError
@@ -127,7 +128,7 @@ def move_all(call: Call) -> Answer:
     if findings:
         raise StoreloomError(findings)
     moved, left = store_designs.move_all(
-        call.session, call.chain, call.now, call.principal.actor, call.path["design"], call.body.to, [store.id for store in stores]
+        call.session, call.chain, call.now, call.principal.actor, call.path["design"], call.body.to, stores
     )
     return Answer({"moved": moved, "conflicts": {store: _conflicts(found) for store, found in left.items()}})
 
@@ -232,13 +233,14 @@ def move_store(call: Call) -> Answer:
 
 @designs.route("GET", "/stores/{store}/composition", "designs:read", "Compose a store", "组合门店方案", answer=CompositionOut)
 def compose_store(call: Call) -> Answer:
-    """A store composed from its layers as they stand: wiring, capacity, every finding, secrets that are missing."""
+    """A store composed from its layers as they stand: wiring, capacity, every finding, wheels and secrets that are missing."""
     store = store_designs.layers_of_store(call.session, call.chain, call.path["store"])
     registry = call.services.registry
     made = Composer(registry).compose(store)
     composition = made.composition
     total, shares = needed(composition.instances)
     secrets = secret_findings(call.session, call.chain, store.store.id, made.secrets)
+    wheels = wheel_findings(call.session, call.chain, store.store.id, made, registry.catalogue)
     return Answer(
         {
             "store": store.store.id,
@@ -255,7 +257,7 @@ def compose_store(call: Call) -> Answer:
             },
             "wiring": [edge._asdict() for edge in composition.edges],
             **total._asdict(),
-            **_findings([*composition.findings, *secrets], call.lang),
+            **_findings([*composition.findings, *wheels, *secrets], call.lang),
         }
     )
 

@@ -68,13 +68,15 @@ def list_files(call: Call) -> Answer:
     max_body=rules.LARGEST,
 )
 def upload_file(call: Call) -> Answer:
-    """Keep a file of at most 32 MiB. 413 for a larger one, and where the chain's files would be too many."""
+    """Keep a file of at most 32 MiB; one that is there already, with this name, kind and content, is the answer. 413 for a larger one, and
+    where the chain's files would be too many."""
     given: FileNew = call.query
     sha256 = rules.put(call.services, call.chain, call.body)
     with writing(call.services.engine) as session:
         row = rules.add(session, call.chain, given.name, given.media_type, sha256, len(call.body), call.principal.actor, call.now)
-        detail = {"name": row.name, "sha256": sha256, "length": row.length}
-        audit.note(session, call.chain, call.now, call.principal.actor, "file.upload", row.id, detail)
+        if row in session.new:
+            detail = {"name": row.name, "sha256": sha256, "length": row.length}
+            audit.note(session, call.chain, call.now, call.principal.actor, "file.upload", row.id, detail)
     return Answer(show(row), headers={"Location": f"/api/v1/files/{row.id}"})
 
 

@@ -21,7 +21,8 @@ LARGEST = 256 << 20
 
 
 class PackageOut(Wire):
-    """A published package. `target` is its path in the chain's repository, `solutions` what its catalogue says of each that it brings."""
+    """A published package. `target` is its path in the chain's repository, `solutions` what its catalogue says of each that it brings
+    (none: a library), `requires` and `python` what it needs by its own metadata."""
 
     id: str
     vendor: str
@@ -32,12 +33,14 @@ class PackageOut(Wire):
     sha256: str
     length: int
     solutions: dict[str, Any]
+    requires: list[str]
+    python: str
     uploaded: datetime
     withdrawn: datetime | None
 
 
 class UploadOut(Wire):
-    """What an uploaded wheel brings; it is published when its vendor's metadata names it."""
+    """What an uploaded wheel brings and needs; it is published when its vendor's metadata names it. A library has no `package`."""
 
     filename: str
     sha256: str
@@ -47,6 +50,8 @@ class UploadOut(Wire):
     package: str
     solutions: list[str]
     adapters: list[str]
+    requires: list[str]
+    python: str
 
 
 class PublishedOut(Wire):
@@ -104,7 +109,8 @@ def upload_wheel(call: Call) -> Answer:
     wheel, sha256 = rules.upload(call.services.trust(call.chain), vendor, call.path["file"], call.body)
     told = {"filename": call.path["file"], "sha256": sha256, "length": len(call.body)}
     brought = {"name": wheel.name, "version": wheel.version, "package": wheel.package}
-    return Answer({**told, **brought, "solutions": sorted(wheel.solutions), "adapters": sorted(wheel.adapters)})
+    needs = {"requires": wheel.requires, "python": wheel.python}
+    return Answer({**told, **brought, **needs, "solutions": sorted(wheel.solutions), "adapters": sorted(wheel.adapters)})
 
 
 @packages.route(

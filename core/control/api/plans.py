@@ -119,10 +119,9 @@ def make_plan(call: Call) -> Answer:
     with reading(call.services.engine) as session:
         stores = None
         if asked.choice != Choice():
-            rows, findings = chosen(session, call.chain, asked.choice)
+            stores, findings = chosen(session, call.chain, asked.choice)
             if findings:
                 raise StoreloomError(findings)
-            stores = [row.id for row in rows]
             if asked.choice.stores is None:  # of a region or tag, those that the release is for
                 known = set(stores_of(session, call.chain, asked.release))
                 stores = [store for store in stores if store in known]

@@ -14,9 +14,10 @@ from storeloom.core.control.api.paging import page
 from storeloom.core.control.api.problems import missing
 from storeloom.core.control.api.route import Answer, Call, Page, PageQuery, Resource, Wire
 from storeloom.core.control.design.composing import Composer
-from storeloom.core.control.design.quoting import quote, read_prices
+from storeloom.core.control.design.quoting import read_prices
 from storeloom.core.control.design.store_designs import layers_of_store
 from storeloom.core.control.models.designs import Price
+from storeloom.core.kernel.quote import quote
 
 quotes = Resource("quotes")
 KIND = r"^[a-z0-9_]{1,63}(/[a-z0-9_]{1,63})?$"

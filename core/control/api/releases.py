@@ -51,13 +51,15 @@ class JobOut(Wire):
 
 
 class ReleaseOut(Wire):
-    """A release. `sources` names the revisions of the templates and overlays that went into it."""
+    """A release. `sources` names the revisions of the templates and overlays that went into it; `signed` says whether its bundles can still
+    be fetched: those of a withdrawn release can, until they were taken out of the repository."""
 
     id: str
     number: int
     name: str
     notes: str
     state: str
+    signed: bool
     digest: str
     sources: dict[str, list[int]]
     created: datetime
@@ -165,13 +167,13 @@ def get_bundle(call: Call) -> Answer:
     "POST", "/releases/{release}/withdraw", "releases:write", "Withdraw a release", "撤回发布", body=Withdrawal, answer=ReleaseWhole
 )
 def withdraw(call: Call) -> Later:
-    """Withdraw a release: no roll-out takes it, no store falls back to it, its bundles are signed no longer. It stays on record."""
+    """Withdraw a release: no roll-out takes it, no store falls back to it, its bundles are signed no longer. It stays on record. Where the
+    repository cannot be written, the answer says that they are `signed` yet, and they are taken out as soon as it can."""
     row = releasing.withdraw(call.session, call.now, call.principal.actor, one_release(call, lock=True), call.body.reason)
-    targets, told = releasing.targets_of(call.session, call.chain, row.id), _whole(call, row)
+    told = _whole(call, row)
 
     def finish() -> Answer:
-        call.services.trust(call.chain).withdraw(targets)
-        return Answer(told)
+        return Answer({**told, "signed": not call.services.releaser.unsign(call.chain, told["id"])})
 
     return Later(finish)
 
@@ -191,7 +193,7 @@ def show(row: Release) -> dict[str, Any]:
 
 def show_job(row: ReleaseJob, lang: str) -> dict[str, Any]:
     """A job as it goes out, its findings in the reader's language."""
-    told = row.model_dump(exclude={"chain", "wanted", "findings"})
+    told = row.model_dump(exclude={"chain", "wanted", "findings", "owner", "tries", "signed"})
     return {**told, "findings": [{"store": one["store"], "finding": one[lang]} for one in row.findings]}
 
 

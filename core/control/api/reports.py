@@ -14,7 +14,7 @@ from storeloom.core.control.api.problems import ApiFault
 from storeloom.core.control.api.route import Answer, Call, Instant, Page, PageQuery, Resource, Wire
 from storeloom.core.control.models.fleet import Store
 from storeloom.core.control.models.reports import Figure
-from storeloom.core.control.reports import dashboard, retention, sums
+from storeloom.core.control.reports import dashboard, retention, so_far, sums
 from storeloom.core.kernel.errors import Finding
 
 reports = Resource("reports")
@@ -119,10 +119,12 @@ class FigureNow(Wire):
 
 
 class DashboardOut(Wire):
-    """The chain at one look. `summed` is when the day's figures were last summed; a day that runs is told as far as it went."""
+    """The chain at one look. `summed` is when the day's figures were last summed; a day that runs is told as far as it went, and the day
+    before it as far as it had gone at `before_until` (null: as a whole)."""
 
     day: str
     before: str
+    before_until: datetime | None
     stores: StoresNow
     alerts: list[AlertsNow]
     devices: list[DevicesNow]
@@ -194,8 +196,9 @@ def list_sums(call: Call) -> Answer:
 
 @reports.route("GET", "/dashboard", "reports:read", "The chain at one look", "连锁总览", query=DashboardQuery, answer=DashboardOut)
 def get_dashboard(call: Call) -> Answer:
-    """Stores by state, open alerts, devices by state, and the day's figures against the same weekday before."""
-    day = call.query.day or dashboard.today(call.session, call.chain, call.now)
+    """Stores by state, open alerts, devices by state, and the day's figures against the same weekday before; today's against the same
+    hours of it."""
+    day = call.query.day or so_far.today(call.session, call.chain, call.now)
     return Answer(dashboard.summary(call.session, call.chain, day, call.now))
 
 

@@ -10,6 +10,7 @@ from storeloom.core.control.api.devices import devices
 from storeloom.core.control.api.events import events
 from storeloom.core.control.api.files import files
 from storeloom.core.control.api.packages import packages
+from storeloom.core.control.api.pilots import pilots
 from storeloom.core.control.api.plans import plans
 from storeloom.core.control.api.quotes import quotes
 from storeloom.core.control.api.releases import releases
@@ -36,6 +37,7 @@ RESOURCES = (
     packages,
     events,
     reports,
+    pilots,
     alerts,
     devices,
     files,

@@ -28,6 +28,7 @@ from storeloom.core.control.database import reading, writing
 from storeloom.core.control.identity.scopes import Principal
 from storeloom.core.control.identity.tokens import principal
 from storeloom.core.control.services import Services
+from storeloom.core.control.wall import within
 from storeloom.core.kernel.errors import Finding, StoreloomError
 
 PREFIX = "/api/v1"
@@ -78,19 +79,31 @@ def _carry_out(route: Route, services: Services, out: TypeAdapter[Any] | None, p
     call._language = partial(language, asked)
     call.principal = _authorise(route, services.engine, call, asked)
     _understand(route, call, asked)
+    with within(call.chain):
+        return _within(route, services, call, asked, out)
+
+
+def _within(route: Route, services: Services, call: Call, asked: Request, out: TypeAdapter[Any] | None) -> Response:
+    """Carry out what was understood."""
     if route.own_session or not route.writes:
         return _read(route, services, call, out)
     with writing(services.engine) as session:
         call.principal = _authorise(route, session, call, asked)  # once more: what was taken back by now writes nothing
         call._session = session
         key = asked.headers.get("Idempotency-Key") if route.method == "POST" and call.principal is not NOBODY else None
-        if key is not None and not route.told_once:
-            return _repeatable(route, call, key, out)
-        answer = route.call(call)
+        key = None if route.told_once else key
+        before = None if key is None else repeats.kept_answer(session, call.principal.token, key, _digest(route), call.now)
+        answer = before or route.call(call)
         if isinstance(answer, Answer):
+            if key is not None and before is None:
+                _keep(route, session, call, key, answer, out)
             return _response(route, answer, out)
         call._session = None
-    return _response(route, answer.finish(), out)
+    told = answer.finish()
+    if key is not None:
+        with writing(services.engine) as session:
+            _keep(route, session, call, key, told, out)
+    return _response(route, told, out)
 
 
 def _read(route: Route, services: Services, call: Call, out: TypeAdapter[Any] | None) -> Response:
@@ -106,18 +119,15 @@ def _read(route: Route, services: Services, call: Call, out: TypeAdapter[Any] | 
     return _response(route, answer.finish(), out)
 
 
-def _repeatable(route: Route, call: Call, key: str, out: TypeAdapter[Any] | None) -> Response:
-    """Carry out a request that may be sent again; the second time the first one's answer is given."""
-    session, token, now = call.session, call.principal.token, call.now
-    digest = repeats.request_digest(route.method, request.full_path, request.get_data())
-    before = repeats.kept_answer(session, token, key, digest, now)
-    if before is not None:
-        return _response(route, before, out)
-    answer = _now(route.call(call))
+def _digest(route: Route) -> str:
+    return repeats.request_digest(route.method, request.full_path, request.get_data())
+
+
+def _keep(route: Route, session: Session, call: Call, key: str, answer: Answer, out: TypeAdapter[Any] | None) -> None:
+    """Keep an answer, so that the same request sent again gets it and is not carried out once more."""
     session.flush()
     told = None if out is None else out.dump_python(out.validate_python(answer.body, from_attributes=True), mode="json")
-    repeats.keep(session, token, key, digest, answer.status or route.status, told, answer, now)
-    return _response(route, answer, out)
+    repeats.keep(session, call.principal.token, key, _digest(route), answer.status or route.status, told, answer, call.now)
 
 
 def _now(answer: Answer | Later) -> Answer:

@@ -84,7 +84,7 @@ def add_user(call: Call) -> Answer:
         name=given.name,
         role=given.role,
         vendor=given.vendor,
-        password=passwords.hashed(password),
+        password=call.services.passwords.hashed(password),
         created=call.now,
         disabled=call.now if given.disabled else None,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
@@ -22,26 +20,26 @@ class Choice(BaseModel):
     ring: int | None = Field(None, ge=0, le=9)
 
 
-def chosen(session: Session, chain: str, choice: Choice) -> tuple[list[Store], list[Finding]]:
-    """The open stores that are meant, by their ids, and a finding for each that is named and not there."""
-    rows = session.exec(select(Store).where(Store.chain == chain, col(Store.closed).is_(None)).order_by(col(Store.id))).all()
-    findings = []
-    found: Iterable[Store] = rows
+def chosen(session: Session, chain: str, choice: Choice) -> tuple[list[str], list[Finding]]:
+    """The open stores that are meant, in order of their ids, and a finding for each that is named and not there."""
+    columns = select(Store.id, Store.region, Store.tags, Store.ring)
+    rows = list(session.exec(columns.where(Store.chain == chain, col(Store.closed).is_(None)).order_by(col(Store.id))))
+    findings, found = [], rows
     if choice.stores is not None:
         wanted = set(choice.stores)
-        found = [row for row in rows if row.id in wanted]
+        found = [row for row in rows if row[0] in wanted]
         what = {"en": "open store", "zh": "营业中的门店"}
-        findings = [Finding("SL-API-05", {"what": what, "name": name}, "stores") for name in sorted(wanted - {row.id for row in found})]
+        findings = [Finding("SL-API-05", {"what": what, "name": name}, "stores") for name in sorted(wanted - {row[0] for row in found})]
     if choice.region is not None:
         regions = within(session, chain, choice.region)
         if not regions:
             findings.append(Finding("SL-API-05", {"what": {"en": "region", "zh": "区域"}, "name": choice.region}, "region"))
-        found = [row for row in found if row.region in regions]
+        found = [row for row in found if row[1] in regions]
     if choice.tag is not None:
-        found = [row for row in found if choice.tag in row.tags]
+        found = [row for row in found if choice.tag in row[2]]
     if choice.ring is not None:
-        found = [row for row in found if row.ring == choice.ring]
-    return list(found), findings
+        found = [row for row in found if row[3] == choice.ring]
+    return [row[0] for row in found], findings
 
 
 def within(session: Session, chain: str, region: str) -> set[str]:

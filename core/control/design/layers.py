@@ -97,12 +97,13 @@ def read_book(session: Session, chain: str) -> Book:
     return Book(overlays, parents)
 
 
-def layers_of(session: Session, chain: str, stores: Iterable[Store]) -> tuple[list[StoreLayers], list[Store]]:
-    """The layers of stores, and the stores that are built on no template."""
-    book, wanted = read_book(session, chain), list(stores)
+def layers_of(session: Session, chain: str, stores: Iterable[Store], book: Book | None = None) -> tuple[list[StoreLayers], list[Store]]:
+    """The layers of stores, and the stores that are built on no template; what they share by a book that was read before."""
+    book, wanted = book or read_book(session, chain), list(stores)
     designs = {row.store: row for row in _by_store(session, chain, [store.id for store in wanted])}
     for key in sorted({(row.template, row.template_version) for row in designs.values()}):
-        book.templates[key] = template_at(session, chain, *key)
+        if key not in book.templates:
+            book.templates[key] = template_at(session, chain, *key)
     found = [book.of(store, designs[store.id]) for store in wanted if store.id in designs]
     return found, [store for store in wanted if store.id not in designs]
 

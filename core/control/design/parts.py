@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ LEVEL = 1  # of packing: fast
 class Parts:
     """Parts of bundles by their hashes, read from the database as they are asked for; `new` are those that it may not hold yet, packed."""
 
-    new: dict[str, bytes] = field(default_factory=dict)
+    new: MutableMapping[str, bytes] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict)
 
     def put(self, value: Any) -> str:

@@ -1,7 +1,8 @@
 """Releases: all stores of a choice composed, checked, packed, and published as signed targets; then never changed.
 
-A release is made by a job beside the requests: it composes what it read at one moment, without a transaction, takes a number, publishes,
-and writes the release in the end as a whole. What was published for a release that was never written is asked of no store.
+A release is made by a job beside the requests: it reads stores some at a time, each as it stood then on designs as they stood when it
+began, packs them into files, takes a number, publishes, and writes the release in the end as a whole. What was published for a release
+that was never written is asked of no store, and is taken out again.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,25 +22,24 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from storeloom.core.control import audit
-from storeloom.core.control.agents.desired import touch
+from storeloom.core.control.agents.desired import chunks, touch
 from storeloom.core.control.database import reading, writing
 from storeloom.core.control.design.choosing import Choice, chosen
-from storeloom.core.control.design.composing import Composer, Made
-from storeloom.core.control.design.layers import StoreLayers, layers_of
-from storeloom.core.control.design.parts import Parts, put_design
-from storeloom.core.control.design.wheels import Wheels, read_wheels
+from storeloom.core.control.design.composing import Composer
+from storeloom.core.control.design.packing import TOLD_FAULTY, Outcome, Reader, Spool, pack_all
+from storeloom.core.control.design.wheels import read_wheels
 from storeloom.core.control.models.identity import Chain
 from storeloom.core.control.models.ids import new_id
 from storeloom.core.control.models.releases import Release, ReleaseJob, StoreRelease
 from storeloom.core.kernel.errors import Finding, StoreloomError
-from storeloom.core.kernel.lock import canonical, packed_body, packed_text
+from storeloom.core.kernel.lock import canonical
 from storeloom.core.trust import names
 
 if TYPE_CHECKING:
     from storeloom.core.control.services import Services
 
 LOG = logging.getLogger(__name__)
-TOLD_FAULTY = 20  # stores whose findings are told in full
+ROWS = 500  # written at once
 BEAT_S = 1.0
 
 
@@ -51,6 +51,9 @@ class Publisher(Protocol):
 
     def withdraw(self, paths: Iterable[str]) -> None:
         """Sign and serve these targets no longer."""
+
+    def bundles(self, number: int) -> list[str]:
+        """The targets that are signed as bundles of a release's number."""
 
 
 class Files(Mapping[str, bytes]):
@@ -67,28 +70,6 @@ class Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._files)
-
-
-@dataclass
-class Packed:
-    """A store's bundle, packed into a file of the job's folder."""
-
-    store: str
-    file: Path
-    sha256: str
-    length: int
-    packages: list[dict[str, Any]]
-    bundle: dict[str, Any]
-
-
-@dataclass
-class Outcome:
-    """What packing a choice of stores came to."""
-
-    packed: list[Packed] = field(default_factory=list)
-    faulty: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
-    sources: dict[str, set[int]] = field(default_factory=dict)
-    composed: int = 0
 
 
 def run_job(services: Services, publisher: Publisher, chain: str, job: str) -> None:
@@ -108,74 +89,29 @@ def _run(services: Services, publisher: Publisher, chain: str, job: str) -> None
         row = session.get_one(ReleaseJob, (chain, job), with_for_update=True)
         if row.state != "waiting":
             return
-        row.state, row.beat, wanted, actor = "composing", services.now(), dict(row.wanted), row.created_by
+        row.state, row.beat, row.owner, row.tries = "composing", services.now(), services.lease.id, row.tries + 1
+        wanted, actor = dict(row.wanted), row.created_by
         session.add(row)
     with reading(services.engine) as session:
         stores, findings = chosen(session, chain, Choice.model_validate(wanted["choice"]))
-        layered, without = layers_of(session, chain, stores)
         wheels = read_wheels(session, chain)
+    composer, reader = Composer(services.registry), Reader(services.engine, chain)
+    ordered, without = reader.ordered(stores, composer)
     named = wanted["choice"].get("stores") is not None
-    findings += [Finding("SL-DSG-04" if named else "SL-REL-02", {"store": store.id}) for store in without]
-    if not layered:
+    findings += [Finding("SL-DSG-04" if named else "SL-REL-02", {"store": store}) for store in without]
+    if not ordered:
         findings.append(Finding("SL-REL-01"))
     if any(finding.severity == "error" for finding in findings):
         raise StoreloomError(findings)
     services.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="release-", dir=services.folder) as folder:
-        parts = Parts()
-        beat = _Beat(services, chain, job, len(layered))
-        outcome = pack_all(layered, Composer(services.registry), wheels, parts, Path(folder), beat)
+    with tempfile.TemporaryDirectory(prefix="release-", dir=services.folder) as folder, closing(Spool(Path(folder))) as spool:
+        outcome = pack_all(reader.pages(ordered), composer, wheels, spool, _Beat(services, chain, job, len(ordered)))
         if outcome.faulty:
             _fail(services, chain, job, told_faulty(outcome.faulty))
             return
-        number = _number(services, chain, job, len(layered))
-        publisher.publish(Files({names.bundle(one.store, number): one.file for one in outcome.packed}))
-    _write(services, chain, job, number, wanted, actor, outcome, parts, findings)
-
-
-def pack_all(
-    stores: Iterable[StoreLayers], composer: Composer, wheels: Wheels, parts: Parts, folder: Path, beat: Callable[[int], None]
-) -> Outcome:
-    """Compose and pack stores, those that are alike together."""
-    outcome = Outcome()
-    groups: dict[Any, list[StoreLayers]] = {}
-    for store in stores:
-        groups.setdefault(composer.key(store), []).append(store)
-        for design, version in store.sources().items():
-            outcome.sources.setdefault(design, set()).add(version)
-    waiting = list(groups.values())
-    while waiting:
-        group = waiting.pop()
-        made = composer.compose(group[0])
-        outcome.composed += 1
-        if made.personal and len(group) > 1:
-            waiting += [[store] for store in group[1:]]
-            group = group[:1]
-        if made.errors:
-            for store in group:
-                told_whole = len(outcome.faulty) < TOLD_FAULTY
-                outcome.faulty[store.store.id] = composer.compose(store).errors if told_whole else made.errors[:1]
-        elif not outcome.faulty:
-            for one in _packed(group, made, composer, wheels, parts, folder):
-                outcome.packed.append(one)
-                beat(len(outcome.packed))
-        beat(len(outcome.packed) + len(outcome.faulty))
-    return outcome
-
-
-def _packed(group: list[StoreLayers], made: Made, composer: Composer, wheels: Wheels, parts: Parts, folder: Path) -> Iterator[Packed]:
-    design: str | None = None
-    needed = wheels.needed(made, composer.catalogue)
-    for store in group:
-        body = packed_body(store.store.name, made.plan_for(store), made.lock)
-        data = packed_text(body)
-        design = design or put_design(body, parts)
-        index = {"name": body["name"], "digest": body["digest"], "store": parts.put(body["store"]), "design": design}
-        index |= {"sources": store.sources(), "own": store.own.version, "secrets": sorted({use.name for use in made.secrets})}
-        sha256 = hashlib.sha256(data).hexdigest()
-        file = folder / sha256
-        file.write_bytes(data)
-        yield Packed(store.store.id, file, sha256, len(data), needed, index)
+        number = _number(services, chain, job, len(ordered))
+        publisher.publish(Files({names.bundle(one.store, number): spool.file(one.sha256) for one in outcome.packed}))
+        _write(services, chain, job, number, wanted, actor, outcome, spool, findings)
 
 
 def _number(services: Services, chain: str, job: str, total: int) -> int:
@@ -185,7 +121,7 @@ def _number(services: Services, chain: str, job: str, total: int) -> int:
         taken_numbers = [session.exec(select(func.max(table.number)).where(table.chain == chain)).one() for table in (Release, ReleaseJob)]
         row = session.get_one(ReleaseJob, (chain, job))
         row.number = 1 + max((number for number in taken_numbers if number is not None), default=0)
-        row.state, row.done, row.beat = "publishing", total, services.now()
+        row.state, row.done, row.beat, row.signed = "publishing", total, services.now(), True
         session.add(row)
         return row.number
 
@@ -198,13 +134,13 @@ def _write(
     wanted: Mapping[str, Any],
     actor: str,
     outcome: Outcome,
-    parts: Parts,
+    spool: Spool,
     findings: list[Finding],
 ) -> None:
     now = services.now()
     with writing(services.engine) as session:
         session.get_one(Chain, chain, with_for_update=True)
-        parts.write(session, chain)
+        spool.parts.write(session, chain)
         release = Release(
             chain=chain,
             id=new_id(now),
@@ -218,21 +154,12 @@ def _write(
         )
         session.add(release)
         session.flush()
-        session.add_all(
-            StoreRelease(
-                chain=chain,
-                release=release.id,
-                store=one.store,
-                target=names.bundle(one.store, number),
-                sha256=one.sha256,
-                length=one.length,
-                packages=one.packages,
-                bundle=one.bundle,
-            )
-            for one in outcome.packed
-        )
+        own = {"chain": chain, "release": release.id}
+        for some in chunks(spool.rows(), ROWS):
+            rows = [{**own, **one, "target": names.bundle(one["store"], number)} for one in some]
+            session.connection().execute(StoreRelease.__table__.insert(), rows)  # type: ignore[attr-defined]
         row = session.get_one(ReleaseJob, (chain, job))
-        row.state, row.release, row.beat, row.findings = "done", release.id, now, told(findings)
+        row.state, row.release, row.beat, row.findings, row.signed = "done", release.id, now, told(findings), False
         session.add(row)
         detail = {"number": number, "stores": len(outcome.packed), "digest": release.digest}
         audit.note(session, chain, now, actor, "release.publish", release.id, detail)

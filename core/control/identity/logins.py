@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from storeloom.core.control import audit
 from storeloom.core.control.api.problems import ApiFault
 from storeloom.core.control.database import reading, writing
-from storeloom.core.control.identity import passwords
+from storeloom.core.control.identity.passwords import Passwords
 from storeloom.core.control.identity.tokens import digest, issue
 from storeloom.core.control.models.identity import FailedLogin, Token, User
 from storeloom.core.control.models.ids import new_id
@@ -34,7 +34,7 @@ class LoggedIn:
     secret: str
 
 
-def log_in(engine: Engine, chain: str, email: str, password: str, address: str, now: datetime) -> LoggedIn:
+def log_in(engine: Engine, passwords: Passwords, chain: str, email: str, password: str, address: str, now: datetime) -> LoggedIn:
     """Let a person in. ApiFault 401 where name or password is wrong, which is not told apart; 429 after too many failures."""
     name, place = digest(f"{chain}|{email.lower()}"), digest(address)
     with reading(engine) as session:
@@ -43,7 +43,7 @@ def log_in(engine: Engine, chain: str, email: str, password: str, address: str, 
     good = passwords.fits(password, None if user is None else user.password) and user is not None and user.disabled is None
     with writing(engine) as session:
         if good and user is not None:
-            return _let_in(session, user, password, now)
+            return _let_in(session, passwords, user, password, now)
         session.execute(delete(FailedLogin).where(col(FailedLogin.at) <= now - SPAN))
         session.add(FailedLogin(id=new_id(now), name_sha256=name, from_sha256=place, at=now))
         if user is not None:
@@ -51,7 +51,7 @@ def log_in(engine: Engine, chain: str, email: str, password: str, address: str, 
     raise ApiFault(401, Finding("SL-IDN-03"))
 
 
-def _let_in(session: Session, user: User, password: str, now: datetime) -> LoggedIn:
+def _let_in(session: Session, passwords: Passwords, user: User, password: str, now: datetime) -> LoggedIn:
     if passwords.outdated(user.password):
         user.password = passwords.hashed(password)
         session.merge(user)

@@ -19,6 +19,8 @@ SCOPES = (
     "releases:write",
     "rollouts:read",
     "rollouts:run",
+    "pilots:read",
+    "pilots:write",
     "packages:read",
     "packages:write",
     "trust:read",
@@ -35,8 +37,8 @@ SCOPES = (
 _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read") and scope != "audit:read") | {"own:tokens"}
 ROLE_SCOPES = {
     "admin": frozenset(SCOPES) - {"agent:self"},
-    "integrator": _READS | {"stores:write", "designs:write", "secrets:write", "releases:write", "files:write"},
-    "operator": _READS | {"stores:write", "rollouts:run", "secrets:write", "audit:read", "files:write", "alerts:write"},
+    "integrator": _READS | {"stores:write", "designs:write", "secrets:write", "releases:write", "files:write", "pilots:write"},
+    "operator": _READS | {"stores:write", "rollouts:run", "secrets:write", "audit:read", "files:write", "alerts:write", "pilots:write"},
     "viewer": _READS,
     "vendor": frozenset({"catalogue:read", "packages:read", "packages:write", "trust:read", "own:tokens"}),
     "agent": frozenset({"agent:self", "trust:read"}),

@@ -3,6 +3,6 @@
 Tables check nothing but their keys and constraints; what comes from outside is checked by the models of `api` before.
 """
 
-from storeloom.core.control.models import agents, audit, designs, fleet, identity, packages, received, releases, reports, rollouts
+from storeloom.core.control.models import agents, audit, designs, fleet, identity, packages, pilots, received, releases, reports, rollouts
 
-__all__ = ["agents", "audit", "designs", "fleet", "identity", "packages", "received", "releases", "reports", "rollouts"]
+__all__ = ["agents", "audit", "designs", "fleet", "identity", "packages", "pilots", "received", "releases", "reports", "rollouts"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
+from sqlmodel import Field
 
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 
-class Agent(SQLModel, table=True):
+class Agent(OfChain, table=True):
     """A store's agent. `public_key` is the X25519 key to which the store's secrets are sealed.
 
     `desired` is the release that the store is to run and `desired_number` counts its changes, so that an agent asks for what is newer;
+    `wish` counts those that are somebody's wish for a release. `machine` is what the agent told of where it runs (`AgentMachine`).
     `health_s` and `any_time` say how it is to change over. `enrolment` counts the machines that were this store's agent: each numbers its
     reports from 1, `reported_seq` is the one up to which all are stored, `told_seq` the newest heard of, `told_number` the desired state
     that the agent knew then.
@@ -43,9 +45,21 @@ class Agent(SQLModel, table=True):
     told_number: int = 0
     enrolment: int = 1
     version: str = ""
+    wish: int = 0
+    machine: str | None = None
 
 
-class AgentReport(SQLModel, table=True):
+class AgentMachine(OfChain, table=True):
+    """What agents told of where they run (`trust.wire.Machine`), by the SHA-256 of its canonical JSON: like machines are kept once."""
+
+    __tablename__ = "agent_machine"
+    __table_args__ = (CheckConstraint("length(sha256) = 64", name="sha256_is_hex"),)
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    sha256: str = Field(primary_key=True)
+    body: dict[str, Any] = document()
+
+
+class AgentReport(OfChain, table=True):
     """What an agent told of its doings, in its own order; a repeat changes nothing."""
 
     __tablename__ = "agent_report"
@@ -64,7 +78,7 @@ class AgentReport(SQLModel, table=True):
     data: dict[str, Any] = document()
 
 
-class ReleaseHealth(SQLModel, table=True):
+class ReleaseHealth(OfChain, table=True):
     """How a store ran under a release: `looks` at its health, how many of them `bad`, and of each solution instance
     [failures, events handled] in that time."""
 
@@ -83,7 +97,7 @@ class ReleaseHealth(SQLModel, table=True):
     solutions: dict[str, Any] = document()
 
 
-class SealedSecret(SQLModel, table=True):
+class SealedSecret(OfChain, table=True):
     """A secret of a store, sealed to its agent's key; nobody here can open it."""
 
     __tablename__ = "sealed_secret"

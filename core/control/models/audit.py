@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 
-class AuditEntry(SQLModel, table=True):
+class AuditEntry(OfChain, table=True):
     """One deed. `hash` is over this entry and the `previous` hash, hex SHA-256."""
 
     __tablename__ = "audit_entry"

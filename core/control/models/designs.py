@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 LEVELS = ("template", "format", "region")
 
 
-class Design(SQLModel, table=True):
+class Design(OfChain, table=True):
     """A template (`template/1`) or an overlay (`overlay/1`) as it stands; `version` counts its revisions.
 
     `level` says what it is for: a `template` for the stores that are built on it, an overlay for a store `format` or a `region`, named by
@@ -36,7 +37,7 @@ class Design(SQLModel, table=True):
     retired: datetime | None = moment(null=True)
 
 
-class DesignRevision(SQLModel, table=True):
+class DesignRevision(OfChain, table=True):
     """A revision as it was written; never changed."""
 
     __tablename__ = "design_revision"
@@ -50,7 +51,7 @@ class DesignRevision(SQLModel, table=True):
     note: str = ""
 
 
-class StoreDesign(SQLModel, table=True):
+class StoreDesign(OfChain, table=True):
     """Which template a store is built on, at which of its revisions, and the store's own layer over all others."""
 
     __tablename__ = "store_design"
@@ -68,7 +69,7 @@ class StoreDesign(SQLModel, table=True):
     changed_by: str
 
 
-class StoreDesignRevision(SQLModel, table=True):
+class StoreDesignRevision(OfChain, table=True):
     """A store's design as it was written; never changed."""
 
     __tablename__ = "store_design_revision"
@@ -84,7 +85,7 @@ class StoreDesignRevision(SQLModel, table=True):
     note: str = ""
 
 
-class Price(SQLModel, table=True):
+class Price(OfChain, table=True):
     """What a part costs and draws, from least to most: a device of a `kind` (`camera`, or `camera/onvif_camera` for one driver), or `edge`,
     the host of a store. Costs in minor units of `currency`; power in watts while it runs, for `hours_per_day`. Null: not known.
     """

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 
-class Region(SQLModel, table=True):
+class Region(OfChain, table=True):
     """A part of a chain; its overlay holds for all its stores."""
 
     __tablename__ = "region"
@@ -23,7 +24,7 @@ class Region(SQLModel, table=True):
     version: int = 1
 
 
-class Store(SQLModel, table=True):
+class Store(OfChain, table=True):
     """A store. `profile` is a whole store profile (`store/1`); `ring` orders roll-outs (canary before region before all).
 
     `window` is when it may be updated: `{from, to, weekdays}` in the store's own time; null: at any time.
@@ -48,7 +49,7 @@ class Store(SQLModel, table=True):
     closed: datetime | None = moment(null=True)
 
 
-class Device(SQLModel, table=True):
+class Device(OfChain, table=True):
     """What a device of a store last said of itself."""
 
     __tablename__ = "device"

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 from storeloom.core.control.database import one_of
 from storeloom.core.control.identity.scopes import ROLES
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 
 class Chain(SQLModel, table=True):
@@ -22,7 +23,7 @@ class Chain(SQLModel, table=True):
     created: datetime = moment()
 
 
-class User(SQLModel, table=True):
+class User(OfChain, table=True):
     """A person of a chain. `password` is an Argon2id hash, never the password; `vendor` names whose packages one of that role handles."""
 
     __tablename__ = "user"
@@ -42,7 +43,7 @@ class User(SQLModel, table=True):
     disabled: datetime | None = moment(null=True)
 
 
-class Token(SQLModel, table=True):
+class Token(OfChain, table=True):
     """A bearer token by its SHA-256. It belongs to a user, or to the agent of a `store`; `scopes` narrow what the role may."""
 
     __tablename__ = "token"
@@ -65,7 +66,7 @@ class Token(SQLModel, table=True):
     revoked: datetime | None = moment(null=True)
 
 
-class EnrolmentCode(SQLModel, table=True):
+class EnrolmentCode(OfChain, table=True):
     """A one-time code by its SHA-256, with which the agent of a store becomes known."""
 
     __tablename__ = "enrolment_code"

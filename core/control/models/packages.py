@@ -6,13 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 
-class VendorPackage(SQLModel, table=True):
-    """A wheel that a vendor signed: the target `packages/<vendor>/<filename>` of the chain's repository."""
+class VendorPackage(OfChain, table=True):
+    """A wheel that a vendor signed: the target `packages/<vendor>/<filename>` of the chain's repository.
+
+    `solutions` is empty for a library, a wheel that others need. `requires` and `python` are what its metadata says that it needs
+    (Requires-Dist, Requires-Python).
+    """
 
     __tablename__ = "vendor_package"
     __table_args__ = (UniqueConstraint("chain", "vendor", "filename"), CheckConstraint("length(sha256) = 64", name="sha256_is_hex"))
@@ -25,12 +30,14 @@ class VendorPackage(SQLModel, table=True):
     sha256: str
     length: int
     solutions: dict[str, Any] = document()
+    requires: list[str] = document()
+    python: str = ""
     uploaded: datetime = moment()
     uploaded_by: str
     withdrawn: datetime | None = moment(null=True)
 
 
-class StoredFile(SQLModel, table=True):
+class StoredFile(OfChain, table=True):
     """A file of a chain (a planogram, a picture, a report); its bytes lie under its SHA-256."""
 
     __tablename__ = "stored_file"

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 _POSITION = ["upload_position.chain", "upload_position.store"]
 
 
-class Position(SQLModel, table=True):
+class Position(OfChain, table=True):
     """How far a store's log is stored here: up to record `seq`, whose id is `event`. `lost` counts records that never came."""
 
     __tablename__ = "upload_position"
@@ -32,7 +33,7 @@ class Position(SQLModel, table=True):
     reported: datetime = moment()
 
 
-class ReceivedEvent(SQLModel, table=True):
+class ReceivedEvent(OfChain, table=True):
     """One event of a store's log. `about` is the store of its envelope, another one's where stores share forecasts; `kept` is when it came
     here, which its retention counts from."""
 
@@ -59,7 +60,7 @@ class ReceivedEvent(SQLModel, table=True):
     data: dict[str, Any] = document()
 
 
-class UploadGap(SQLModel, table=True):
+class UploadGap(OfChain, table=True):
     """Records that left a store's log before they came up: `lost` of them behind `after`."""
 
     __tablename__ = "upload_gap"

@@ -6,19 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 RELEASE_STATES = ("published", "withdrawn")
 JOB_STATES = ("waiting", "composing", "publishing", "done", "failed")
 
 
-class Release(SQLModel, table=True):
+class Release(OfChain, table=True):
     """The bundles of some stores, packed and signed at one time. `number` only ever rises within a chain; `digest` covers all bundles.
 
-    `sources` names the revision of every template and overlay that went into it.
+    `sources` names the revision of every template and overlay that went into it. `signed` tells whether its bundles are still signed: those
+    of a release that was withdrawn are, until they could be taken out of the repository.
     """
 
     __tablename__ = "release"
@@ -29,13 +31,14 @@ class Release(SQLModel, table=True):
     name: str
     notes: str = ""
     state: str = "published"
+    signed: bool = True
     digest: str
     sources: dict[str, Any] = document()
     created: datetime = moment()
     created_by: str
 
 
-class StoreRelease(SQLModel, table=True):
+class StoreRelease(OfChain, table=True):
     """One store's bundle of a release: the target `stores/<store>/<number>.json` of the chain's repository, and the wheels it needs.
 
     `bundle` names the bundle's parts by their hashes (`BundlePart`), so that thousands of like stores are kept, and compared, once.
@@ -57,7 +60,7 @@ class StoreRelease(SQLModel, table=True):
     bundle: dict[str, Any] = document()
 
 
-class BundlePart(SQLModel, table=True):
+class BundlePart(OfChain, table=True):
     """A part of bundles (a solution's config and devices, a store profile, a lock), known by the SHA-256 of its canonical JSON.
 
     `body` is that JSON packed by zlib: as bytes it comes out as it went in, which a JSON column does not promise of numbers.
@@ -70,8 +73,12 @@ class BundlePart(SQLModel, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
-class ReleaseJob(SQLModel, table=True):
-    """A release in the making: how far it is, and in the end its release or what is wrong. `beat` is when it last moved."""
+class ReleaseJob(OfChain, table=True):
+    """A release in the making: how far it is, and in the end its release or what is wrong. `beat` is when it last moved.
+
+    `owner` is the server (`control.lease`) that carries it out, for the `tries`-th time. `signed`: bundles of its `number` may be signed
+    though no release names them.
+    """
 
     __tablename__ = "release_job"
     __table_args__ = (ForeignKeyConstraint(["chain", "release"], ["release.chain", "release.id"]), one_of("state", JOB_STATES))
@@ -87,3 +94,6 @@ class ReleaseJob(SQLModel, table=True):
     created: datetime = moment()
     created_by: str
     beat: datetime = moment()
+    owner: str | None = None
+    tries: int = 0
+    signed: bool = False

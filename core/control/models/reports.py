@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 SPANS = ("hour", "day")
 ALERT_STATES = ("open", "cleared")
 
 
-class Figure(SQLModel, table=True):
+class Figure(OfChain, table=True):
     """A solution's named figure in a store over an hour or a store's own day (`day`, a date on its wall; it has 23 to 25 hours).
 
     `how` it is made says how it is put together: of a `sum` `value` is the sum and `weight` 1, of all others `value` is the value times its
@@ -49,7 +50,7 @@ class Figure(SQLModel, table=True):
     told_weight: float | None = None
 
 
-class FigureNews(SQLModel, table=True):
+class FigureNews(OfChain, table=True):
     """Stores that told figures of a day which are not yet in its sums; `turn` tells whether more came while they were summed."""
 
     __tablename__ = "figure_news"
@@ -63,7 +64,7 @@ class FigureNews(SQLModel, table=True):
     turn: int = 1
 
 
-class FigureSum(SQLModel, table=True):
+class FigureSum(OfChain, table=True):
     """A figure over the stores of a region (empty: of none) on their own days of one date. `low` and `high` are the least and greatest
     value of a store."""
 
@@ -84,7 +85,27 @@ class FigureSum(SQLModel, table=True):
     summed: datetime = moment()
 
 
-class Alert(SQLModel, table=True):
+class FigureHourSum(OfChain, table=True):
+    """A figure over a chain's stores in one hour of their day of a date, for the day of each chain that today is held against."""
+
+    __tablename__ = "figure_hour_sum"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    chain: str = Field(primary_key=True, foreign_key="chain.id")
+    day: str = Field(primary_key=True)
+    begins: datetime = moment(key=True)
+    solution: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    unit: str = Field(primary_key=True)
+    how: str = Field(primary_key=True)
+    stores: int
+    value: float
+    weight: float
+    low: float
+    high: float
+    summed: datetime = moment()
+
+
+class Alert(OfChain, table=True):
     """An alert of a store as it stands, from the store's last word on it at `changed`, in a `generation` of its log.
 
     `ref` names it in addresses. `episode` counts how often it was opened; who acknowledged it did so for that episode.
@@ -119,7 +140,7 @@ class Alert(SQLModel, table=True):
     data: dict[str, Any] = document()
 
 
-class Retention(SQLModel, table=True):
+class Retention(OfChain, table=True):
     """For how many days a chain keeps what its stores told: events, hourly and daily figures, agents' reports, alerts that are over."""
 
     __tablename__ = "retention"

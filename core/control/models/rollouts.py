@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from storeloom.core.control.database import one_of
 from storeloom.core.control.models.columns import document, moment
+from storeloom.core.control.wall import OfChain
 
 ROLLOUT_STATES = ("planned", "running", "paused", "rolling_back", "done", "aborted", "rolled_back")
 WAVE_STATES = ("waiting", "open", "watching", "passed", "failed")
 STEP_STATES = ("waiting", "offered", "updating", "watching", "done", "failed", "taken_back", "skipped")
 
 
-class Rollout(SQLModel, table=True):
+class Rollout(OfChain, table=True):
     """A release on its way. `strategy` holds its waves, gates and limits; `plan_digest` binds it to the plan that was approved.
 
     `turn` counts whatever changed it, so that of two servers that judge it at once only one is heeded; `open_steps` is whether stores may
@@ -40,7 +41,7 @@ class Rollout(SQLModel, table=True):
     changed: datetime = moment()
 
 
-class Wave(SQLModel, table=True):
+class Wave(OfChain, table=True):
     """One wave: opened, watched, judged. `verdict` says which gates were looked at, what they saw and what they decided."""
 
     __tablename__ = "rollout_wave"
@@ -55,7 +56,7 @@ class Wave(SQLModel, table=True):
     verdict: dict[str, Any] | None = document(null=True)
 
 
-class Step(SQLModel, table=True):
+class Step(OfChain, table=True):
     """A store's way through a roll-out. `before` is the release that it goes back to."""
 
     __tablename__ = "rollout_step"
@@ -74,7 +75,7 @@ class Step(SQLModel, table=True):
     changed: datetime = moment()
 
 
-class RolloutEvent(SQLModel, table=True):
+class RolloutEvent(OfChain, table=True):
     """What happened in a roll-out, in order, for those who watch it."""
 
     __tablename__ = "rollout_event"

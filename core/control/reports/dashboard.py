@@ -1,11 +1,12 @@
-"""A chain at one look: its stores, what is wrong, its devices, its figures on a day against the same weekday before.
+"""A chain at one look: its stores, what is wrong, its devices, its figures on a day against the same weekday before, today's so
+far against the same hours.
 
 Every part is counted along an index, or read from the sums, so that the look at ten thousand stores costs what one at ten does.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, select
@@ -14,19 +15,10 @@ from sqlmodel import Session, col
 from storeloom.core.control.models.agents import Agent
 from storeloom.core.control.models.fleet import Device, Store
 from storeloom.core.control.models.reports import Alert
-from storeloom.core.control.reports import sums
-from storeloom.core.control.reports.figures import store_hours
+from storeloom.core.control.reports import so_far, sums
 
 QUIET = timedelta(minutes=30)
 Counts = list[dict[str, Any]]
-
-
-def today(session: Session, chain: str, now: datetime) -> str:
-    """The date on the wall of the chain's first store; in UTC where it has none."""
-    first = select(Store.id, Store.profile).where(col(Store.chain) == chain, col(Store.closed).is_(None)).order_by(col(Store.id)).limit(1)  # type: ignore[call-overload]
-    found = session.execute(first).one_or_none()
-    day = now.astimezone(UTC).date() if found is None else store_hours(found.id, found.profile["zone"]).store_day(now)
-    return day.isoformat()
 
 
 def stores(session: Session, chain: str, now: datetime) -> dict[str, Any]:
@@ -54,14 +46,18 @@ def devices_query(chain: str) -> Any:
 
 
 def summary(session: Session, chain: str, day: str, now: datetime) -> dict[str, Any]:
-    """The whole look; figures of `day`, with the value and number of stores of a week before."""
+    """The whole look; figures of `day`, with the value and number of stores of a week before: of the whole day, or where it is today
+    and not over, of what had been told by then."""
     alerts = session.execute(open_alerts_query(chain)).all()
     devices = session.execute(devices_query(chain)).all()
-    before = {_key(row): row for row in session.execute(sums.totals(chain).where(sums.SUM.c.day == sums.week_before(day)))}
+    week, until = sums.week_before(day), now - so_far.WEEK if day == so_far.today(session, chain, now) else None
+    whole = {_key(row): row for row in session.execute(sums.totals(chain).where(sums.SUM.c.day == week))}
+    before = whole if until is None else so_far.totals(session, chain, week, until)
     these = {_key(row): row for row in session.execute(sums.totals(chain).where(sums.SUM.c.day == day))}
     return {
         "day": day,
-        "before": sums.week_before(day),
+        "before": week,
+        "before_until": until,
         "stores": stores(session, chain, now),
         "alerts": [dict(zip(("kind", "severity", "open", "unacknowledged"), row, strict=True)) for row in sorted(map(tuple, alerts))],
         "devices": [dict(zip(("kind", "state", "count"), row, strict=True)) for row in sorted(map(tuple, devices))],

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from storeloom.core.control.api.problems import ApiFault
 from storeloom.core.control.database import reading
+from storeloom.core.control.models.identity import Chain
 from storeloom.core.control.models.ids import new_id
 from storeloom.core.control.models.packages import StoredFile
 from storeloom.core.control.services import Services
@@ -70,7 +71,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def add(session: Session, chain: str, name: str, media_type: str, sha256: str, length: int, actor: str, now: datetime) -> StoredFile:
-    """Name bytes that are kept. ApiFault 413 where the chain's files would be more than its QUOTA."""
+    """Name bytes that are kept; a file of the same name, kind and bytes is the one that is there. ApiFault 413 where the chain's files
+    would be more than its QUOTA."""
+    session.get_one(Chain, chain, with_for_update=True)  # of two that come at once, the later one sees the other
+    same = StoredFile.sha256 == sha256, StoredFile.name == name, StoredFile.media_type == media_type
+    there = session.exec(select(StoredFile).where(StoredFile.chain == chain, *same).order_by(col(StoredFile.id)).limit(1)).first()
+    if there is not None:
+        return there
     used = session.exec(select(func.coalesce(func.sum(StoredFile.length), 0)).where(StoredFile.chain == chain)).one()
     if int(used) + length > QUOTA:
         raise ApiFault(413, Finding("SL-REP-01", {"used": int(used) >> 20, "most": QUOTA >> 20}))

@@ -172,13 +172,14 @@ def _judge(now_at: RolloutNow, wave: WaveNow, facts: Facts, now: datetime, made:
     silent = [step for step in touched if step.state != "failed" and presence(facts, step.store, now, now_at) == "away"]
     failed = [step for step in steps if step.state == "failed"]
     saw = {"stores": len(steps), "offered": len(touched), "failed": len(failed), "silent": len(silent)}
-    if gates.agents_fail(strategy.agents, len(strategy.waves), len(touched) - len(silent), len(failed)):
+    gate = strategy.agents
+    if gate is not None and gates.agents_fail(gate, len(strategy.waves), len(touched) - len(silent), len(failed)):
         _fail(now_at, wave, {"gate": "agents", **saw}, made)
         return
     skipped = sum(step.state == "skipped" for step in steps)
     lost = len(silent) + len(failed)
     if lost > (len(steps) - skipped) * (1 - strategy.least_heard) + 1e-9 or skipped * 2 > len(steps):
-        if len(failed) * 2 > lost:
+        if gate is not None and len(failed) * 2 > lost:
             _fail(now_at, wave, {"gate": "agents", **saw}, made)
         else:
             _pause(now_at, wave, {"why": "silence", **saw, "skipped": skipped}, made)
@@ -217,7 +218,7 @@ def _look(now_at: RolloutNow, wave: WaveNow, facts: Facts, now: datetime, saw: M
         made.waves[wave.number] = ("watching", wave.verdict)
         made.events.append(("look", wave.number, {**told, "outcome": outcome}))
         if outcome == "fail":
-            _fail(now_at, wave, {"gate": "figures", **told}, made)
+            _fail(now_at, wave, {"gate": gates.failing(told), **told}, made)
         elif outcome in ("unheard", "undecided"):
             _pause(now_at, wave, {"why": "silence" if outcome == "unheard" else "undecided", **told}, made)
         if outcome != "pass":

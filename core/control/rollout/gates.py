@@ -20,7 +20,7 @@ from storeloom.core.control.rollout.picture import Evidence, Look
 from storeloom.core.control.rollout.strategy import AgentGate, FigureGate, Strategy
 from storeloom.workers.insight import sequential
 
-ERRORS = "errors"
+ERRORS, FIGURES = "errors", "figures"
 Outcome = Literal["fail", "pass", "open", "unheard", "undecided"]
 STRICTER: dict[Outcome, int] = {"fail": 4, "unheard": 3, "undecided": 2, "open": 1, "pass": 0}
 
@@ -59,7 +59,7 @@ def judge(
         for one in found:
             outcome, told = _read(one, fractions, alpha, None, gate.least)
             if outcome == "fail" or told.get("z", 0.0) > 0:
-                saw["gates"][f"{ERRORS}/{one.key}"] = told
+                saw["gates"][f"{ERRORS}/{one.key}"] = told | {"outcome": outcome}
             outcomes.append(outcome)
         if not found:
             outcomes.append("unheard")
@@ -76,6 +76,12 @@ def judge(
     if worst != "fail" and look.index < look.of:
         worst = "open"
     return worst, saw
+
+
+def failing(saw: Mapping[str, Any]) -> str:
+    """Which kind of gate found harm in what a look saw: errors, where it was among them."""
+    found = [name for name, one in saw["gates"].items() if one.get("outcome") == "fail"]
+    return ERRORS if any(name.startswith(f"{ERRORS}/") for name in found) else FIGURES
 
 
 def _read(one: Evidence, fractions: Sequence[float], alpha: float, margin: float | None, least: float) -> tuple[Outcome, dict[str, Any]]:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 OnFailure = Literal["pause", "roll_back_wave", "roll_back"]
 
@@ -78,6 +78,11 @@ class FigureGate(Form):
     least_stores: int = Field(3, ge=2, le=1000)
 
 
+def _off(value: Any) -> Any:
+    """`false` for a gate is none: what TOML, which has no null, can say."""
+    return None if value is False else value
+
+
 class Strategy(Form):
     """A roll-out's whole way. What no wave takes is left out. Times are seconds."""
 
@@ -98,8 +103,9 @@ class Strategy(Form):
     """An agent that was not heard of for so long is away."""
     least_heard: float = Field(0.8, gt=0, le=1)
     """The share of a wave's stores that must have proved the release for the wave to pass."""
-    agents: AgentGate = AgentGate()
-    errors: ErrorGate | None = ErrorGate()
+    agents: Annotated[AgentGate | None, BeforeValidator(_off, json_schema_input_type=AgentGate | Literal[False] | None)] = AgentGate()
+    """`false` switches this gate off, and the next one; figures have none unless they are named."""
+    errors: Annotated[ErrorGate | None, BeforeValidator(_off, json_schema_input_type=ErrorGate | Literal[False] | None)] = ErrorGate()
     figures: list[FigureGate] = Field(default_factory=list, max_length=20)
     on_failure: OnFailure = "roll_back"
 

@@ -22,7 +22,7 @@ from storeloom.core.control.trust.wheels import Wheel, read_wheel
 from storeloom.core.kernel.errors import Finding, TrustFault
 from storeloom.core.trust import durable, names
 
-STAGED, WAITING = "uploaded", 20
+STAGED, WAITING = "uploaded", 100
 
 
 def upload(repository: Repository, vendor: str, filename: str, data: bytes) -> tuple[Wheel, str]:
@@ -174,6 +174,8 @@ def _rows(
             sha256=hashlib.sha256(data).hexdigest(),
             length=len(data),
             solutions=dict(wheel.solutions),
+            requires=list(wheel.requires),
+            python=wheel.python,
             uploaded=now,
             uploaded_by=actor,
         )

@@ -132,6 +132,17 @@ class Repository:
             self.commit(state, {role: touched[role] for role in sorted(changed)})
         return told
 
+    def bundles(self, number: int) -> list[str]:
+        """The signed bundles of a release's number; none where nothing was ever published."""
+        if not self.founded():
+            return []
+        state = self.state()
+        found: list[str] = []
+        for role in self.bins(state).get_roles():
+            signed = self.load(role, state.version(role)).signed.targets
+            found += [path for path in signed if (match := names.BUNDLE.fullmatch(path)) is not None and int(match.group(2)) == number]
+        return found
+
     def withdraw(self, paths: Iterable[str]) -> None:
         """Sign these bundles no longer, and delete their files; what is not there is no matter."""
         with self.writing() as state:

@@ -1,4 +1,6 @@
-"""What a wheel brings, read from the files that `storeloom index` put into it: none of its code is run, nothing is unpacked."""
+"""What a wheel brings and what it needs, read from its metadata and the files that `storeloom index` put into it: none of its code is run,
+nothing is unpacked. A wheel without plugins is a library, for other wheels of its vendor.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,15 @@ import tomllib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import HeaderParser
 from typing import Any
 
 import orjson
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
 
 from storeloom.core.kernel.errors import Finding, TrustFault
 from storeloom.core.kernel.registry import GROUP, listed
@@ -22,19 +29,26 @@ MOST_FILES = 20_000
 
 @dataclass(frozen=True)
 class Wheel:
-    """A vendor's wheel: distribution, version, import name of its package, and what of each solution and adapter the catalogue says."""
+    """A vendor's wheel: distribution, version, import name of its package, what of each solution and adapter the catalogue says, and the
+    distributions and Python that it needs (Requires-Dist, Requires-Python). Of a library `package` is empty, and there are no plugins."""
 
     name: str
     version: str
     package: str
     solutions: Mapping[str, Any]
     adapters: Mapping[str, Any]
+    requires: tuple[str, ...] = ()
+    python: str = ""
 
 
 def read_wheel(filename: str, data: bytes) -> Wheel:
-    """What is in a wheel. TrustFault (SL-TRU-21) with the reason where it is none, or not one of ours."""
+    """What is in a wheel. TrustFault (SL-TRU-21) with the reason where it is none, or its plugins or needs cannot be read."""
     if names.WHEEL.fullmatch(filename) is None:
         raise _unreadable(filename, "its name is not that of a wheel", "文件名不是 wheel 格式")
+    try:
+        parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise _unreadable(filename, str(error), str(error)) from error
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if len(archive.namelist()) > MOST_FILES:
@@ -47,12 +61,17 @@ def read_wheel(filename: str, data: bytes) -> Wheel:
 
 def _read(filename: str, archive: zipfile.ZipFile) -> Wheel:
     name, version = filename.split("-")[:2]
-    info = f"{name}-{version}.dist-info"
+    info = _info(archive, name) or f"{name}-{version}.dist-info"
     head = HeaderParser().parsestr(_text(filename, archive, f"{info}/METADATA"))
     said = (_plain(str(head["Name"])), str(head["Version"]))
-    if said != (_plain(name), version):
+    if said[0] != _plain(name) or Version(said[1]) != Version(version):
         raise _unreadable(filename, f"its METADATA says {said[0]} {said[1]}", f"METADATA 中为 {said[0]} {said[1]}")
-    package = _package(filename, _text(filename, archive, f"{info}/entry_points.txt"))
+    needs = _needs(filename, head)
+    entry_points = f"{info}/entry_points.txt"
+    announced = _announced(_text(filename, archive, entry_points)) if entry_points in archive.namelist() else None
+    if announced is None:
+        return Wheel(said[0], version, "", {}, {}, *needs)
+    package = _package(filename, announced)
     place = package.replace(".", "/")
     listing = tomllib.loads(_text(filename, archive, f"{place}/plugins.toml"))
     index = orjson.loads(_text(filename, archive, f"{place}/schemas/catalogue.json"))
@@ -63,19 +82,52 @@ def _read(filename: str, archive: zipfile.ZipFile) -> Wheel:
         found[group][plugin] = index[group][plugin]
     if not found["solutions"] and not found["adapters"]:
         raise _unreadable(filename, "it lists no solution and no adapter", "未列出任何方案或适配器")
-    return Wheel(said[0], version, package, found["solutions"], found["adapters"])
+    return Wheel(said[0], version, package, found["solutions"], found["adapters"], *needs)
 
 
-def _package(filename: str, text: str) -> str:
-    """The import name that the wheel announces under our entry-point group."""
+def _info(archive: zipfile.ZipFile, name: str) -> str | None:
+    """The folder of a wheel's metadata, however its distribution's name is written there."""
+    folders = {place.partition("/")[0] for place in archive.namelist()}
+    return next((one for one in sorted(folders) if one.endswith(".dist-info") and _plain(one.split("-")[0]) == _plain(name)), None)
+
+
+def _needs(filename: str, head: Message) -> tuple[tuple[str, ...], str]:
+    """What a wheel needs: other distributions, Python. One that names an address to fetch from is refused: nothing is fetched there."""
+    lines = tuple(str(line) for line in head.get_all("Requires-Dist", ()))
+    for line in lines:
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement as error:
+            raise _unreadable(filename, f"Requires-Dist '{line}': {error}", f"Requires-Dist“{line}”：{error}") from error
+        if wanted.url is not None:
+            raise _unreadable(filename, f"it requires '{line}', from an address", f"依赖“{line}”指向网址")
+    python = str(head.get("Requires-Python", ""))
+    try:
+        SpecifierSet(python)
+    except InvalidSpecifier as error:
+        raise _unreadable(filename, f"Requires-Python '{python}': {error}", f"Requires-Python“{python}”：{error}") from error
+    return lines, python
+
+
+def _announced(text: str) -> list[str] | None:
+    """The lines below our entry-point group; None where a wheel has no such group."""
+    found: list[str] | None = None
     inside = False
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             inside = line == f"[{GROUP}]"
-        elif inside and "=" in line:
-            package = line.split("=", 1)[1].strip()
-            if all(part.isidentifier() for part in package.split(".")):
-                return package
+            found = [] if inside and found is None else found
+        elif inside and found is not None:
+            found.append(line)
+    return found
+
+
+def _package(filename: str, lines: list[str]) -> str:
+    """The import name that the wheel announces under our entry-point group."""
+    for line in lines:
+        package = line.partition("=")[2].strip()
+        if package and all(part.isidentifier() for part in package.split(".")):
+            return package
     raise _unreadable(filename, f"no package under the entry points '{GROUP}'", f"entry points“{GROUP}”下没有包")
 
 

@@ -8,7 +8,8 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 (`fleet`); MOD vision models (`seeing`); ITM catalogues of items (`items`); CUS
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
-and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`).
+and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
+projects (`piloting`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from storeloom.core.kernel.messages import (
     items,
     measuring,
     ordering,
+    piloting,
     planning,
     running,
     seeing,
@@ -54,4 +56,5 @@ MESSAGES: dict[str, Message] = {
     **driving.MESSAGES,
     **ordering.MESSAGES,
     **planning.MESSAGES,
+    **piloting.MESSAGES,
 }

@@ -115,6 +115,13 @@ MESSAGES: dict[str, Message] = {
         "Make a release that includes the store, or leave it out.",
         "请制作包含该门店的发布，或将其排除。",
     ),
+    "SL-REL-09": Message(
+        "error",
+        "{wheel} needs {requirement}, which the store cannot be given: {reason}.",
+        "{wheel} 依赖 {requirement}，无法提供给门店：{reason}。",
+        "Have its vendor upload and sign a wheel that fits, or one that does not need it.",
+        "请供应商上传并签名合适的 wheel，或改用无此依赖的版本。",
+    ),
     "SL-SEC-01": Message(
         "error",
         "The store '{store}' has no agent to which a secret could be sealed.",

@@ -24,12 +24,12 @@ from storeloom.core.kernel.events import parse_time, plain
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import buyer, contacts, likeness, occasions
 from storeloom.workers.insight.contact_words import MESSAGES, REASONS
+from storeloom.workers.insight.receptions import GUIDE_ROLES
 from storeloom.workers.optimise import handover, position
 from storeloom.workers.pricing.prices import PriceBook, index_products
 
 WANTS = 20
 FORGOTTEN, TASK_KEPT, CLOCK_KEPT = timedelta(days=730), timedelta(days=7), timedelta(days=31)
-GUIDES = {"guide", "shopping_guide", "sales", "stylist", "adviser", "advisor"}
 ASKS = ("reserve", "view", "click", "chat")
 Reason = Literal["birthday", "cycle_due", "back_in_stock", "new_arrival", "after_care", "lapsed"]
 
@@ -172,7 +172,7 @@ class Clienteling(Solution):
         """Give the members of guides who have left to the others, one by one to whoever has fewest, and tell them."""
         rows = self.tables.staff.rows()
         gone = contacts.gone(rows, self.state.get("guides", ()), self._today())
-        here = {row["staff"] for row in rows if GUIDES & set(row.get("roles") or ())} | set(teams)
+        here = {row["staff"] for row in rows if GUIDE_ROLES & set(row.get("roles") or ())} | set(teams)
         self.state["guides"] = sorted(({row["staff"] for row in rows} & here) | (gone & set(teams)))
         orphans = sorted(member for guide in gone & set(teams) for member in teams[guide])
         if not orphans or not here - gone:
@@ -186,7 +186,7 @@ class Clienteling(Solution):
 
     def _is_guide(self, staff):
         tags = self.tables.members.derived("guides", lambda rows: {contacts.guide_tag(row) for row in rows})
-        return staff in tags or bool(GUIDES & set((self.tables.staff.get(staff) or {}).get("roles") or ()))
+        return staff in tags or bool(GUIDE_ROLES & set((self.tables.staff.get(staff) or {}).get("roles") or ()))
 
     @on("staff.clock?")
     def clocked(self, event):

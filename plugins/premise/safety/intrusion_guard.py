@@ -231,17 +231,16 @@ class IntrusionGuard(Solution):
         camera, own, key = event["camera"], [one for one in places if one.certain], f"way|{event['camera']}"
         device = self._device("camera", camera)
         settings = device.settings if device else {}
+        drawn = settings.get("line")
+        line = Line(*map(tuple, drawn)) if isinstance(drawn, list) else None  # a text names a line that the device itself counts at
         if own and not (
-            settings.get("gate")
-            or settings.get("line")
-            or any(self.workers.security.areas.has_door(one, self.config.restricted) for one in own)
+            settings.get("gate") or line or any(self.workers.security.areas.has_door(one, self.config.restricted) for one in own)
         ):
             return
         feet = {one.track: one.foot for one in people if one.track is not None}
         if not feet and key not in self.state:
             return
         zones = {one.track: place.zone for one in people if (place := place_at(places, one))}
-        line = Line(*map(tuple, settings["line"])) if settings.get("line") else None
         self.state[key], ways = self.workers.security.doors.crossings(self.state.get(key, {}), line, feet, zones, event.time.timestamp())
         for gate in [name[5:] for name in self.state if ways and name.startswith("door|")]:
             behind, named = self._zones_of("gate", gate), settings.get("gate")

@@ -1,13 +1,14 @@
 """Coming in: slow to guess, taken back at once, never more than the person may."""
 
 import pytest
+from argon2 import Parameters, PasswordHasher, Type, extract_parameters
 from sqlmodel import SQLModel, select
 
 from storeloom.core.control.database import reading, writing
-from storeloom.core.control.identity import passwords
 from storeloom.core.control.identity.tokens import digest
 from storeloom.core.control.models.identity import FailedLogin, Token, User
 from storeloom.core.control.models.ids import new_id
+from storeloom.core.control.services import Services
 
 GOOD = "quiet lamps over aisle nine"
 
@@ -123,11 +124,21 @@ def test_a_vendor_names_its_company(plane):
 
 
 def test_an_outdated_hash_is_made_anew_when_its_person_comes_in(plane, person):
-    from argon2 import PasswordHasher
-
     with writing(plane.services.engine) as session:
-        session.get_one(User, ("north", person)).password = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(GOOD)
+        session.get_one(User, ("north", person)).password = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(GOOD)
     assert login(plane).status_code == 200
     with reading(plane.services.engine) as session:
-        assert not passwords.outdated(session.get_one(User, ("north", person)).password)
+        assert not plane.services.passwords.outdated(session.get_one(User, ("north", person)).password)
         assert len(session.exec(select(Token).where(Token.user == person)).all()) == 1
+
+
+def test_a_server_hashes_by_the_librarys_own_parameters_unless_it_is_told_others(plane):
+    made = Services(plane.services.engine, plane.services.folder).passwords
+    kept = made.hashed(GOOD)
+    library = PasswordHasher()
+    assert extract_parameters(kept) == Parameters(
+        Type.ID, 19, library.salt_len, library.hash_len, library.time_cost, library.memory_cost, library.parallelism
+    )
+    assert library.memory_cost >= 19 * 1024 and library.time_cost >= 2, "what OWASP takes for the least"
+    assert made.fits(GOOD, kept) and not made.fits(GOOD + "!", kept) and not made.fits(GOOD, None) and not made.outdated(kept)
+    assert made.outdated(plane.services.passwords.hashed(GOOD)), "a cheap one is made anew"

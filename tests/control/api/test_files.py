@@ -47,6 +47,18 @@ def test_a_file_is_kept_listed_given_back_and_deleted(plane):
         assert [one.action for one in session.exec(select(AuditEntry))] == ["file.upload", "file.delete"]
 
 
+def test_the_same_file_again_is_the_one_that_is_there(plane):
+    first = upload(plane).json
+    again = upload(plane, role="integrator")
+    assert (again.status_code, again.json) == (201, first) and len(plane.as_("viewer")("GET", "/files").json["items"]) == 1
+    assert upload(plane, name="other.png").json["id"] != first["id"] and upload(plane, chain="south").json["id"] != first["id"]
+    assert plane.as_("operator")("DELETE", f"/files/{first['id']}").status_code == 204
+    assert upload(plane).json["id"] != first["id"]
+    with reading(plane.services.engine) as session:
+        uploads = [one for one in session.exec(select(AuditEntry)) if one.action == "file.upload"]
+        assert len(uploads) == 4, "three of one chain, one of the other"
+
+
 def test_another_chains_files_are_not_there(plane):
     mine = upload(plane).json
     theirs = upload(plane, chain="south").json
@@ -81,7 +93,7 @@ def test_limits_and_kinds(plane, monkeypatch):
     assert large.status_code == 413 and large.content_type == "application/problem+json" and on_disk(plane) == []
     monkeypatch.setattr(files, "QUOTA", 500)
     assert upload(plane).status_code == 201
-    full = upload(plane)
+    full = upload(plane, name="another.png")
     assert (full.status_code, full.json["findings"][0]["code"]) == (413, "SL-REP-01")
     assert upload(plane, chain="south").status_code == 201
 

@@ -10,7 +10,7 @@ from storeloom.core.control.database import reading, writing
 from storeloom.core.control.models.agents import Agent
 from storeloom.core.control.models.fleet import Region, Store
 from storeloom.core.control.models.reports import Figure
-from storeloom.core.control.reports import dashboard, figures, sums
+from storeloom.core.control.reports import dashboard, figures, so_far, sums
 from tests.control.api.test_events import post
 from tests.control.conftest import T0, profile
 from tests.control.reports.test_alerts_devices import alert, device
@@ -91,11 +91,14 @@ def test_the_look_at_the_whole_chain(plane):
             session.add(Agent(chain="north", store=store, public_key=b"k", enrolled=T0, state=state, seen=seen))
     for store, value, before in (("s-1", 5, 4), ("t-0000", 6, 8), ("t-0001", 7, None)):
         keep(plane, [row(value), row(20, name="rate", unit="%", weight=value)], SHANGHAI + timedelta(hours=9), store=store)
-        if before is not None:
-            keep(plane, [row(before, begins=SHANGHAI - WEEK)], SHANGHAI - WEEK + timedelta(hours=30), store=store)
+        if before is not None:  # by two in the afternoon, and the whole day
+            for count, at in ((before, 14), (before + 30, 30)):
+                keep(plane, [row(count, begins=SHANGHAI - WEEK)], SHANGHAI - WEEK + timedelta(hours=at), store=store)
     post(plane, [alert(1), alert(2, alert="x", severity="warn"), alert(3, "cleared", alert="x"), device(4, "online"), device(5, "fault")])
     sums.tick(plane.services)
+    so_far.tick(plane.services)
     told = plane.as_("viewer")("GET", "/dashboard").json
+    assert told["before_until"] == "2026-02-23T10:00:00Z"
     assert (told["day"], told["before"], told["summed"]) == ("2026-03-02", "2026-02-23", "2026-03-02T10:00:00Z")
     assert told["stores"] == {"total": 3, "by_state": {"good": 2, "without_agent": 1}, "silent": 1}
     assert told["alerts"] == [{"kind": "excursion", "severity": "high", "open": 1, "unacknowledged": 1}]
@@ -103,6 +106,12 @@ def test_the_look_at_the_whole_chain(plane):
     rate, seen = told["figures"]
     assert (rate["name"], rate["value"], rate["before_value"], rate["before_stores"]) == ("rate", 20, None, 0)
     assert (seen["value"], seen["stores"], seen["before_value"], seen["before_stores"]) == (18, 3, 12, 2)
+    over = plane.as_("viewer")("GET", "/dashboard?day=2026-03-01").json
+    assert (over["before"], over["before_until"]) == ("2026-02-22", None)
+    plane.wait(hours=7)
+    (whole,) = (one for one in plane.as_("viewer")("GET", "/dashboard?day=2026-03-02").json["figures"] if one["name"] == "seen")
+    assert (whole["before_value"], whole["before_stores"]) == (72, 2), "a day that is over is held against a whole one"
+    plane.wait(hours=-7)
     other = plane.as_("viewer", "south")("GET", "/dashboard").json
     assert other["figures"] == other["alerts"] == other["devices"] == [] and other["stores"]["total"] == 1
     assert plane.as_("viewer")("GET", "/dashboard?day=2026-02-30").status_code == 400

@@ -1,9 +1,10 @@
 """Composing from documents at hand: findings name the layer; stores are composed together only where nothing can tell them apart."""
 
+from contextlib import closing
+
 from storeloom.core.control.design.composing import Composer, sources_of
 from storeloom.core.control.design.layers import StoreLayers, Written
-from storeloom.core.control.design.parts import Parts
-from storeloom.core.control.design.releasing import pack_all
+from storeloom.core.control.design.packing import Spool, pack_all
 from storeloom.core.control.design.wheels import Wheels
 from storeloom.core.control.models.designs import StoreDesign
 from storeloom.core.control.models.fleet import Store
@@ -39,7 +40,8 @@ def test_stores_are_alike_where_only_their_name_and_place_differ():
 
 
 def packed(stores, composer, folder):
-    return pack_all(stores, composer, Wheels([]), Parts(), folder, lambda done: None)
+    with closing(Spool(folder)) as spool:
+        return pack_all([[(store, None) for store in stores]], composer, Wheels([]), spool, lambda done: None)
 
 
 def test_alike_stores_are_composed_once_and_each_has_its_own_bundle(tmp_path):

@@ -8,7 +8,8 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from storeloom.core.cli import main
-from storeloom.core.commands.fleet_client import Access, FleetClient, FleetFault, access
+from storeloom.core.commands.fleet_client import access
+from storeloom.core.control.client import Access, FleetClient, FleetFault
 from storeloom.core.kernel.errors import MisuseFault
 
 

@@ -170,3 +170,15 @@ def test_decisions_that_were_lost_are_made_again():
     seen.apply = lambda made: apply(made) if rng.random() < 0.5 else None
     seen.run(700)
     assert seen.rollout.state == "done" and seen.counts() == {"done": 1000}
+
+
+def test_without_the_agents_gate_stores_that_fail_are_waited_for_by_a_person():
+    seen = Simulated(small(agents=False), 1000, fails=lambda store: True).run(400, every=2)
+    assert (seen.rollout.state, seen.reason["why"]) == ("paused", "silence") and "gate_failed" not in seen.kinds()
+    few = Simulated(small(agents=False), 1000, fails=lambda store: int(store[2:]) % 10 == 0).run(700, every=2)
+    assert "gate_failed" not in few.kinds() and few.counts().get("failed", 0) > 0
+
+
+def test_without_the_errors_gate_errors_are_not_looked_at():
+    seen = Simulated(small(errors=False), 100, harm=9.0).run(600, every=2)
+    assert seen.rollout.state == "done" and "look" not in seen.kinds()

@@ -111,7 +111,7 @@ def test_a_release_goes_over_all_stores_though_messages_are_lost(plane):
     assert {agent.running for agent in fleet.agents} == {"good-2"}
 
 
-@pytest.mark.parametrize(("release", "gate"), [("errs-3", "figures"), ("fails-4", "agents")])
+@pytest.mark.parametrize(("release", "gate"), [("errs-3", "errors"), ("fails-4", "agents")])
 def test_a_bad_release_is_caught_at_the_canary_and_comes_back(plane, release, gate):
     fleet = Fleet(plane, 100, bad=0.05)
     rollout = fleet.roll(release, Strategy(waves=[{"name": "canary", "percent": 6}, {"name": "all", "percent": 100}], **WAY))

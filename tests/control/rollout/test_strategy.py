@@ -1,5 +1,7 @@
 """Which wave takes which store."""
 
+import tomllib
+
 import pytest
 from pydantic import ValidationError
 
@@ -56,3 +58,16 @@ def test_rings_regions_tags_and_stores_narrow_a_wave():
 def test_what_is_no_way_is_refused(waves):
     with pytest.raises(ValidationError):
         Strategy(waves=waves)
+
+
+def test_each_gate_is_switched_off_by_false_which_toml_can_say():
+    text = "errors = false\nagents = false\nfigures = []\n[[waves]]\nname = 'all'\npercent = 100\n"
+    off = Strategy.model_validate(tomllib.loads(text))
+    assert (off.errors, off.agents, off.figures) == (None, None, [])
+    assert Strategy.model_validate(off.model_dump(mode="json")) == off, "as it is kept"
+    assert Strategy.model_validate({"waves": off.model_dump()["waves"]}).errors is not None
+    shown = Strategy.model_json_schema()["properties"]
+    for name in ("errors", "agents"):
+        assert {"const": False, "type": "boolean"} in shown[name]["anyOf"]
+        with pytest.raises(ValidationError):
+            Strategy.model_validate({**tomllib.loads(text), name: True})

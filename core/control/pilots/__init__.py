@@ -1,0 +1,1 @@
+"""Pilot projects: registered, estimated, reviewed, run, evaluated, decided."""

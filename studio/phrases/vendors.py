@@ -1,0 +1,78 @@
+"""Words of the page vendors."""
+
+from __future__ import annotations
+
+WORDS: dict[str, dict[str, str]] = {
+    "vendors": {"en": "Vendors", "zh": "供应商"},
+    "vendors_lead": {
+        "en": "Hold a plugin package against the conformance checks, read what holds, and hand it to the chain for signing.",
+        "zh": "对插件软件包进行一致性检查，查看结果，并提交给连锁签名。",
+    },
+    "upload_wheel": {"en": "A package from this machine (.whl)", "zh": "本机上的软件包（.whl）"},
+    "wheel_path": {"en": "Or its path where the studio runs", "zh": "或工作台所在主机上的路径"},
+    "not_a_wheel": {"en": "not a wheel", "zh": "不是 wheel 文件"},
+    "check_now": {"en": "Check the package", "zh": "检查软件包"},
+    "check_path": {"en": "Check what lies there", "zh": "检查该路径"},
+    "check_note": {
+        "en": "The vendor's code runs in processes of its own, never in the studio's. Solutions are shut in: no files but their own, "
+        "no network. Drivers need sockets for their twin: of them memory, disk and time are bounded.",
+        "zh": "供应商代码在独立进程中运行，绝不在工作台进程内。方案被隔离：只能访问自身文件，无网络。"
+        "驱动需用套接字连接虚拟设备，仅限制内存、磁盘与时间。",
+    },
+    "other_package": {"en": "Check another package", "zh": "检查其他软件包"},
+    "stop_check": {"en": "Stop", "zh": "停止"},
+    "checking": {"en": "Checking: {n} checks so far", "zh": "检查中：已完成 {n} 项"},
+    "check_died": {"en": "The check was stopped after {n} checks.", "zh": "检查在 {n} 项后停止。"},
+    "all_hold": {"en": "All {n} checks hold ({s} s).", "zh": "全部 {n} 项检查通过（{s} 秒）。"},
+    "some_fail": {"en": "{failed} of {n} checks fail ({s} s).", "zh": "{n} 项检查中有 {failed} 项未通过（{s} 秒）。"},
+    "brings": {"en": "Brings: {names}", "zh": "包含：{names}"},
+    "needs_others": {"en": "Needs: {names}", "zh": "依赖：{names}"},
+    "part_of": {"en": "Of", "zh": "对象"},
+    "part_wheel": {"en": "package", "zh": "软件包"},
+    "part_solution": {"en": "solution", "zh": "方案"},
+    "part_adapter": {"en": "driver", "zh": "驱动"},
+    "check_name": {"en": "Check", "zh": "检查项"},
+    "check_readable": {"en": "its contents can be read", "zh": "内容可读取"},
+    "check_catalogue": {"en": "its catalogue is whole and fresh", "zh": "目录完整且最新"},
+    "check_shut_in": {"en": "it can be shut in on this machine", "zh": "本机可隔离运行"},
+    "check_imports": {"en": "it can be imported, shut in", "zh": "隔离状态下可导入"},
+    "check_twin": {"en": "it names a virtual twin", "zh": "已指明虚拟设备"},
+    "check_process": {"en": "its process ends in order", "zh": "进程正常结束"},
+    "holds": {"en": "holds", "zh": "通过"},
+    "fails": {"en": "fails", "zh": "未通过"},
+    "seconds": {"en": "Seconds", "zh": "秒"},
+    "no_words": {"en": "(nothing more is told)", "zh": "（无更多说明）"},
+    "check_report": {"en": "Download the report (JSON)", "zh": "下载报告（JSON）"},
+    "submit_head": {"en": "Submit for signing", "zh": "提交签名"},
+    "submit_who": {
+        "en": "Sign in as the vendor, or as an administrator, to hand the package in.",
+        "zh": "请以供应商或管理员身份登录后提交软件包。",
+    },
+    "submit_note": {
+        "en": "First the wheel is handed in, then the vendor's signed metadata names it. Only then can a release take it up.",
+        "zh": "先提交 wheel，再由供应商签名的元数据将其列入；之后发布才能采用。",
+    },
+    "submit_anyway": {"en": "Some checks fail. Mend them before you hand the package in.", "zh": "部分检查未通过，请修正后再提交。"},
+    "vendor_id": {"en": "Vendor", "zh": "供应商编号"},
+    "hand_in": {"en": "Hand the wheel in", "zh": "提交 wheel"},
+    "handed_in": {"en": "{file} is handed in ({size}, SHA-256 {sha}…).", "zh": "{file} 已提交（{size}，SHA-256 {sha}…）。"},
+    "sign_head": {"en": "The vendor's signature", "zh": "供应商签名"},
+    "sign_how": {
+        "en": "Sign where the vendor's key lies, never here; then bring NEXT.json.",
+        "zh": "请在保管供应商密钥的主机上签名，切勿在此处；然后上传 NEXT.json。",
+    },
+    "last_metadata": {"en": "Last signed metadata (LAST.json)", "zh": "上次签名的元数据（LAST.json）"},
+    "next_metadata": {"en": "Signed metadata (NEXT.json)", "zh": "已签名的元数据（NEXT.json）"},
+    "publish_package": {"en": "Publish", "zh": "发布软件包"},
+    "published_head": {"en": "Published packages", "zh": "已发布的软件包"},
+    "none_published": {"en": "No package is published yet.", "zh": "尚无已发布的软件包。"},
+    "vendor": {"en": "Vendor", "zh": "供应商"},
+    "package": {"en": "Package", "zh": "软件包"},
+    "published_at": {"en": "Published", "zh": "发布时间"},
+    "in_use": {"en": "published", "zh": "已发布"},
+    "withdraw_package": {"en": "Withdraw a package", "zh": "撤回软件包"},
+    "withdraw_package_note": {
+        "en": "It is given out no more and taken into no new release. Stores that have it keep what they run.",
+        "zh": "不再分发，也不再纳入新发布；已有的门店保持现状。",
+    },
+}

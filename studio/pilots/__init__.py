@@ -1,0 +1,1 @@
+"""The page of pilot projects: its forms, and what came of a pilot."""

@@ -1,0 +1,38 @@
+import pytest
+
+from storeloom.workers.gs1.epc import sgtin
+
+
+@pytest.mark.parametrize(
+    "epc",
+    [
+        "3034257BF7194E4000001A85",
+        "3034257bf7194e4000001a85",
+        "urn:epc:id:sgtin:0614141.812345.6789",
+        "urn:epc:tag:sgtin-96:1.0614141.812345.6789",
+        "https://id.gs1.org/01/80614141123458/21/6789",
+        "https://example.com/shop/01/80614141123458/10/AB/21/6789?x=1",
+    ],
+)
+def test_one_item_in_all_its_spellings(epc):
+    assert sgtin(epc) == ("80614141123458", "6789")
+
+
+@pytest.mark.parametrize(
+    "epc",
+    [
+        "",
+        "E2801160600002054CC2096F",
+        "3174257BF4499602D2000000",  # an SSCC
+        "303C257BF7194E4000001A85",  # partition 7
+        "3034257BF7194E4000001A",
+        "urn:epc:id:sgtin:061414.812345.6789",
+        "https://id.gs1.org/01/80614141123457/21/6789",
+    ],
+)
+def test_what_is_no_serialised_item(epc):
+    assert sgtin(epc) is None
+
+
+def test_the_largest_prefix_has_one_digit_of_item():
+    assert sgtin(f"{(0x30 << 88) | (1 << 85) | (0 << 82) | (950110153000 << 42) | (3 << 38) | 5:024X}") == ("39501101530004", "5")
