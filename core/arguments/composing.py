@@ -12,6 +12,7 @@ def add(commands: Commands) -> None:
     """Declare them."""
     _catalogue(commands)
     _show(commands)
+    _docs(commands)
     _checking(commands)
     _explain(commands)
     _pack(commands)
@@ -34,6 +35,13 @@ def _show(commands: Commands) -> None:
     command, option = commands.command, commands.option
     show = command("show", "catalogue:show", "all about one solution", "查看一个方案的全部信息")
     option(show, "id", en="its id, such as smart_cart", words="方案 id，如 smart_cart")
+
+
+def _docs(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    docs = command("docs", "docs:docs", "write a page for each solution, zh and en", "为每个方案生成中英文页面")
+    option(docs, "folder", metavar="FOLDER", en="where to write", words="写入目录")
+    option(docs, "ids", nargs="*", metavar="ID", en="only these solutions", words="只生成这些方案")
 
 
 def _checking(commands: Commands) -> None:

@@ -51,7 +51,7 @@ def bench(arguments: argparse.Namespace) -> int:
         known = ", ".join(AREAS)
         reason = {"en": f"no bench area '{arguments.area}'; known: {known}, all", "zh": f"没有测试项“{arguments.area}”；可用：{known}, all"}
         raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom bench"}))
-    given = {"data": arguments.data and Path(arguments.data), "database": arguments.database}
+    given = {"data": arguments.data and Path(arguments.data), "database": getattr(arguments, "database", None)}
     given |= {"split": arguments.split, "quick": getattr(arguments, "quick", False)}
     options = {key: value for key, value in given.items() if value}
     if set(options) - set(TAKES.get(arguments.area, ())):

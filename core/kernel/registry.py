@@ -97,8 +97,9 @@ class Catalogue:
         return entry
 
     def providers(self, stream: str) -> tuple[list[str], list[str]]:
-        """The solutions that produce a stream, and the adapter kinds whose devices feed it."""
+        """The solutions that produce a stream, those whose main output it is first, and the adapter kinds whose devices feed it."""
         solutions = [s.id for s in self.solutions.values() if s.enabled and stream in s.facts["produces"]]
+        solutions.sort(key=lambda name: self.solutions[name].facts["produces"].index(stream))
         kinds = [kind for kind, facts in self.adapter_kinds.items() if stream in facts["feeds"]]
         return solutions, kinds
 

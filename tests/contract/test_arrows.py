@@ -15,13 +15,14 @@ ALLOWED = {
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
     "core/conformance": {KERNEL, RUNTIME, "core.conformance"},
+    "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
     "core/bench": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent"),
         *("core.bench", "core.conformance", "core.progress", "hardware_adapters", "workers"),
     },
     "core/commands": {
-        *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance"),
+        *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
         *("core.commands", "core.cli", "core.progress", "workers"),
     },
     "core/arguments": {KERNEL, "core.arguments"},

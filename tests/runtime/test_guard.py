@@ -79,7 +79,7 @@ def test_a_host_ends_with_the_store_process_however_that_ends(tmp_path):
     assert members([pid]) == {pid: [pid]}
     store.kill()
     store.communicate()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while (left := running(pid)) and time.monotonic() < until:
         time.sleep(0.02)
     assert not left

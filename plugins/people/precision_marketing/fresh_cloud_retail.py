@@ -1,10 +1,10 @@
 """Fresh-chain cloud retail suite: what fresh goods cost, what each channel really earns, and offers that still earn on what is too much.
 
-Costs are booked as movements arrive. The opening stock of a product is its first snapshot at the product's cost; later snapshots say only
-what there is to offer, a counted one ends the period like a count. What a count misses is the cost of the channels that sold in the period,
-in proportion. An order is a sale of its channel (a platform's: delivery; the chain's own: private) when placed; the receipt that a payment
-ties to it is not counted again. Offers go out at opening, to the end of the day; average sales are those of up to 28 days before, from the
-product's first sale on.
+Costs are booked as movements arrive. The opening stock of a product is its first snapshot, count or adjustment, at the product's cost (or
+the movement's); later snapshots say only what there is to offer, a counted one ends the period like a count. What a count misses is the
+cost of the channels that sold in the period, in proportion. An order is a sale of its channel (a platform's: delivery; the chain's own:
+private) when placed; the receipt that a payment ties to it is not counted again. Offers go out at opening, to the end of the day; average
+sales are those of up to 28 days before, from the product's first sale on.
 
 While `cutover` is parallel, the old system's day is what the tills totalled, the new one's what this suite could book by product; they
 differ by what the new master data do not know. `live` that was never preceded by a day in agreement goes on side by side, and alerts.
@@ -24,6 +24,7 @@ from storeloom.workers.pricing.prices import base_price, rows_by_item
 
 DAY = timedelta(days=1)
 AVERAGE_D, KEYS_KEPT_D, FRESH_D = 28, 35, 7
+SAME_MOVEMENT = ("kind", "gtin", "qty", "weight_g", "from", "to", "lot", "order", "ref", "cost", "supplier", "expiry", "reason")
 OWN_CHANNELS = ("mini_app", "app", "web", "phone", "kiosk", "live", "community", "private")
 Method = Literal["moving_average", "fifo", "stocktake"]
 
@@ -72,16 +73,19 @@ class FreshCloudRetail(Solution):
 
     @on("inventory.movement")
     def moved(self, event):
-        key = "|".join(str(event.get(name, "")) for name in ("kind", "gtin", "qty", "weight_g", "from", "to", "lot", "order", "ref"))
+        key = "|".join(str(event.get(name, "")) for name in SAME_MOVEMENT)
         inside = {event.get("from"), event.get("to")} <= set(position.PLACES)
         if event.get("state", "booked") != "booked" or inside or not self._first(f"movement:{rfc3339(event.time)}|{key}"):
             return
         item, kind = item_key(event["gtin"]), event["kind"]
+        opening = f"account:{item}" not in self.state
         account, method = self._account(item), self._method(item)
         sold, account["moved"] = account["cost"]["period"]["sold"], True
         qty = _measure(event.data, event.get("accepted", event["qty"]) if kind == "receive" else event["qty"])
         self.kpi.sample("cost_delay", (self.now - event.time) / timedelta(minutes=1))
-        if kind == "count":
+        if opening and kind in ("count", "adjust") and qty > 0:
+            account["cost"] = stock_cost.new(event.get("cost", self._product(item).get("cost", 0)), qty)
+        elif kind == "count":
             self._missing(item, sold, stock_cost.count(account["cost"], qty, method))
         elif kind in ("waste", "adjust"):
             self._missing(item, sold, stock_cost.lose(account["cost"], abs(qty) if kind == "waste" else -qty, method))
@@ -99,10 +103,11 @@ class FreshCloudRetail(Solution):
     @on("inventory.snapshot")
     def counted(self, event):
         item = item_key(event["gtin"])
+        opening = f"account:{item}" not in self.state
         account = self._account(item)
         if not position.count(account["places"], event.data, event.time):
             return
-        if event.get("counted"):
+        if event.get("counted") and not opening:
             sold = account["cost"]["period"]["sold"]
             self._missing(item, sold, stock_cost.count(account["cost"], position.units(account["places"]), self._method(item)))
         elif not account["moved"]:

@@ -2,8 +2,9 @@
 
 Categories followed are those of `use_per_day`. Tags, tasks and what follows come at 10:00 store time. Stages are named `month_6`; scheme
 `lifecycle` is the eldest child's, `lifecycle:2` the next one's. The next stage's list are products whose attribute `stage` is its month,
-or, where no attribute says, whose category bears its number (`formula_2` is the second). A family without a guide is written to at once.
-It is lost when every category that it bought has gone without for so many cycles; it is back with the next purchase.
+or, where no attribute says, whose category bears its number (`formula_2` is the second). A family without a guide is written to at once,
+one of which neither table nor profile tells never. It is lost when every category that it bought has gone without for so many cycles; it
+is back with the next purchase.
 
 The row's streams do not tell of a refunded order: `order.status` does (refunded, returned, cancelled), and is followed where it is there.
 A receipt that a payment ties to an order is not counted again. A message that fails goes once more by the next channel agreed to.
@@ -132,10 +133,12 @@ class LifecycleMemberMarketing(Solution):
         border = self._border(born, today)
         if border is None:
             return
-        at = self.store.hours.at(border[1] - self.config.stage_lead_d * DAY, CONTACT_AT)
-        self.timers.set("border", f"{member}|{born}", self.store.hours.midnight(border[1]))
+        at, hours, key = self.store.hours.at(border[1] - self.config.stage_lead_d * DAY, CONTACT_AT), self.store.hours, f"{member}|{born}"
+        self.timers.set("border", key, hours.midnight(border[1]) if self.config.stage_lead_d else at)
+        if not self.config.stage_lead_d:
+            return
         if at > self.now:
-            self.timers.set("tag", f"{member}|{born}", at)
+            self.timers.set("tag", key, at)
         else:
             yield from self._tag(member, born, *border)
 
@@ -173,6 +176,8 @@ class LifecycleMemberMarketing(Solution):
         if bought:
             self.kpi.share("stage_retention", 0, 1)
         stages[f"due:{born}"] = bought
+        if not self.config.stage_lead_d:
+            yield from self._tag(member, born, *self._border(born, today - DAY))
         yield from self._prepare(member, born)
 
     # Supplies
@@ -315,7 +320,7 @@ class LifecycleMemberMarketing(Solution):
 
     def _message(self, member, category, plan, again=""):
         record, row = self._record(member), self._row(member)
-        channel = None if reach.refuses(row, ("marketing",)) else reach.first_channel(row, record["gone"])
+        channel = None if not row or reach.refuses(row, ("marketing",)) else reach.first_channel(row, record["gone"])
         if channel:
             message = f"lifecycle:{member}:{category}:{plan.runs_out}{again}"
             self._open(member, category, f"message:{message}", {"member": member, "category": category, "channel": channel})

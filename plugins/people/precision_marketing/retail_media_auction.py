@@ -2,8 +2,11 @@
 
 A page view is a `web.visit` view or search, or a kiosk's lookup or choice. Who refused profiling sees no ads, as their effect could not be
 held against anyone's. A shopper is the member, else the visitor or the kiosk's session. Hold-outs are counted as exposed where their ad
-would have won a place. A campaign is told by its brand, the second one of a brand by brand and number; it ends with its last day, and its
-final result comes `attribution_d` days later. What a brand sees of fewer than 20 shoppers, shown or held out, is withheld.
+would have won a place. A campaign is told by its brand, the second one of a brand by brand and number; its result comes `attribution_d`
+days after its last day; without a last day it is told every `attribution_d` days, not more often, as two results that differ by few
+shoppers tell of these. An ad placed by an auction counts as an impression, and the page's `impression` of it not again; one that no
+auction placed counts when the page names its campaign, and its click costs nothing, as it has no price. What a brand sees of fewer than 20
+shoppers, shown or held out, is withheld.
 
 The row consumes no stock: `inventory.snapshot` tells it, and is followed where it is there; goods of which nothing is known are in stock.
 """
@@ -67,6 +70,8 @@ class RetailMediaAuction(Solution):
         if event["kind"] in PAGES:
             text = f"{event.get('page', '')} {event.get('query', '')}"
             yield from self._page(event, shopper, text, {"visitor": event["visitor"], "member": event.get("member")})
+        elif event["kind"] == "impression":
+            self._reported(event, shopper)
         elif event["kind"] == "click":
             self._click(event, shopper)
 
@@ -96,7 +101,7 @@ class RetailMediaAuction(Solution):
         product = self.tables.products.get(event["gtin"]) if event.get("gtin") else None
         category = event.get("category") or (product or {}).get("category")
         ads = [ad for name, one in self._campaigns().items() if (ad := self._entered(name, one, event, shopper, category, text))]
-        held = {ad.name for ad in ads if draw(f"{ad.brand}{shopper}", modulus=100) < self.config.holdout_pct}
+        held = {ad.name for ad in ads if self._held_out(ad.brand, shopper)}
         for ad, _ in ad_auction.auction(ads, self.config.slots, self.config.reserve):
             if ad.name in held:
                 self._exposed(ad.name, shopper, event.time)["held"] = True
@@ -149,16 +154,41 @@ class RetailMediaAuction(Solution):
         return next((gtin for gtin, units in stock if units is None or units > 0), None)
 
     def _show(self, ad, price, shopper, at):
-        account, seen = self._account(ad.name), self._exposed(ad.name, shopper, at)
-        account["impressions"] += 1
-        seen["price"] = price
-        self._today()["impressions"] += 1
-        self.kpi.share("click_rate", 0, 1)
+        seen = self._exposed(ad.name, shopper, at)
+        seen["price"], seen["unseen"] = price, seen.get("unseen", 0) + 1
+        self._impression(ad.name)
         return {
             "gtin": self._item(self._campaigns()[ad.name]),
             "score": float(ad.score),
             "reason": self.say("Advertisement: ", "广告：") + ad.brand,
         }
+
+    def _impression(self, name):
+        self._account(name)["impressions"] += 1
+        self._today()["impressions"] += 1
+        self.kpi.share("click_rate", 0, 1)
+
+    def _reported(self, event, shopper):
+        """A page tells of an ad that was seen: one placed by an auction counts already, any other counts if its campaign is named."""
+        meant = self._meant(event)
+        for name in meant:
+            seen = self.state.get(f"seen:{name}|{shopper}")
+            if seen and seen.get("unseen"):
+                seen["unseen"] -= 1
+                return
+        for name in meant[:1] if event.get("campaign") else ():
+            seen = self._exposed(name, shopper, event.time)
+            seen["price"], seen["held"] = seen["price"] or 0, self._held_out(self._campaigns()[name].brand, shopper)
+            self._impression(name)
+
+    def _meant(self, event):
+        """The campaigns of which a page's event may tell: the one that it names, or those of the product."""
+        named, item = event.get("campaign"), item_key(event["gtin"]) if event.get("gtin") else None
+        campaigns = self._campaigns().items()
+        return [name for name, one in campaigns if (named in (name, one.brand) if named else item in map(item_key, one.gtins))]
+
+    def _held_out(self, brand, shopper):
+        return draw(f"{brand}{shopper}", modulus=100) < self.config.holdout_pct
 
     def _exposed(self, name, shopper, at):
         """Note that a shopper saw, or would have seen, the campaign."""
@@ -173,11 +203,9 @@ class RetailMediaAuction(Solution):
 
     def _click(self, event, shopper):
         """Billed once in ten minutes, and only to who was shown the ad."""
-        item = item_key(event["gtin"]) if event.get("gtin") else None
-        for name, one in self._campaigns().items():
-            seen = self.state.get(f"seen:{name}|{shopper}")
-            meant = event.get("campaign") in (name, one.brand) if event.get("campaign") else item in map(item_key, one.gtins)
-            if not meant or seen is None or seen["price"] is None:
+        for name in self._meant(event):
+            one, seen = self._campaigns()[name], self.state.get(f"seen:{name}|{shopper}")
+            if seen is None or seen["price"] is None:
                 continue
             if seen["clicked"] is None or event.time - parse_time(seen["clicked"]) >= REPEAT:
                 seen["clicked"], account = rfc3339(event.time), self._account(name)
@@ -249,6 +277,11 @@ class RetailMediaAuction(Solution):
             figures = {part: {"value": value, "unit": units.get(part, "count")} for part, value in today.items()}
             window = {"from": hours.midnight(over), "to": due.time}
             yield out("insight.report", window, report=f"retail_media:{over}", kind="retail_media", version=1, figures=figures, rows=rows)
+        for name, one in self._campaigns().items():
+            first = self._first(name) if one.end is None else None
+            days = (over + DAY - hours.store_day(parse_time(first))).days if first else 0
+            if days > 0 and days % self.config.attribution_d == 0:
+                yield self._result(name, due.time, "running")
         oldest = (over - KEPT_D * DAY).isoformat()
         for key in list(self.state):
             if (key.startswith("order:") and self.state[key] < oldest) or (key.startswith("visitor:") and self.state[key]["day"] < oldest):
@@ -256,17 +289,24 @@ class RetailMediaAuction(Solution):
 
     @timer("final")
     def final(self, due):
-        """Exposed shoppers against those held out."""
-        name, account, cells = due.key, self._account(due.key), self._cells(due.key)
-        more = ad_auction.incremental_sales(cells)
-        if more is not None and account["spend"]:
-            self.kpi.share("iroas", more, account["spend"])
-        shown = min(cells["exposed"], cells["held"]) >= LEAST_SHOPPERS
-        first = min(self.state[key]["first"] for key in self.state if key.startswith(f"seen:{name}|"))
-        window = {"from": first, "to": due.time}
-        buyers = {**cells, "incremental_sales": more} if shown else None
-        roi = more / account["spend"] if shown and account["spend"] else None
-        yield out("promo.result", window, promo=name, state="final", cost=account["spend"], issued=account["impressions"],
-                  redeemed=account["clicks"], roi=roi, buyers=buyers, method="ghost ads, random hold-out of shoppers")  # fmt: skip
+        name = due.key
+        yield self._result(name, due.time, "final")
         for key in [key for key in self.state if key.startswith(f"seen:{name}|")]:
             del self.state[key]
+
+    def _first(self, name):
+        return min((self.state[key]["first"] for key in self.state if key.startswith(f"seen:{name}|")), default=None)
+
+    def _result(self, name, now, state):
+        """Exposed shoppers against those held out."""
+        account, cells, proved = self._account(name), self._cells(name), self.state.setdefault("proved", {})
+        more = ad_auction.incremental_sales(cells)
+        if more is not None and account["spend"]:
+            proved[name] = {"more": more, "spend": account["spend"]}
+            self.kpi.set("iroas", sum(one["more"] for one in proved.values()) / sum(one["spend"] for one in proved.values()))
+        shown = min(cells["exposed"], cells["held"]) >= LEAST_SHOPPERS
+        buyers = {**cells, "incremental_sales": more} if shown else None
+        roi = more / account["spend"] if shown and account["spend"] else None
+        window = {"from": self._first(name), "to": now}
+        return out("promo.result", window, promo=name, state=state, cost=account["spend"], issued=account["impressions"],
+                   redeemed=account["clicks"], roi=roi, buyers=buyers, method="ghost ads, random hold-out of shoppers")  # fmt: skip

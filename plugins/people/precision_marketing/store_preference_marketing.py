@@ -1,7 +1,8 @@
 """Store-preference precision marketing: what this store's visitors prefer at each time of day, said on the screen when someone hesitates.
 
 Preferences are worked out at 03:00 from receipts, for screen, counter and range review. A stay at a fixture bears no identity. A moment
-that is kept silent is for measurement, and starts no cooldown: that is time between plays. A play that the screen broke off is no moment.
+that is kept silent is for measurement, and starts no cooldown: that is time between plays. A play that the screen broke off is no moment,
+nor is a stay of which the camera tells more than a minute late: whoever it was has gone.
 A moment is settled when `buy_within_s` are over; the effect is told at closing time over all moments so far. The screen is the one in the
 zone, else the store's first. `chain_mix` of the table may be a share or, where one is above 1, percent.
 """
@@ -17,7 +18,7 @@ from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import store_mix
 
 DAY = timedelta(days=1)
-PLAY_S, ANSWER_WITHIN, ROWS = 10, timedelta(minutes=5), 50
+PLAY_S, ANSWER_WITHIN, GONE_AFTER, ROWS = 10, timedelta(minutes=5), timedelta(minutes=1), 50
 
 
 class StorePreferenceMarketing(Solution):
@@ -137,7 +138,7 @@ class StorePreferenceMarketing(Solution):
     @on("vision.zone")
     def dwelt(self, event):
         zone, at = event["zone"], event.time
-        if event.get("dwell_s", 0) < self.config.dwell_s or not self.store.hours.is_open(at):
+        if event.get("dwell_s", 0) < self.config.dwell_s or not self.store.hours.is_open(at) or self.now - at > GONE_AFTER:
             return
         item, screen = self._wanted(zone, at), self._screen(zone)
         last = self.state.get(f"played:{zone}")

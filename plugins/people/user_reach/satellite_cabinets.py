@@ -7,8 +7,8 @@ A slot's stock is that of the last `stock` event, less picks, plus what was put 
 asked for.
 
 Expected sales of a lot are what the store sells of the product a day (receipts of others, `pos.sale`) times the days left; what is beyond
-goes into the cabinet, also as a proposed transfer. A running site is a cabinet of the same id; its margin is that of what it sold with a
-known cost. Sales that arrive late count to the day on which they arrive.
+goes into the cabinet, also as a proposed transfer. In its first days a slot counts with what it sold so far. A running site is a cabinet
+of the same id; its margin is that of what it sold with a known cost. Sales that arrive late count to the day on which they arrive.
 """
 
 from datetime import date, timedelta
@@ -336,8 +336,9 @@ class SatelliteCabinets(Solution):
         for slot in self._slots():
             other = self.tables.products.get(slot["gtin"]) or {}
             same = other.get("category") == product.get("category") if product.get("category") else slot["gtin"] == product["gtin"]
-            if same and slot["rate"] and f"offline:{slot['cabinet']}" not in self.state:
-                rates[slot["cabinet"]] = rates.get(slot["cabinet"], 0) + slot["rate"]
+            rate = max(0, slot["sold"]) if slot["rate"] is None else slot["rate"]
+            if same and (rate or slot["rate"] is None) and f"offline:{slot['cabinet']}" not in self.state:
+                rates[slot["cabinet"]] = rates.get(slot["cabinet"], 0) + rate
         return min(rates, key=lambda cabinet: (-rates[cabinet], cabinet), default=None)
 
     # Nights

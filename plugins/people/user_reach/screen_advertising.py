@@ -8,7 +8,7 @@ approved and valid. Where spots are on their way for all plays that remain, an a
 A confirmation counts by its start, and only when the spot was shown to its end; one that comes late counts too. A screen's house loop needs
 no proof. The advertiser of the last slot is passed over when an ad of another one is open. Audience-seconds are the people that the screen
 counted, else those that `vision.zone` last told of its zone, times the seconds shown. A day's plan is what its share of the open hours left
-of an ad asks for. Only counts of people and of tags are used.
+of an ad asks for. A spot whose ad has closed meanwhile is not sent again: it is missed at once. Only counts of people and of tags are used.
 """
 
 from datetime import date, timedelta
@@ -257,7 +257,7 @@ class ScreenAdvertising(Solution):
     @timer("proof")
     def unconfirmed(self, due):
         spot = self.state[f"spot:{due.key}"]
-        if not spot["again"]:
+        if not spot["again"] and any(ad.key == spot["key"] for ad in self._open_ads(due.time)):
             spot |= {"again": True, "sent": plain(due.time)}
             self.timers.set("proof", due.key, due.time + timedelta(seconds=self.config.ack_timeout))
             yield self._play(due.key, spot, due.time)

@@ -4,7 +4,8 @@ A lead is a member, or a visitor until one of its events names the member too, o
 the member's `phone_hash`, `keys` or an address in `channels`). Its source is online for live rooms and pages; for other events it is
 `values.source` (online, offline, partner), else partner with `values.partner`, offline with a touchpoint. Contents are templates `sop_1`,
 `sop_2`...; they need a yes: of the members table, or of the lead's last event with `consent`. One that falls due while the lead is hot
-waits for the next day of the procedure. Paid orders and receipts end it; the receipt of an order that was counted is not counted again.
+waits for the next day of the procedure. Orders, paid or not yet, and receipts end it, drafts do not; the receipt of an order that was
+counted is not counted again.
 
 Staff who are clocked in and not on a break take hot leads; without any the task goes to the role `sales`. A task that is declined passes on
 at once. A member may invite who has spent enough in the 90 days before the friend joined, by receipts and orders seen here; who bought
@@ -300,6 +301,8 @@ class StoreInternetPlatform(Solution):
     def ordered(self, event):
         if event.get("live") and not event.get("draft"):
             self._book("room", event["live"], event.time)["orders"][event["order"]] = 1
+        if (lead := self.state.get(f"lead:{event.get('member')}")) and not event.get("draft"):
+            lead["ended"] = True
         if event.get("paid") and not event.get("draft") and event.get("member"):
             yield from self._bought(event, event["order"])
 

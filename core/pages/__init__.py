@@ -1,0 +1,1 @@
+"""Documentation pages generated from what is installed."""

@@ -1,0 +1,81 @@
+"""Words of the generated pages, English and Chinese."""
+
+from __future__ import annotations
+
+WORDS = {
+    "solutions": ("Solutions", "方案"),
+    "author": ("In the author's words", "作者说明（英文）"),
+    "id": ("Key", "编号"),
+    "version": ("Version", "版本"),
+    "place": ("Place", "所属"),
+    "formats": ("Store formats", "适用业态"),
+    "load": ("Load", "负载"),
+    "inputs": ("Inputs", "输入"),
+    "outputs": ("Outputs", "输出"),
+    "stream": ("Stream", "事件流"),
+    "meaning": ("What it is", "含义"),
+    "needed": ("Needed", "必需"),
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
+    "command": ("command to a device or person", "对设备或人员的指令"),
+    "fact": ("fact", "事实"),
+    "kinds": ("What it raises", "告警、任务与报告"),
+    "devices": ("Devices", "设备"),
+    "or": (" or ", "或"),
+    "none": ("None.", "无。"),
+    "tables": ("Tables", "数据表"),
+    "config": ("Config", "配置"),
+    "setting": ("Setting", "配置项"),
+    "default": ("Default", "默认值"),
+    "allowed": ("Allowed", "允许"),
+    "kpis": ("Figures", "指标"),
+    "figure": ("Figure", "指标"),
+    "unit": ("Unit", "单位"),
+    "sample": ("Sample run", "示例运行"),
+    "sample_is": ("*{title}*: {inputs} inputs, {outputs} outputs.", "*{title}*：输入 {inputs} 条，输出 {outputs} 条。"),
+    "no_sample": ("The package brings no sample episode.", "该软件包未附示例剧集。"),
+    "came_out": ("What came out first", "最先的输出"),
+    "at": ("At (UTC)", "时间（UTC）"),
+    "said": ("Content", "内容"),
+    "limits": ("Limits and privacy", "限制与隐私"),
+    "runs_with": (
+        "Runs with an empty config; a bad value is refused with where, what and what is allowed.",
+        "空配置即可运行；错误取值会指出位置、内容与允许范围。",
+    ),
+    "in_store": (
+        "It runs in the store and sends nothing out but what stands under Outputs.",
+        "在门店内运行，除“输出”所列外不外发任何内容。",
+    ),
+    "apart": ("It runs in a process of its own, so that the tills do not wait for it.", "在独立进程中运行，不影响收银。"),
+    "sees": (
+        "It looks at camera pictures; pictures are kept only where a config asks for it, with a purpose and an end.",
+        "会查看摄像头画面；仅当配置注明用途与期限时才保存画面。",
+    ),
+    "members": (
+        "It handles members by pseudonymous ids; no name, number or card is needed.",
+        "会员仅以匿名编号处理，无需姓名、号码或卡号。",
+    ),
+    "staff": ("It handles staff by their ids.", "员工仅以编号处理。"),
+    "nobody": ("It handles no personal data.", "不处理个人数据。"),
+    "inputs_of": ("inputs", "输入"),
+    "outputs_of": ("outputs", "输出"),
+    "time": ("Time (UTC)", "时间（UTC）"),
+    "load_light": ("light", "轻量"),
+    "load_vision": ("vision", "视觉"),
+    "load_forecast": ("forecast", "预测"),
+    "load_optimise": ("optimisation", "优化"),
+    "people": ("People", "用户互动"),
+    "personnel": ("Personnel", "员工赋能"),
+    "process": ("Process", "供应链高效"),
+    "product": ("Product", "商品展现"),
+    "premise": ("Premise", "设施完备"),
+    "supermarket": ("supermarket", "超市"),
+    "mall": ("mall", "百货与购物中心"),
+    "convenience": ("convenience store", "便利店"),
+    "specialty": ("specialty store", "专业店"),
+}
+
+
+def word(key: str, lang: str, **values: object) -> str:
+    """A word in a language, filled."""
+    return WORDS[key][lang == "zh"].format(**values)

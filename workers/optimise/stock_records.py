@@ -1,0 +1,97 @@
+"""Stock records held against counts: what the book says at a moment, how likely it is wrong, and what a difference comes from.
+
+A record is plain JSON: `{"places", "moves"}`: counted quantities by place as [quantity, RFC 3339 time], and the changes since as
+[time, units], by event time. A record may be negative, which shows that it is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from storeloom.core.kernel.events import parse_time, rfc3339
+
+Record = dict[str, Any]
+KEPT = timedelta(days=7)
+
+
+def new() -> Record:
+    return {"places": {}, "moves": []}
+
+
+def count(record: Record, place: str, qty: float, at: datetime) -> None:
+    """A figure for a place; one of the whole store replaces those of shelf and backroom, and they replace it. An older one is ignored."""
+    places = record["places"]
+    if any(parse_time(known[1]) > at for name, known in places.items() if name == place or "store" in (name, place)):
+        return
+    for name in [name for name in places if (name == "store") != (place == "store")]:
+        del places[name]
+    places[place] = [qty, rfc3339(at)]
+
+
+def move(record: Record, units: float, at: datetime) -> None:
+    """A sale (below 0), receipt or other movement; what is older than a week before it goes into the figures."""
+    record["moves"].append([rfc3339(at), units])
+    record["moves"].sort(key=lambda row: row[0])
+    since = _since(record)
+    old = at - KEPT
+    if since is not None and since < old and (gone := [row for row in record["moves"] if since < parse_time(row[0]) <= old]):
+        name = max(record["places"], key=lambda place: record["places"][place][1])
+        record["places"][name] = [record["places"][name][0] + sum(row[1] for row in gone), gone[-1][0]]
+    record["moves"] = [row for row in record["moves"] if parse_time(row[0]) > old]
+
+
+def on_hand(record: Record, at: datetime) -> float | None:
+    """The book at a moment: what was counted, and the movements after the latest count up to then; None where nothing was counted."""
+    since = _since(record)
+    if since is None:
+        return None
+    counted = sum(known[0] for known in record["places"].values())
+    return float(counted + sum(units for moved, units in record["moves"] if since < parse_time(moved) <= at))
+
+
+def _since(record: Record) -> datetime | None:
+    return max((parse_time(known[1]) for known in record["places"].values()), default=None)
+
+
+def chance_wrong(wrong: int, counts: int, prior: float, weight: float = 10) -> float:
+    """Chance that a record of a class is wrong: the mean of a beta distribution whose prior weighs as much as `weight` counts."""
+    return (weight * prior + wrong) / (weight + counts)
+
+
+def is_silent(expected: float, least: float) -> bool:
+    """Whether no sale at all, with `expected` units expected, is less likely than `least` (Poisson)."""
+    return math.exp(-expected) < least
+
+
+def is_accurate(difference: float, book: float, units: float, share: float) -> bool:
+    """Within the larger of a number of units and a share of the book."""
+    return abs(difference) <= max(units, share * abs(book)) + 1e-9
+
+
+def cause(difference: float, others: Iterable[float], case_pack: float | None, announced: float, waste: float | None) -> str:
+    """The probable cause of a difference (counted - book), the first that fits.
+
+    `others`: differences of the category's other items of late; `announced`: units of deliveries that are due and not posted; `waste`:
+    units of waste that was reported and not booked, None where none was.
+    """
+    if any(abs(difference + other) < 1e-9 for other in others):
+        return "swap"
+    cases = difference / case_pack if case_pack else 0
+    if difference > 0 and case_pack and abs(cases - round(cases)) < 1e-9 and difference <= announced + 1e-9:
+        return "unposted_delivery"
+    if difference < 0 and waste is not None and -difference <= waste + 1e-9:
+        return "unbooked_waste"
+    return "unknown_loss"
+
+
+def plan(items: Iterable[Mapping[str, Any]], minutes: float) -> list[Mapping[str, Any]]:
+    """What to count: by rank, then score, as far as the minutes go; `{"rank", "score", "minutes", "gtin"}`, lower ranks first."""
+    chosen, left = [], minutes
+    for one in sorted(items, key=lambda item: (item["rank"], -item["score"], item["gtin"])):
+        if one["minutes"] <= left + 1e-9:
+            chosen.append(one)
+            left -= one["minutes"]
+    return chosen
