@@ -85,7 +85,14 @@ EXTRAS = {
     ],
     "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
     "report": ["matplotlib>=3.9,<4"],
-    "studio": ["altair>=5.4,<7", "pillow>=10.3,<14", "pypinyin>=0.53,<1", "starlette>=0.46,<2", "streamlit>=1.67,<2"],
+    "studio": [
+        "altair>=5.4,<7",
+        "openpyxl>=3.1.2,<4",
+        "pillow>=10.3,<14",
+        "pypinyin>=0.53,<1",
+        "starlette>=0.46,<2",
+        "streamlit>=1.67,<2",
+    ],
     "server": [
         "alembic>=1.14,<2",
         "argon2-cffi>=23.1,<26",

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from storeloom.studio.common import language
+
 
 def asked(key: str, allowed: Collection[str] | None = None) -> str:
     """What the address says of a choice, empty where nothing that is allowed."""
@@ -27,6 +29,11 @@ def go(**choices: str | None) -> None:
             st.query_params[name] = value
         elif name in st.query_params:
             del st.query_params[name]
+
+
+def turn_to(page: str, **choices: str) -> None:
+    """Another page, with what its address is to say; in the reader's language, which Streamlit would not take along."""
+    st.switch_page(f"views/{page}.py", query_params={"lang": language(), **choices})
 
 
 def _told(key: str) -> None:

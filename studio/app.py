@@ -6,10 +6,12 @@ from typing import Any
 import streamlit as st
 
 from storeloom.studio.chain import account, may
-from storeloom.studio.common import address_draft, language, say
+from storeloom.studio.common import address_draft, draft, faults_shown, first, language, say
+from storeloom.studio.composing.drafts import claim
 from storeloom.studio.members import member
 from storeloom.studio.words import LANGUAGES, word
 
+PLAIN = "<style>[data-testid=InputInstructions] { display: none; }</style>"  # a hint of Streamlit's that is always in English
 VIEWS = Path(__file__).parent / "views"
 FILES = {
     "catalogue": ("catalogue.py", ":material/grid_view:"),
@@ -29,13 +31,16 @@ CHAIN = {
 def main() -> None:
     """Language switch and navigation around the chosen page."""
     st.set_page_config(page_title="storeloom", page_icon="🧵", layout="wide")
-    if "lang" not in st.session_state:
-        st.session_state["lang"] = language()
+    st.html(PLAIN)
+    names = list(LANGUAGES)
+    at = names.index(first("lang", language()))
     with st.sidebar:
-        st.radio(say("language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="lang", horizontal=True)
+        st.radio(say("language"), names, at, format_func=LANGUAGES.__getitem__, key="lang", horizontal=True)
     lang = language()
     st.query_params["lang"] = lang
     address_draft()
+    with faults_shown():
+        claim(draft().home)
     pages = [
         st.Page(VIEWS / file, title=word(name, lang), icon=icon, url_path=name, default=name == "catalogue")
         for name, (file, icon) in FILES.items()

@@ -14,6 +14,7 @@ from storeloom.studio.draft import EXAMPLE, Draft, kept_draft, new_draft, open_d
 from storeloom.studio.draft_file import DraftFile
 from storeloom.studio.words import LANGUAGES, word
 
+TURN = "draft/turn"
 BOX = {"error": st.error, "warning": st.warning, "info": st.info}
 
 
@@ -45,6 +46,12 @@ def held(key: str, names: Sequence[Any], first: Any = None) -> str:
     value = st.session_state.get(key)
     st.session_state[key] = value if value in names else names[0] if first is None else first
     return key
+
+
+def first(key: str, value: Any) -> Any:
+    """What a widget of this key says now, `value` before anyone chose: its default in every run. A value that state alone gives is told to
+    the browser once; one that is still loading the widget while the next run comes never hears it, and answers with the widget's own."""
+    return st.session_state.setdefault(key, value)
 
 
 def title_of(facts: Mapping[str, Any]) -> str:
@@ -92,7 +99,14 @@ def replace_draft(new: Draft, word: str = "did_open", **facts: object) -> None:
     new.home = new.home or DraftFile.new()
     new.keep(word, facts or {"file": new.path.name})
     st.session_state.pop("pictures", None)
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
     st.session_state["draft"] = new
+
+
+def fresh(key: str) -> str:
+    """The key of a form of the bundle in work: another for each bundle, as the browser may still tell the values of the one before."""
+    turn = st.session_state.get(TURN, 0)
+    return f"{key}@{turn}" if turn else key
 
 
 def show_findings(findings: Iterable[Finding], *, fixable: bool = False, placed: bool = True) -> None:
@@ -103,7 +117,8 @@ def show_findings(findings: Iterable[Finding], *, fixable: bool = False, placed:
         BOX[finding.severity](f"{place}{_plain(finding.text(lang))} {_plain(finding.fix(lang))} `{finding.code}`")
         key = f"fix/{finding.code}/{finding.path}/{finding.text()}"
         if fixable and draft().takes(finding.patch):
-            st.button(say("apply_fix"), key=key, icon=":material/build:", on_click=_mend, args=(finding.patch,))
+            note = say("fix_takes_store") if draft().outside(finding.patch or {}) else None
+            st.button(say("apply_fix"), key=key, icon=":material/build:", on_click=_mend, args=(finding.patch,), help=note)
 
 
 def _mend(patch: Mapping[str, Any]) -> None:

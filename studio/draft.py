@@ -11,6 +11,7 @@ from typing import Any
 
 from storeloom.core.kernel.compose import Composition, compose_sources
 from storeloom.core.kernel.documents import Document, Keys
+from storeloom.core.kernel.errors import StoreloomError
 from storeloom.core.kernel.overlay import Layered, diff_patch, merge_patch, same
 from storeloom.core.kernel.registry import ROOT, Catalogue, Registry
 from storeloom.core.kernel.sources import Sources, gather, open_document
@@ -93,8 +94,10 @@ class Draft:
             self._take({**self.data, "name": name}, "did_rename", {"name": name}, form=True)
 
     def apply(self, patch: Mapping[str, Any]) -> None:
-        """Apply the patch of a finding."""
-        self._take(merge_patch(self._latest(), patch), "did_fix", {})
+        """Apply the patch of a finding. One on a store profile that stands in its own file takes the profile into the bundle with it: the
+        file stays as it is, and the fix can be undone."""
+        self._latest()
+        self._take(merge_patch(self._opened(patch), patch), "did_fix", {})
 
     def replace(self, data: Mapping[str, Any], word: str, facts: Mapping[str, Any]) -> None:
         """Put other values in place of all; `word` and `facts` say by which act."""
@@ -102,11 +105,25 @@ class Draft:
         self._take(dict(data), word, facts)
 
     def takes(self, patch: Mapping[str, Any] | None) -> bool:
-        """Whether a finding's patch is about this file: one on a store profile that stands in its own file is not, nor is one that would
-        take out what another layer brings."""
-        if not patch or ("store" in patch and not isinstance(self.data.get("store"), Mapping)):
+        """Whether a finding's patch changes this bundle: one that would take out what another layer brings does not."""
+        if not patch:
             return False
-        return not same(merge_patch(self.data, patch), self.data)
+        opened = self._opened(patch)
+        return ("store" not in patch or isinstance(opened.get("store"), Mapping)) and not same(merge_patch(opened, patch), opened)
+
+    def outside(self, patch: Mapping[str, Any]) -> bool:
+        """Whether a patch is about a store profile that stands in its own file."""
+        return "store" in patch and isinstance(self.data.get("store"), str)
+
+    def _opened(self, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """The values, with the store's profile among them where a patch is about one in its own file that can be read."""
+        if not self.outside(patch):
+            return self.data
+        try:
+            profile = open_document(self.path.parent / str(self.data["store"]), "store/1").data
+        except StoreloomError:
+            return self.data
+        return {**self.data, "store": {key: value for key, value in profile.items() if key != "document"}}
 
     # what is kept
 
@@ -168,9 +185,10 @@ def kept_draft(home: DraftFile) -> Draft:
     return Draft(path, data, home=home, at=at)
 
 
-def new_draft(name: str, store_format: str, template: Path | None) -> Draft:
-    """A bundle for a default store of a format, with a template's solutions or none."""
-    data: dict[str, Any] = {"document": "bundle/1", "name": name, "store": default_profile(store_format), "solutions": {}}
+def new_draft(name: str, store_format: str, template: Path | None, profile: Mapping[str, Any] | None = None) -> Draft:
+    """A bundle for a store's profile, else for a default store of a format, with a template's solutions or none."""
+    store = dict(profile) if profile else default_profile(store_format)
+    data: dict[str, Any] = {"document": "bundle/1", "name": name, "store": store, "solutions": {}}
     if template is not None:
         data["template"] = str(template)
     return Draft(Path("bundle.toml"), data)

@@ -7,7 +7,6 @@ that no state is ever lost. The draft's id cannot be guessed; who has it has the
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import zlib
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import Finding, InputFault
+from storeloom.studio.user_data import user_folder
 
 FOLDER = "STORELOOM_DRAFTS"
 BUSY_MS = 5000
@@ -34,11 +34,7 @@ CREATE TABLE IF NOT EXISTS beside (name TEXT PRIMARY KEY, body BLOB NOT NULL);
 
 def drafts_folder() -> Path:
     """Where drafts are kept: `STORELOOM_DRAFTS`, else the user's data folder."""
-    given = os.environ.get(FOLDER)
-    if given:
-        return Path(given)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "storeloom" / "drafts"
+    return user_folder(FOLDER, "drafts")
 
 
 @dataclass(frozen=True)
@@ -129,6 +125,14 @@ class DraftFile:
         """Keep something that belongs to the draft and is no part of the bundle."""
         with self._opened() as db:
             db.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", (name, _packed(value)))
+
+    def delete(self) -> None:
+        """Delete it, with every state of it. InputFault where that cannot be done."""
+        try:
+            self.file.unlink(missing_ok=True)
+        except OSError as error:
+            args = {"file": str(self.file), "reason": str(error), "remedy": "Look at the drafts folder's place and permissions."}
+            raise InputFault(Finding("SL-INP-01", args, file=str(self.file))) from error
 
     def beside(self, name: str) -> Any:
         """What was kept under a name, None where nothing was."""

@@ -23,10 +23,10 @@ def time_text(at: datetime, lang: str, *, seconds: bool = False) -> str:
     return f"{at.month}月{at.day}日 {clock}" if lang == "zh" else f"{at.day} {MONTHS[at.month - 1]} {clock}"
 
 
-def money_text(minor: float, currency: str, lang: str) -> str:
-    """Money, given in minor units: ¥1,234.50, or with the currency's code where it has no sign of its own."""
+def money_text(minor: float, currency: str, lang: str, *, rounded: bool = False) -> str:
+    """Money, given in minor units: ¥1,234.50, or with the currency's code where it has no sign of its own; `rounded` to ¥1,235."""
     sign = "CN¥" if currency == "CNY" and lang == "en" else SIGNS.get(currency)
-    amount = f"{abs(minor):,.0f}" if currency in WHOLE else f"{abs(minor) / 100:,.2f}"
+    amount = f"{abs(minor):,.0f}" if currency in WHOLE else f"{abs(minor) / 100:{',.0f' if rounded else ',.2f'}}"
     left = "−" if minor < 0 else ""
     return f"{left}{sign}{amount}" if sign else f"{left}{amount} {currency}".strip()
 

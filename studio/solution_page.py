@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from datetime import date
@@ -102,15 +101,12 @@ def _device(spec: str, known: Catalogue) -> dict[str, str]:
 def _config(entry: Entry, known: Catalogue) -> None:
     rows = []
     for key, facts in schemas.load(entry.schema_file).get("properties", {}).items():
-        low, high = (facts.get(name) for name in ("minimum", "maximum"))
-        span = f"{'' if low is None else low} … {'' if high is None else high}" if (low, high) != (None, None) else ""
-        allowed = ", ".join(map(str, facts["enum"])) if "enum" in facts else span
         note = str(facts.get("x-help-zh" if language() == "zh" else "description", "")).replace("[", "\\[").replace("]", "\\]")
         rows.append(
             {
                 say("setting"): "  \n".join(part for part in (heading_of(facts, key), f"`{key}`", note and f":small[{note}]") if part),
                 say("default"): f"{schemas.show(facts.get('default'), 80)} {facts.get('x-unit', '')}".strip(),
-                say("allowed"): allowed,
+                say("allowed"): schemas.choice(facts),
             }
         )
     if rows:
@@ -146,7 +142,7 @@ def _documentation(entry: Entry, known: Catalogue) -> None:
         st.table([{say("kind"): title_of(one), say("key"): f"`{key}`"} for key, one in entry["kinds"].items()])
     st.subheader(say("author_words"), anchor=False)
     try:
-        text = ast.get_docstring(ast.parse(entry.file.read_text(encoding="utf-8")))
+        text = entry.author_words()
     except (OSError, SyntaxError, ValueError) as error:
         st.warning(say("not_readable", reason=str(error)))
     else:

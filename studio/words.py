@@ -84,6 +84,10 @@ WORDS: dict[str, dict[str, str]] = {
     "selected": {"en": "Solution", "zh": "方案"},
     "general": {"en": "About the whole bundle", "zh": "关于整个方案包"},
     "apply_fix": {"en": "Apply this fix", "zh": "应用此修复"},
+    "fix_takes_store": {
+        "en": "Takes the store's profile out of its file into this bundle, mended; the file stays as it is.",
+        "zh": "将门店档案连同修复一并并入本方案包，原文件保持不变。",
+    },
     "set_here": {"en": "set by {layer}", "zh": "由 {layer} 设定"},
     "this_bundle": {"en": "this bundle", "zh": "本方案包"},
     "below": {"en": "without this bundle: {value}", "zh": "本方案包之外：{value}"},

@@ -22,6 +22,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 REPO = ROOT
 DATA = REPO.parent / "shared" / "data"
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take long begin first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 SOLUTION = '''
 """{purpose}"""
 

@@ -141,11 +141,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _services(arguments: argparse.Namespace, engine: Engine) -> Services:
+    from storeloom.core.control.api.standing_in import studio_key
     from storeloom.core.control.services import Services
 
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Services(engine, folder, threads=arguments.threads)
+    return Services(engine, folder, threads=arguments.threads, studio_key=studio_key(os.environ))
 
 
 def _database(arguments: argparse.Namespace) -> Engine:

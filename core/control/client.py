@@ -92,9 +92,10 @@ class FleetClient:
             if after is None:
                 return
 
-    def post(self, path: str, body: Any, version: str | None = None) -> Reply:
-        """Ask for something to be done, once, however often the request has to be sent. `version` is the ETag of what is changed."""
-        return self._ask("POST", path, body, version, {"Idempotency-Key": uuid.uuid4().hex})
+    def post(self, path: str, body: Any, version: str | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask for something to be done, once, however often the request has to be sent. `version` is the ETag of what is changed, `headers`
+        are sent besides."""
+        return self._ask("POST", path, body, version, {"Idempotency-Key": uuid.uuid4().hex, **(headers or {})})
 
     def send(self, path: str, data: bytes, kind: str) -> Reply:
         """Write bytes of a media type to an address, as they are (PUT)."""

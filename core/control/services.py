@@ -27,13 +27,14 @@ def utc_now() -> datetime:
 @dataclass
 class Services:
     """One control plane. `folder` holds what is no row: files by hash, wheels, the repositories' metadata and keys. `threads` are those of
-    the server's process."""
+    the server's process. `studio_key` is what a studio shows that asks for somebody (see `api/standing_in.py`); empty: none is believed."""
 
     engine: Engine
     folder: Path
     now: Callable[[], datetime] = utc_now
     threads: int = 16
     passwords: Passwords = field(default_factory=Passwords)
+    studio_key: str = ""
     _trust: dict[str, Repository] = field(default_factory=dict)
 
     @cached_property

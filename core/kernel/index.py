@@ -231,7 +231,21 @@ def config_schema(plugin_id: str, cls: Any, group: str) -> dict[str, Any]:
             body["properties"][key]["default"] = to_jsonable_python(field.get_default(call_default_factory=True))
     if not cls.Config.__doc__ or cls.Config.__doc__ == cls.Config.__base__.__doc__:
         body.pop("description", None)
-    return {"$schema": DIALECT, "$id": f"storeloom:{group}/{plugin_id}", "title": cls.en, "x-zh": cls.zh, **body}
+    return {"$schema": DIALECT, "$id": f"storeloom:{group}/{plugin_id}", "title": cls.en, "x-zh": cls.zh, **_closed_maps(body)}
+
+
+def _closed_maps(schema: Any) -> Any:
+    """Maps whose keys have a pattern refuse other keys: pydantic writes `patternProperties` for them, which lets others by."""
+    if isinstance(schema, list):
+        return [_closed_maps(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: _closed_maps(one) for key, one in schema.items()}
+    patterns = inner.get("patternProperties")
+    if isinstance(patterns, dict) and len(patterns) == 1 and not {"properties", "additionalProperties"} & inner.keys():
+        ((pattern, values),) = inner.pop("patternProperties").items()
+        inner |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
+    return inner
 
 
 def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFault:

@@ -68,6 +68,12 @@ class Entry:
     def file(self) -> Path:
         return self.package.root / self.path
 
+    def author_words(self) -> str:
+        """The docstring of its module, whole; no code is run. OSError, SyntaxError or ValueError where it cannot be read."""
+        import ast
+
+        return ast.get_docstring(ast.parse(self.file.read_text(encoding="utf-8"))) or ""
+
     @property
     def schema_file(self) -> Path:
         return self.package.root / str(self.facts["schema"])

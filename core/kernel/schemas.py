@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,12 @@ def validator(path: Path) -> Any:
     return jsonschema_rs.Draft202012Validator(load(path), validate_formats=True)
 
 
+@cache
 def stream_file(stream: str) -> Path:
     return SCHEMAS / "streams" / f"{stream}.json"
 
 
+@cache
 def table_file(table: str) -> Path:
     return SCHEMAS / "tables" / f"{table}.json"
 
@@ -157,7 +159,7 @@ def _marked(
 
 def _word(error: Any, schema: Mapping[str, Any], at: str, place: Place | None) -> Iterable[Finding]:
     keys = list(error.instance_path)
-    kind = type(error.kind).__name__.rpartition("_")[2]
+    kind = _kind(error)
     facts = error.kind.as_dict()
     parent = _sub_schema(schema, list(error.schema_path)[:-1])
 
@@ -177,9 +179,17 @@ def _word(error: Any, schema: Mapping[str, Any], at: str, place: Place | None) -
         allowed = {"en": _types(types, _TYPE_EN, " or "), "zh": _types(types, _TYPE_ZH, "或")}
         args = {"got": show(error.instance), "got_type": type_name(error.instance), "allowed": allowed, **_remedy(parent)}
         yield finding("SL-CFG-01", args)
+    elif kind == "PropertyNames":
+        key = facts["error"].instance
+        among = _allowed(parent, _kind(facts["error"]), facts["error"].message)
+        yield finding("SL-CFG-03", {"got": show(key), "allowed": among, **_remedy({})}, (key,))
     else:
         args = {"got": show(error.instance), "allowed": _allowed(parent, kind, error.message), **_remedy(parent)}
         yield finding("SL-CFG-03", args)
+
+
+def _kind(error: Any) -> str:
+    return type(error.kind).__name__.rpartition("_")[2]
 
 
 def _sub_schema(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
@@ -241,6 +251,20 @@ def _allowed(schema: Mapping[str, Any], kind: str, message: str) -> Mapping[str,
     if kind == "Pattern":
         return {"en": f"text like {schema.get('pattern')}", "zh": f"形如 {schema.get('pattern')} 的文本"}
     return {"en": message, "zh": message}
+
+
+def span(schema: Mapping[str, Any]) -> str:
+    """The range of a number as it is written, `1 … 200`, `> 0`, empty where there is none."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    left = f"> {over}" if over is not None else f"≥ {low}" if low is not None else ""
+    right = f"< {under}" if under is not None else f"≤ {high}" if high is not None else ""
+    return f"{low} … {high}" if low is not None and high is not None else ", ".join(filter(None, (left, right)))
+
+
+def choice(schema: Mapping[str, Any]) -> str:
+    """What a setting may be, as a table of settings says it: its values, else its range."""
+    return ", ".join(map(str, schema["enum"])) if "enum" in schema else span(schema)
 
 
 def _remedy(schema: Mapping[str, Any]) -> dict[str, str]:

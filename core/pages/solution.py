@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ class SolutionPage:
             entry["purpose_zh" if self.lang == "zh" else "purpose_en"],
             self._facts(),
         ]
-        parts += [self._section("author", self._docstring())]
+        parts += [self._section("author", self.entry.author_words())]
         parts += [self._section("inputs", self._inputs()), self._section("outputs", self._outputs())]
         parts += [self._section("kinds", self._kinds()), self._section("devices", self._devices()), self._section("tables", self._tables())]
         parts += [self._section("config", self._config()), self._section("kpis", self._kpis())]
@@ -96,10 +95,6 @@ class SolutionPage:
             "load": self._word(f"load_{entry['load']}"),
         }
         return "\n".join(f"- {self._word(key)}: {value}" for key, value in facts.items())
-
-    def _docstring(self) -> str:
-        file = self.entry.package.root / self.entry["path"]
-        return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
 
     def _inputs(self) -> str:
         rows = [(*self._stream(spec), self._word("no" if spec.endswith("?") else "yes")) for spec in self.entry["consumes"]]
@@ -136,11 +131,8 @@ class SolutionPage:
         for key, facts in schemas.load(self.entry.schema_file).get("properties", {}).items():
             title = facts.get("x-zh" if self.lang == "zh" else "title", key)
             note = facts.get("x-help-zh" if self.lang == "zh" else "description", "")
-            low, high = facts.get("minimum", facts.get("exclusiveMinimum")), facts.get("maximum", facts.get("exclusiveMaximum"))
-            span = f"{'' if low is None else low} … {'' if high is None else high}" if (low, high) != (None, None) else ""
-            allowed = ", ".join(map(str, facts["enum"])) if "enum" in facts else span
             default = f"{json.dumps(facts.get('default'), ensure_ascii=False)} {facts.get('x-unit', '')}".strip()
-            rows.append((f"`{key}`", f"{title}. {note}".strip(), default, allowed))
+            rows.append((f"`{key}`", f"{title}. {note}".strip(), default, schemas.choice(facts)))
         return self._table(("setting", "meaning", "default", "allowed"), rows)
 
     def _kpis(self) -> str:

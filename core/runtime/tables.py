@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -35,15 +35,9 @@ class TableSet:
 
     def replace(self, name: str, rows: Iterable[Row]) -> None:
         """Put new rows in place of a table's old ones."""
-        keys = schemas.tables().get(name, ())
         self._rows[name] = list(rows)
         self._derived[name] = {}
-        index: dict[tuple[Any, ...], list[Row]] = {}
-        for row in self._rows[name]:
-            whole = tuple(_key(field, row.get(field)) for field in keys)
-            for length in range(1, len(keys) + 1):
-                index.setdefault(whole[:length], []).append(row)
-        self._index[name] = index
+        self._index.pop(name, None)
 
     def names(self) -> list[str]:
         return sorted(self._rows)
@@ -62,7 +56,9 @@ class TableSet:
         """Rows whose key starts with these values, valid or not."""
         keys = schemas.tables().get(name, ())
         wanted = tuple(_key(field, value) for field, value in zip(keys, key, strict=False))
-        return self._index.get(name, {}).get(wanted, [])
+        if name not in self._index:
+            self._index[name] = _indexed(self.all(name), keys)
+        return self._index[name].get(wanted, [])
 
     def valid(self, row: Row, at: datetime) -> bool:
         """Whether a row's `from` and `to` (half open) hold a time; a bare date is that store day's first moment."""
@@ -101,6 +97,16 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
     if findings:
         raise ConfigFault(findings)
     return tables
+
+
+def _indexed(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by each beginning of their key."""
+    index: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        whole = tuple(_key(field, row.get(field)) for field in keys)
+        for length in range(1, len(keys) + 1):
+            index.setdefault(whole[:length], []).append(row)
+    return index
 
 
 def _key(field: str, value: Any) -> Any:

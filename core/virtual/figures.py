@@ -26,14 +26,18 @@ def unit_text(unit: str, lang: str, currency: str = "") -> str:
     return UNITS_ZH.get(unit, unit) if lang == "zh" else unit
 
 
+def number_text(value: float | None) -> str:
+    """A number as it reads well: three digits that count, all of them before the point; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
+
+
 def figure_text(value: float | None, unit: str, lang: str, currency: str = "") -> str:
     """A figure with its unit; money, which comes in minor units, with two decimals; a dash where there is none."""
     if value is None:
         return "–"
-    if unit in MONEY:
-        text = f"{value / 100:,.2f}"
-    else:
-        text = f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
+    text = f"{value / 100:,.2f}" if unit in MONEY else number_text(value)
     behind = unit_text(unit, lang, currency)
     return f"{text}{'' if behind == '%' or not behind else ' '}{behind}"
 

@@ -283,7 +283,7 @@ def make_documents(products: Sequence[Row], staff: Sequence[Row]) -> list[Row]:
     """Licences of the store, certificates of suppliers, health certificates of staff who touch food."""
     rows: list[Row] = [
         {
-            "document": "doc-licence",
+            "document": "food_licence",
             "kind": "permit",
             "subject": "store",
             "number": "JY13101000000001",
@@ -291,12 +291,20 @@ def make_documents(products: Sequence[Row], staff: Sequence[Row]) -> list[Row]:
             "expires": "2028-04-30",
         },
         {
-            "document": "doc-fire",
+            "document": "fire_inspection",
             "kind": "inspection",
             "subject": "store",
             "number": "XF-2026-014",
             "issued": "2026-01-10",
             "expires": "2027-01-09",
+        },
+        {
+            "document": "tobacco_licence",
+            "kind": "permit",
+            "subject": "store",
+            "number": "YC310101100001",
+            "issued": "2024-02-01",
+            "expires": "2029-01-31",
         },
     ]
     for number, category in enumerate(dict.fromkeys(row["category"] for row in products), 1):

@@ -12,9 +12,7 @@ from storeloom.core.kernel.overlay import Layer
 from storeloom.core.kernel.quote import Span
 from storeloom.core.kernel.registry import Entry
 from storeloom.studio.common import language, registry, say, title_of
-
-MINOR = {"CNY": 100, "EUR": 100, "USD": 100, "GBP": 100, "HKD": 100, "SGD": 100, "JPY": 1, "KRW": 1, "VND": 1}
-SIGNS = {"CNY": "¥", "EUR": "€", "USD": "US$", "GBP": "£", "JPY": "JP¥", "HKD": "HK$"}
+from storeloom.studio.locales import money_text
 
 
 def about(name: str, composition: Composition) -> list[Finding]:
@@ -66,12 +64,6 @@ def kind_title(kind: str) -> str:
     return title_of(known[kind]) if kind in known else kind
 
 
-def money(minor: float, currency: str) -> str:
-    """An amount of money, given in minor units, rounded to whole major ones: `¥12,300`, `12,300 CHF`."""
-    text = f"{minor / MINOR.get(currency, 100):,.0f}"
-    return f"{SIGNS[currency]}{text}" if currency in SIGNS else f"{text} {currency}"
-
-
 def span_text(span: Span, form: str = ",.0f") -> str:
     """From least to most, once where both are the same."""
     low, high = format(span.low, form), format(span.high, form)
@@ -80,7 +72,7 @@ def span_text(span: Span, form: str = ",.0f") -> str:
 
 def money_span(span: Span, currency: str) -> str:
     """Money from least to most."""
-    low, high = money(span.low, currency), money(span.high, currency)
+    low, high = (money_text(minor, currency, language(), rounded=True) for minor in (span.low, span.high))
     return low if low == high else f"{low} – {high}"
 
 

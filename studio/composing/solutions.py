@@ -12,7 +12,7 @@ from storeloom.core.kernel.compose import Composition
 from storeloom.core.kernel.errors import Finding, worst
 from storeloom.core.kernel.registry import Entry
 from storeloom.studio.address import asked, go
-from storeloom.studio.common import draft, faults_shown, language, registry, say, show_findings, title_of
+from storeloom.studio.common import draft, faults_shown, fresh, language, registry, say, show_findings, title_of
 from storeloom.studio.composing.common import about, instance_title, layer_title, present, profile_of
 from storeloom.studio.draft import below
 from storeloom.studio.forms.model import Form, without_nulls
@@ -35,8 +35,6 @@ def solutions(composition: Composition) -> None:
     with right:
         if chosen:
             _one(chosen, found[chosen], composition)
-        else:
-            st.info(say("no_solutions"))
 
 
 def _choose(found: Mapping[str, Entry | None], composition: Composition) -> str | None:
@@ -111,4 +109,5 @@ def _form(name: str, entry: Entry, composition: Composition, findings: Sequence[
         with faults_shown():
             draft().configure(name, without_nulls(said), composition)
 
-    config_form(form, f"form/{name}", store, cameras=cameras_of(composition, name, registry()), offered=offered(profile_of(composition)))
+    cameras, choices = cameras_of(composition, name, registry()), offered(profile_of(composition))
+    config_form(form, fresh(f"form/{name}"), store, cameras=cameras, offered=choices)

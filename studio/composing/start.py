@@ -13,11 +13,12 @@ from storeloom.core.kernel.compose import Composition
 from storeloom.core.kernel.goals import Advice, Goal, Serving, read_goals, recommend
 from storeloom.core.virtual.formats import NAMES, default_profile
 from storeloom.studio.address import asked, go
-from storeloom.studio.common import draft, faults_shown, heading_of, held, language, registry, replace_draft, say, title_of
+from storeloom.studio.common import draft, faults_shown, first, heading_of, held, language, registry, replace_draft, say, title_of
 from storeloom.studio.composing.common import kind_title, kinds_of, listed, present, profile_of
+from storeloom.studio.composing.drafts import drafts
 from storeloom.studio.draft import EXAMPLE, new_draft, open_draft, templates
 
-WAYS = {"goals": "way_goals", "template": "way_template", "file": "way_file"}
+WAYS = {"goals": "way_goals", "template": "way_template", "file": "way_file", "drafts": "way_drafts"}
 OPEN, WAY, FORMAT, CHOSEN = "start/open", "start/way", "new_format", "start/goals"
 ARROW = {"higher": ":material/trending_up:", "lower": ":material/trending_down:"}
 BETTER = {"higher": "figure_higher", "lower": "figure_lower"}
@@ -26,8 +27,8 @@ BETTER = {"higher": "figure_higher", "lower": "figure_lower"}
 def start(composition: Composition) -> None:
     """The ways to begin; open by itself where nothing is composed yet."""
     empty = not present(composition)
-    st.session_state.setdefault(OPEN, empty or bool(asked("goals")))
-    box = st.expander(say("start"), icon=":material/add_circle:", key=OPEN, on_change="rerun")
+    shown = first(OPEN, empty or bool(asked("goals")))
+    box = st.expander(say("start"), shown, icon=":material/add_circle:", key=OPEN, on_change="rerun")
     if not box.open:
         return
     with box:
@@ -39,6 +40,8 @@ def start(composition: Composition) -> None:
             _goals(composition)
         elif way == "template":
             _template()
+        elif way == "drafts":
+            drafts()
         else:
             _file()
 
@@ -132,7 +135,7 @@ def _advised(wanted: Sequence[Goal], advised: Sequence[Advice], store_format: st
             icon=":material/add:",
             disabled=not taken,
             on_click=_begun_with,
-            args=(store_format, taken),
+            args=(store_format, taken, dict(profile_of(composition)) if own else None),
         )
         new = [one for one in taken if one not in there]
         st.button(
@@ -147,9 +150,9 @@ def _tick(solution: str) -> str:
 def _advice(one: Advice, wanted: Sequence[Goal], there: bool) -> None:
     """A recommended solution: taken or not, and the reasons."""
     entry = registry().catalogue.solutions[one.solution]
-    st.session_state.setdefault(_tick(one.solution), not one.lacks)
+    taken = first(_tick(one.solution), not one.lacks)
     with st.container(border=True, gap="xxsmall"):
-        st.checkbox(f"**{title_of(entry.facts)}**", key=_tick(one.solution))
+        st.checkbox(f"**{title_of(entry.facts)}**", taken, key=_tick(one.solution))
         titles = {goal.id: str(getattr(goal, language())) for goal in wanted}
         for goal, serving in one.serves:
             st.markdown(f"{ARROW[serving.better]} {say('serves', goal=titles[goal], figure=_figure(entry['kpis'], serving))}")
@@ -183,9 +186,10 @@ def _more(wanted: Sequence[Goal], advised: Sequence[Advice], store_format: str) 
         st.caption(say("more_there", names=listed(rest[:12]) + (" …" if len(rest) > 12 else "")))
 
 
-def _begun_with(store_format: str, solutions: Sequence[str]) -> None:
+def _begun_with(store_format: str, solutions: Sequence[str], profile: Mapping[str, Any] | None) -> None:
+    """A bundle of these solutions, for the store in work where it is of the format, else for an ordinary one."""
     with faults_shown():
-        new = new_draft(say("new_name"), store_format, None)
+        new = new_draft(say("new_name"), store_format, None, profile)
         new.add(*solutions)
         replace_draft(new, "did_begin")
         _closed()

@@ -71,15 +71,28 @@ def _group(group: Mapping[str, Any], number: int) -> None:
             ("goes", "remove", "devices_removed"),
             ("changes", "edit", "devices_changed"),
         ):
-            for one in group[key]:
-                st.markdown(f":material/{mark}: **{say(word)}** {_kind(one['kind'])} `{one['id']}`")
-                _values(one["values"])
+            _devices(group[key], f":material/{mark}: **{say(word)}**")
         for one in group["migrations"]:
             word = "migrates_up" if one["direction"] == "up" else "migrates_down"
             st.markdown(f":material/move_up: {say(word, what=_solution(one), before=one['before'], after=one['after'])}")
         if group["store"]:
             st.markdown(f":material/edit: **{say('changes')}** {say('the_profile')}")
             _values(group["store"])
+
+
+def _devices(devices: Sequence[Mapping[str, Any]], mark: str) -> None:
+    """Devices by their kinds; one whose values change stands by itself."""
+    alike: dict[str, list[str]] = {}
+    for one in devices:
+        if not one["values"]:
+            alike.setdefault(one["kind"], []).append(one["id"])
+    for kind, names in alike.items():
+        count = f" × {len(names)}" if len(names) > 1 else ""
+        st.markdown(f"{mark} {_kind(kind)}{count} `{shortened(names)}`")
+    for one in devices:
+        if one["values"]:
+            st.markdown(f"{mark} {_kind(one['kind'])} `{one['id']}`")
+            _values(one["values"])
 
 
 def _changed(one: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from storeloom.core.control.client import FleetClient, FleetFault, part, told_finding
+from storeloom.studio.address import turn_to
 from storeloom.studio.chain import api, may, refused, tried
 from storeloom.studio.common import registry, say, show_findings, title_of
 from storeloom.studio.fleet.said import when
@@ -98,7 +99,7 @@ def _state(ask: FleetClient, store: str, made: Mapping[str, Any], design: Mappin
                 args=(store, revisions[-2]["own"], str(design["version"]), say("undone")),
             )
     if job := st.session_state.pop(JOB, ""):
-        st.switch_page("views/releases.py", query_params={"job": job})
+        turn_to("releases", job=job)
 
 
 def _release(store: str) -> None:

@@ -129,7 +129,12 @@ def _set(widget: str, way: Way, path: tuple[str | int, ...], make: Callable[[Any
 
 
 def _bound(way: Way, path: tuple[str | int, ...], value: Any, make: Callable[[Any], Any] = lambda said: said) -> dict[str, Any]:
-    """The arguments of a widget whose value is a place of the way."""
+    """The arguments of a widget whose value is a place of the way; the value is the widget's default, too (see forms/widgets.py)."""
+    return {"value": value, **_bound_choice(way, path, value, make)}
+
+
+def _bound_choice(way: Way, path: tuple[str | int, ...], value: Any, make: Callable[[Any], Any] = lambda said: said) -> dict[str, Any]:
+    """The same of a choice, which has its default by another name."""
     key = "way/" + "/".join(map(str, path))
     st.session_state[key] = value
     return {"key": key, "on_change": _set, "args": (key, way, path, make)}
@@ -148,7 +153,7 @@ def _wave(way: Way, at: int, wave: Mapping[str, Any], stores: Sequence[Mapping[s
             step=1.0,
             format="%g",
             help=say("wave_percent_note"),
-            **_bound(way, (*here, "percent"), None if value is None else float(value), lambda said: said or None),
+            **_bound(way, (*here, "percent"), None if value is None else min(100.0, max(0.0, float(value))), lambda said: said or None),
         )
         hold.toggle(say("wave_hold"), **_bound(way, (*here, "hold"), bool(wave.get("hold")), lambda said: said or None))
         drop.button(
@@ -175,8 +180,8 @@ def _filters(way: Way, at: int, wave: Mapping[str, Any], stores: Sequence[Mappin
     set_here = [name for name in FILTERS if wave.get(name)]
     for name in set_here:
         options = [*known[name], *(one for one in wave[name] if one not in known[name])]
-        bound = _bound(way, ("waves", at, name), wave[name], lambda said: list(said) or None)
-        st.multiselect(say("only", what=say(FILTERS[name])), options, **bound, placeholder=say("choose"))
+        bound = _bound_choice(way, ("waves", at, name), wave[name], lambda said: list(said) or None)
+        st.multiselect(say("only", what=say(FILTERS[name])), options, wave[name], **bound, placeholder=say("choose"))
     rest = {name: say(word) for name, word in FILTERS.items() if name not in set_here and known[name]}
     if rest:
         key = f"way/narrow/{at}/{'+'.join(set_here)}"
@@ -206,7 +211,12 @@ def _number(way: Way, path: tuple[str, ...], word: str, default: float, unit: fl
         said = said.get(part) if isinstance(said, Mapping) else None
     whole = isinstance(default, int)
     shown = (default if said is None else float(said)) / unit
-    bound = _bound(way, path, float(shown), lambda value: None if value is None else (round(value * unit) if whole else value * unit))
+    bound = _bound(
+        way,
+        path,
+        min(float(high), max(float(low), shown)),
+        lambda value: None if value is None else (round(value * unit) if whole else value * unit),
+    )
     st.number_input(say(word), min_value=float(low), max_value=float(high), step=step, format="%g", **bound)
 
 
@@ -226,12 +236,14 @@ def _times(way: Way) -> None:
         _number(way, ("parallel_updates",), "parallel_updates", fresh.parallel_updates, 1, 1, 100_000)
         _number(way, ("quiet_s",), "quiet_min", fresh.quiet_s, 60, 1, 10_080)
         _number(way, ("least_heard",), "least_heard", fresh.least_heard, 0.01, 1, 100)
-        labels = {name: say(word) for name, word in FAILURES.items()}
+        labels, failure = {name: say(word) for name, word in FAILURES.items()}, str(way.get("on_failure"))
+        failure = failure if failure in FAILURES else "roll_back"
         st.selectbox(
             say("on_failure"),
             list(FAILURES),
+            index=list(FAILURES).index(failure),
             format_func=labels.__getitem__,
-            **_bound(way, ("on_failure",), way.get("on_failure", "roll_back")),
+            **_bound_choice(way, ("on_failure",), failure),
         )
 
 
@@ -265,12 +277,22 @@ def _figure(way: Way, at: int, figure: Mapping[str, Any]) -> None:
     with st.container(border=True):
         st.markdown(figure_title(str(figure.get("solution", "")), str(figure.get("name", ""))))
         worse, margin, drop = st.columns([4, 4, 2], vertical_alignment="bottom")
-        labels = {name: say(word) for name, word in WORSE.items()}
+        labels, now = {name: say(word) for name, word in WORSE.items()}, str(figure.get("worse"))
+        now = now if now in WORSE else "lower"
         worse.selectbox(
-            say("worse"), list(WORSE), format_func=labels.__getitem__, **_bound(way, (*here, "worse"), figure.get("worse", "lower"))
+            say("worse"),
+            list(WORSE),
+            index=list(WORSE).index(now),
+            format_func=labels.__getitem__,
+            **_bound_choice(way, (*here, "worse"), now),
         )
         said = figure.get("margin")
-        bound = _bound(way, (*here, "margin"), None if said is None else said * 100, lambda value: None if not value else value / 100)
+        bound = _bound(
+            way,
+            (*here, "margin"),
+            None if said is None else min(99.0, max(0.0, said * 100)),
+            lambda value: None if not value else value / 100,
+        )
         margin.number_input(say("margin"), min_value=0.0, max_value=99.0, step=1.0, format="%g", help=say("margin_note"), **bound)
         drop.button(say("drop_row"), key=f"way/figure/drop/{at}", icon=":material/delete:", on_click=_drop_figure, args=(way, at))
 

@@ -148,12 +148,8 @@ class Node:
 
     @property
     def span(self) -> str:
-        """The range of a number as it is written, `1 … 200`, `> 0`, empty where there is none."""
-        low, high = self.facts.get("minimum"), self.facts.get("maximum")
-        over, under = self.facts.get("exclusiveMinimum"), self.facts.get("exclusiveMaximum")
-        left = f"> {over}" if over is not None else f"≥ {low}" if low is not None else ""
-        right = f"< {under}" if under is not None else f"≤ {high}" if high is not None else ""
-        return f"{low} … {high}" if low is not None and high is not None else ", ".join(filter(None, (left, right)))
+        """The range of a number as it is written, empty where there is none."""
+        return schemas.span(self.facts)
 
     @cached_property
     def options(self) -> tuple[Option, ...]:

@@ -67,7 +67,8 @@ class _Drawing:
         names = list(range(len(pages)))
         key = f"{self.key}//page"
         held(key, names)
-        return pages[st.selectbox(say("part"), names, format_func=self.page_words, key=key)]
+        words = [self.page_words(at) for at in names]
+        return pages[st.selectbox(say("part"), names, format_func=words.__getitem__, key=key)]
 
     def page_words(self, at: int) -> str:
         nodes, lang = self.form.pages[at], language()
@@ -296,7 +297,13 @@ class _Drawing:
         names = [branch_words(settle(one, self.form.schema).facts) for one in node.settled.branches]
         st.session_state[key] = node.branch
         st.selectbox(
-            say("form_of"), range(len(names)), format_func=names.__getitem__, key=key, on_change=self.switched, args=(node.path, key)
+            say("form_of"),
+            range(len(names)),
+            index=node.branch,
+            format_func=names.__getitem__,
+            key=key,
+            on_change=self.switched,
+            args=(node.path, key),
         )
         (inner,) = node.children
         if inner.kind == "record":

@@ -1,4 +1,8 @@
-"""Streamlit's widget for each kind of plain setting. What it says goes on by `on_change`; what it shows was put under its key before."""
+"""Streamlit's widget for each kind of plain setting. What it says goes on by `on_change`; what it shows was put under its key before.
+
+That value is each widget's default, too: a browser that is asked for its widgets' values before it has taken in what a new one shows tells
+its default, and an empty one would count as an edit that clears the setting.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +23,23 @@ HOLDERS = {"time": "HH:MM", "cron": "0 6 * * 1-5", "date-time": "2026-01-31T09:0
 
 def entry(kind: str, label: str, node: Node, **common: Any) -> None:
     """A widget that a value is typed, set or switched in."""
+    value: Any = st.session_state[common["key"]]
     if kind == "switch":
-        st.toggle(label, **common)
+        st.toggle(label, value=bool(value), **common)
     elif kind == "integer":
-        st.number_input(label, value=None, step=1, format="%d", **common)
+        st.number_input(label, value=value, step=1, format="%d", **common)
     elif kind == "number":
-        st.number_input(label, value=None, step=_step(node), format="%g", **common)
+        st.number_input(label, value=value, step=_step(node), format="%g", **common)
     elif kind == "date":
-        st.date_input(label, value=None, min_value=DAYS[0], max_value=DAYS[1], format="YYYY-MM-DD", **common)
+        st.date_input(label, value=value, min_value=DAYS[0], max_value=DAYS[1], format="YYYY-MM-DD", **common)
     elif kind == "time":
-        st.time_input(label, value=None, step=CLOCK_STEP_S, **common)
+        st.time_input(label, value=value, step=CLOCK_STEP_S, **common)
     elif kind == "lines":
-        st.text_area(f"{label} · {say('one_per_line')}", height=100, **common)
+        st.text_area(f"{label} · {say('one_per_line')}", value=value, height=100, **common)
     elif kind == "code":
-        st.text_area(label, height=110, **common)
+        st.text_area(label, value=value, height=110, **common)
     else:
-        st.text_input(label, value=None, placeholder=_holder(node), **common)
+        st.text_input(label, value=value, placeholder=_holder(node), **common)
 
 
 def chooser(kind: str, label: str, options: Sequence[Option], lang: str, *, free: bool, **common: Any) -> None:
@@ -44,13 +49,14 @@ def chooser(kind: str, label: str, options: Sequence[Option], lang: str, *, free
     def read(one: Any) -> str:
         return words.get(schemas.show(one, 400), str(one))
 
-    values = [one.value for one in options]
+    values, now = [one.value for one in options], st.session_state[common["key"]]
+    at = values.index(now) if now in values else None
     if kind == "choices":
-        st.multiselect(label, values, format_func=read, accept_new_options=free, placeholder=say("choose"), **common)
+        st.multiselect(label, values, now, format_func=read, accept_new_options=free, placeholder=say("choose"), **common)
     elif kind == "pick":
-        st.selectbox(label, values, index=None, format_func=read, accept_new_options=True, placeholder=say("choose"), **common)
+        st.selectbox(label, values, index=at, format_func=read, accept_new_options=True, placeholder=say("choose"), **common)
     else:
-        st.selectbox(label, values, index=None, format_func=read, placeholder=say("choose"), **common)
+        st.selectbox(label, values, index=at, format_func=read, placeholder=say("choose"), **common)
 
 
 def _holder(node: Node) -> str | None:

@@ -9,6 +9,23 @@ WORDS: dict[str, dict[str, str]] = {
     "way_goals": {"en": "What do you want to achieve?", "zh": "从目标开始"},
     "way_template": {"en": "A template", "zh": "从模板开始"},
     "way_file": {"en": "A file", "zh": "打开文件"},
+    "way_drafts": {"en": "My drafts", "zh": "我的草稿"},
+    "drafts_lead": {
+        "en": "What you worked on when signed in, or in this browser. Deleting cannot be undone.",
+        "zh": "您登录后或在此浏览器中编辑过的内容。删除后无法恢复。",
+    },
+    "drafts_unknown": {
+        "en": "This page was opened without the studio's cookie: sign in to see your drafts here.",
+        "zh": "此页面打开时没有工作台的 Cookie：登录后可在此查看您的草稿。",
+    },
+    "drafts_none": {"en": "No drafts yet.", "zh": "还没有草稿。"},
+    "bundle_draft": {"en": "bundle", "zh": "方案包"},
+    "draft_here": {"en": "open here", "zh": "当前"},
+    "draft_line": {"en": "{n} states, last edited {age} ago", "zh": "{n} 个版本，{age}前编辑"},
+    "draft_open": {"en": "Open", "zh": "打开"},
+    "draft_delete": {"en": "Delete", "zh": "删除"},
+    "draft_delete_note": {"en": "All states of this draft are deleted for good.", "zh": "将永久删除此草稿的全部版本。"},
+    "draft_delete_now": {"en": "Delete for good", "zh": "永久删除"},
     "open_file_note": {
         "en": "A bundle as TOML, JSON or YAML, by its path on the machine that the studio runs on.",
         "zh": "运行本工具的机器上的方案包文件路径，支持 TOML、JSON 或 YAML。",
@@ -42,8 +59,8 @@ WORDS: dict[str, dict[str, str]] = {
     "compare": {"en": "Compare", "zh": "对比"},
     "in_this_bundle": {"en": "In this bundle: {n}", "zh": "方案包内共 {n} 个方案"},
     "no_solutions": {
-        "en": "This bundle has no solutions yet. Begin with a goal above, or add a solution.",
-        "zh": "方案包内还没有方案。请从上方的目标开始，或添加方案。",
+        "en": "This bundle has no solutions yet. Begin with a goal below, or add a solution.",
+        "zh": "方案包内还没有方案。请从下方的目标开始，或添加方案。",
     },
     "no_wiring": {"en": "Nothing is connected yet: add solutions first.", "zh": "尚无连线，请先添加方案。"},
     # acts
@@ -126,6 +143,43 @@ WORDS: dict[str, dict[str, str]] = {
     "chain_prices": {"en": "Use the chain's", "zh": "使用连锁总部的价格表"},
     "example_file": {"en": "Download the example to fill in", "zh": "下载示例填写"},
     "upload_prices": {"en": "Upload a price book", "zh": "上传价格表"},
+    # deliver
+    "deliver": {"en": "Hand over", "zh": "交付"},
+    "deliver_lead": {
+        "en": "Hands the bundle to the chain as a template, and lets stores be built on it. Stores change only with a signed release.",
+        "zh": "将方案包作为模板交给连锁，并为门店选用该模板。门店要到发布签名版本并上线后才会改变。",
+    },
+    "deliver_new": {"en": "A new template", "zh": "新建模板"},
+    "deliver_next": {"en": "Next revision of {name} ({id})", "zh": "{name}（{id}）的下一版本"},
+    "deliver_id": {"en": "Id of the template", "zh": "模板编号"},
+    "deliver_id_note": {"en": "Lower-case letters, digits, . _ -", "zh": "小写字母、数字与 . _ -"},
+    "deliver_stores": {"en": "Stores without a template that are to use it", "zh": "选用此模板的门店（尚无模板的门店）"},
+    "deliver_stores_note": {
+        "en": "Only stores that are on no template yet. What one store has different is changed on the store's page.",
+        "zh": "仅列出尚未选用模板的门店。单店差异请在门店页面修改。",
+    },
+    "deliver_along": {"en": "Take the stores on it along to the new revision ({n})", "zh": "已选用此模板的 {n} 家门店一并更新到新版本"},
+    "deliver_uplink": {"en": "Stores send alerts and events to the control plane", "zh": "门店向控制平面上报告警与事件"},
+    "deliver_uplink_note": {
+        "en": "Sets where the stores' events go up to. Without it they stay in the store, and its page shows health and figures only.",
+        "zh": "设定门店事件的上报地址。不设定时事件只保存在店内，门店页面仅显示健康状况与指标。",
+    },
+    "deliver_profile": {
+        "en": "Write the profile of {store} to the chain as it is here",
+        "zh": "将 {store} 的门店档案按此处内容更新到连锁",
+    },
+    "deliver_profile_note": {
+        "en": "The profile in this bundle differs from the chain's: a fix may have added a device.",
+        "zh": "方案包中的门店档案与连锁中的不同，例如修复时添加了设备。",
+    },
+    "deliver_errors": {"en": "Mend the errors first: {n}.", "zh": "请先修正 {n} 个错误。"},
+    "deliver_button": {"en": "Hand over to the chain", "zh": "交付给连锁"},
+    "deliver_done": {
+        "en": "Template {template}, revision {n}. Stores on it now: {stores}.",
+        "zh": "模板 {template} 第 {n} 版。已选用的门店：{stores}。",
+    },
+    "deliver_refused": {"en": "Left as it was: {store}", "zh": "未更改：{store}"},
+    "deliver_on": {"en": "On to the release", "zh": "前往发布"},
     # save
     "digest": {"en": "Digest", "zh": "摘要"},
     "as_toml": {"en": "The file as it will be written", "zh": "查看文件内容"},

@@ -26,6 +26,14 @@ WORDS: dict[str, dict[str, str]] = {
     "ring": {"en": "Ring", "zh": "环"},
     "stores_named": {"en": "Stores", "zh": "门店"},
     "chosen_stores": {"en": "{n} stores: {names}", "zh": "{n} 家门店：{names}"},
+    "no_store_on_template": {
+        "en": "No store is on a template yet. Compose a bundle and hand it over to the chain first (Compose, part “Hand over”).",
+        "zh": "尚无门店选用模板。请先在“编排”页编排方案包，并在“交付”一栏交付给连锁。",
+    },
+    "without_template": {
+        "en": "Stores without a template, which no release is made for: {n}.",
+        "zh": "另有 {n} 家门店尚未选用模板，不参与发布。",
+    },
     "no_stores_yet": {
         "en": "The chain has no open store yet. Add stores first; then they can be released for.",
         "zh": "连锁尚无营业门店。请先新增门店，再制作发布。",

@@ -11,7 +11,7 @@ import streamlit as st
 from storeloom.core.control.client import part
 from storeloom.studio.address import go
 from storeloom.studio.chain import api, refused, tried
-from storeloom.studio.common import registry, say, title_of, words_of
+from storeloom.studio.common import first, registry, say, title_of, words_of
 
 FAULT, FOUND = "pilots/fault", "pilots/found"
 ESTIMATE = ("effect", "low", "high", "earned", "one_off", "running", "hours", "wage", "months", "stores")
@@ -53,11 +53,21 @@ def register() -> None:
         left, right = st.columns(2)
         left.text_input(say("pilot_goal"), key="pilots/goal")
         right.text_input(say("pilot_owner"), key="pilots/owner")
-        st.multiselect(say("pilot_solutions"), list(solutions), format_func=solutions.__getitem__, key="pilots/solutions")
-        st.selectbox(say("pilot_metric"), list(figures), index=None, format_func=figures.__getitem__, key="pilots/metric")
+        st.multiselect(
+            say("pilot_solutions"), list(solutions), format_func=solutions.__getitem__, key="pilots/solutions", placeholder=say("choose")
+        )
+        st.selectbox(
+            say("pilot_metric"), list(figures), index=None, format_func=figures.__getitem__, key="pilots/metric", placeholder=say("choose")
+        )
         note = say("pilot_drivers_note")
         st.multiselect(
-            say("pilot_drivers"), list(figures), format_func=figures.__getitem__, key="pilots/drivers", max_selections=12, help=note
+            say("pilot_drivers"),
+            list(figures),
+            format_func=figures.__getitem__,
+            key="pilots/drivers",
+            max_selections=12,
+            help=note,
+            placeholder=say("choose"),
         )
         st.form_submit_button(say("pilot_register"), type="primary", on_click=tried, args=(FAULT, _registered))
 
@@ -110,6 +120,7 @@ def choice(pilot: Mapping[str, Any], stores: Mapping[str, str], *, open_: bool) 
         format_func=stores.__getitem__,
         key="pilots/stores_chosen",
         disabled=not open_,
+        placeholder=say("choose"),
     )
     if open_:
         wanted = {"stores": chosen, "begins": str(begins)}
@@ -117,9 +128,17 @@ def choice(pilot: Mapping[str, Any], stores: Mapping[str, str], *, open_: bool) 
         st.button(say("pilot_find"), key="pilots/find", icon=":material/search:", disabled=not chosen, on_click=tried, args=act)
         refused(FOUND + "/fault")
         likeness(st.session_state.get(f"{FOUND}/{pilot['id']}"), stores)
-    st.session_state.setdefault("pilots/comparables", known.get("comparables", []))
+    matched = first("pilots/comparables", known.get("comparables", []))
     others = [one for one in stores if one not in chosen]
-    st.multiselect(say("pilot_comparables"), others, format_func=stores.__getitem__, key="pilots/comparables", disabled=not open_)
+    st.multiselect(
+        say("pilot_comparables"),
+        others,
+        [one for one in matched if one in others],
+        format_func=stores.__getitem__,
+        key="pilots/comparables",
+        disabled=not open_,
+        placeholder=say("choose"),
+    )
     st.button(say("pilot_save"), key="pilots/choose", disabled=not open_, on_click=tried, args=(FAULT, lambda: _chosen(pilot)))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from storeloom.core.virtual.figures import number_text
 from storeloom.studio.common import language, say
 from storeloom.studio.locales import money_text
 
@@ -24,8 +25,8 @@ def result(found: Mapping[str, Any] | None, currency: str, titles: Mapping[str, 
     columns = st.columns(2)
     columns[0].metric(
         say("pilot_effect"),
-        number(effect["value"]),
-        say("pilot_between", low=number(effect["low"]), high=number(effect["high"])),
+        number_text(effect["value"]),
+        say("pilot_between", low=number_text(effect["low"]), high=number_text(effect["high"])),
         delta_color="off",
         delta_arrow="off",
     )
@@ -62,13 +63,6 @@ def worth(found: Mapping[str, Any] | None, currency: str) -> None:
         column.metric(say(f"pilot_{name.removesuffix('_months')}"), text(span["value"]), between, delta_color="off", delta_arrow="off")
 
 
-def number(value: float | None) -> str:
-    """A figure as it reads well; a dash for none."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def _course(gaps: list[dict[str, Any]]) -> None:
     names = (say("pilot_actual"), say("pilot_twin"))
     rows = [{"day": row["ds"], "series": name, "y": row[key]} for row in gaps for name, key in zip(names, ("y", "synthetic"), strict=True)]
@@ -102,7 +96,7 @@ def _checks(found: Mapping[str, Any]) -> None:
     rows = [
         {
             say("pilot_check"): one[key],
-            say("value"): number(one["value"]),
+            say("value"): number_text(one["value"]),
             say("pilot_expected"): one["expected"],
             say("pilot_held"): say("yes" if one["held"] else "no"),
         }
@@ -117,9 +111,9 @@ def _drivers(found: Mapping[str, Any], titles: Mapping[str, str]) -> None:
     rows = [
         {
             say("pilot_driver"): titles.get(one["name"], one["name"]),
-            say("value"): number(one["value"]),
-            say("pilot_interval"): f"{number(one['low'])} … {number(one['high'])}",
-            "p": number(one["p_value"]),
+            say("value"): number_text(one["value"]),
+            say("pilot_interval"): f"{number_text(one['low'])} … {number_text(one['high'])}",
+            "p": number_text(one["p_value"]),
         }
         for one in found["drivers"]
     ]

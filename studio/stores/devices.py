@@ -18,6 +18,7 @@ from storeloom.studio.common import language, registry, say, title_of
 from storeloom.studio.forms.model import Form, Option
 from storeloom.studio.forms.render import config_form
 from storeloom.studio.stores import dress
+from storeloom.studio.stores.work import fresh
 
 SEARCH_S = 5
 PATIENCE_S = 20
@@ -101,7 +102,7 @@ def _one(devices: Devices, findings: list[Finding], zones: list[str], known: Cat
         schema = dress.device(facts, known)
         offered = {"zone": tuple(Option(one, one, one) for one in zones)}
         form = Form(schema, facts, facts, tuple(_about(chosen, findings)), f"devices.{chosen}")
-        config_form(form, f"device/{chosen}", lambda new: keep({**devices, chosen: new}), offered=offered)
+        config_form(form, fresh(f"device/{chosen}"), lambda new: keep({**devices, chosen: new}), offered=offered)
         st.button(
             say("device_drop", device=chosen),
             key=f"device/{chosen}/drop",

@@ -73,7 +73,7 @@ def device(facts: Mapping[str, Any], catalogue: Catalogue) -> Schema:
     own = schemas.load(chosen.schema_file)
     titles = {key: found["settings"][key] for key in ("title", "x-zh")}
     found["settings"] = {**{key: one for key, one in own.items() if key not in ("$defs", "$id", "$schema")}, **titles}
-    return {**schema, "$defs": own.get("$defs", {})}
+    return {**schema, "required": ["kind", "settings"], "$defs": own.get("$defs", {})}
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ import orjson
 import streamlit as st
 
 from storeloom.core.kernel import schemas
-from storeloom.studio.common import language, say
+from storeloom.studio.common import language, say, words_of
 from storeloom.studio.components.region_editor import RowField, region_editor
 from storeloom.studio.components.region_editor.geometry import faults, shapes_of
 from storeloom.studio.stores.work import PLAN, Work, rows_of
@@ -33,6 +33,7 @@ def floor_form(work: Work) -> None:
                 label,
                 min_value=1.0,
                 max_value=LARGEST_M,
+                value=float(getattr(work, side)),
                 step=1.0,
                 format="%g",
                 key=key,
@@ -44,7 +45,7 @@ def floor_form(work: Work) -> None:
     fields = (
         RowField("zone", say("floor_zone")),
         RowField("name", say("name")),
-        RowField("kind", say("floor_kind"), "choice", KINDS, "sales"),
+        RowField("kind", say("floor_kind"), "choice", KINDS, "sales", tuple(words_of(KINDS, "zone_").values())),
     )
     drawn = region_editor(
         picture,

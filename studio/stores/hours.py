@@ -52,7 +52,7 @@ def _span(key: str, span: Mapping[str, Any], keep: Keep) -> None:
             st.selectbox(
                 say(f"hours_{part}"),
                 options,
-                index=None,
+                index=None if shown is None else options.index(shown),
                 key=name,
                 accept_new_options=True,
                 on_change=told,
@@ -82,7 +82,9 @@ def _weekday(day: str, hours: Mapping[str, Any], keep: Keep) -> None:
         keep(rest if chosen == "usual" else {**rest, day: span if chosen == "own" else False})
 
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.selectbox(say(day), WAYS, format_func=words_of(WAYS, "day_").__getitem__, key=key, on_change=turned, width=WAY_PX)
+        st.selectbox(
+            say(day), WAYS, index=WAYS.index(way), format_func=words_of(WAYS, "day_").__getitem__, key=key, on_change=turned, width=WAY_PX
+        )
         if isinstance(now, Mapping):
             _span(day, now, lambda span: keep({**hours, day: span}))
 
@@ -112,14 +114,16 @@ def _dates(hours: Mapping[str, Any], keep: Keep) -> None:
 
 def _date(day: str, span: Any, special: Mapping[str, Any], put: Callable[[Mapping[str, Any]], None]) -> None:
     key = f"hours/date/{day}"
-    st.session_state[key] = "own" if isinstance(span, Mapping) else "closed"
+    st.session_state[key] = way = "own" if isinstance(span, Mapping) else "closed"
     words = _day_words(day)
 
     def turned() -> None:
         put({**special, day: dict(FIRST) if st.session_state[key] == "own" else False})
 
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.selectbox(words, WAYS[1:], format_func=words_of(WAYS, "day_").__getitem__, key=key, on_change=turned, width=WAY_PX)
+        st.selectbox(
+            words, WAYS[1:], WAYS[1:].index(way), format_func=words_of(WAYS, "day_").__getitem__, key=key, on_change=turned, width=WAY_PX
+        )
         if isinstance(span, Mapping):
             _span(f"date/{day}", span, lambda new: put({**special, day: new}))
         st.button(

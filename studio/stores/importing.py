@@ -7,30 +7,37 @@ from typing import Any
 
 import streamlit as st
 
-from storeloom.core.kernel.errors import StoreloomError
+from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.studio.common import language, registry, say, show_findings
-from storeloom.studio.stores.keeping import Keeper, Kept
+from storeloom.studio.fleet.said import shortened
+from storeloom.studio.stores.keeping import FolderStores, Keeper, Kept, stores_folder
 from storeloom.studio.stores.places import format_words, hours_words
-from storeloom.studio.stores.sheet import COLUMNS, Line, Sheet, read_sheet, template
+from storeloom.studio.stores.sheet import COLUMNS, Line, Sheet, read_sheet, template, template_rows
 from storeloom.studio.stores.work import ALL
+from storeloom.studio.stores.workbook import workbook
 
 DONE = "stores/imported"
 MOST_FINDINGS = 500
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def import_form(keeper: Keeper, stores: Sequence[Kept], *, chain: bool) -> None:
     """Template, file, preview, findings, button."""
     st.write(say("import_lead"))
-    name = "stores-zh.csv" if language() == "zh" else "stores-en.csv"
-    st.download_button(
-        say("import_template"),
-        template(language(), chain=chain),
-        file_name=name,
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    file = st.file_uploader(say("import_file"), ["csv", "txt", "tsv"], key="import/file")
+    with st.container(horizontal=True, gap="small"):
+        for kind, mime, made in (
+            ("xlsx", XLSX, lambda: workbook(template_rows(language(), chain=chain))),
+            ("csv", "text/csv", lambda: template(language(), chain=chain)),
+        ):
+            st.download_button(
+                say("import_template", kind=kind.upper() if kind == "csv" else kind),
+                made,
+                file_name=f"stores-{language()}.{kind}",
+                mime=mime,
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    file = st.file_uploader(say("import_file"), ["xlsx", "csv", "txt", "tsv"], key="import/file")
     _show_done()
     if file is None:
         return
@@ -99,9 +106,33 @@ def _preview(line: Line) -> dict[str, Any]:
     }
 
 
+def moving_form(keeper: Keeper, stores: Sequence[Kept]) -> None:
+    """The stores of the studio's folder that the chain has not yet, and the way into it; the files stay as they are."""
+    there = {one.id for one in stores}
+    left = [one for one in FolderStores(stores_folder()).all() if not one.findings and one.id not in there]
+    if left:
+        with st.expander(say("move_head", n=len(left)), icon=":material/drive_file_move:"):
+            st.write(say("move_lead", place=str(stores_folder())))
+            st.caption(shortened([one.id for one in left]))
+            if any(one.zones for one in left):
+                st.caption(say("zones_apart"))
+            new = [Line(0, one.profile) for one in left]
+            st.button(
+                say("move_button", n=len(left)),
+                key="move/take",
+                type="primary",
+                icon=":material/drive_file_move:",
+                on_click=_take,
+                args=(keeper, new, {}),
+            )
+    if st.session_state.get("view") != "import":
+        _show_done()
+
+
 def _take(keeper: Keeper, lines: Sequence[Line], versions: Mapping[str, str]) -> None:
     """Keep the stores, one by one; those that are refused are told, with the reason."""
-    taken, refused = 0, []
+    taken: int = 0
+    refused: list[tuple[str, Sequence[Finding]]] = []
     for line in lines:
         try:
             keeper.save(line.profile, versions.get(line.store), line.beside, None)

@@ -23,6 +23,7 @@ from storeloom.core.kernel.errors import ConfigFault, Finding, InputFault, Store
 from storeloom.core.kernel.registry import Catalogue
 from storeloom.core.kernel.sources import STORE, open_document, zone_findings
 from storeloom.studio.toml_text import toml_text
+from storeloom.studio.user_data import user_folder
 
 FOLDER = "STORELOOM_STORES"
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -101,11 +102,7 @@ def hours_findings(hours: Any) -> list[Finding]:
 
 def stores_folder() -> Path:
     """Where profiles are kept without a control plane: `STORELOOM_STORES`, else the user's data folder."""
-    given = os.environ.get(FOLDER)
-    if given:
-        return Path(given)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "storeloom" / "stores"
+    return user_folder(FOLDER, "stores")
 
 
 @dataclass(frozen=True)

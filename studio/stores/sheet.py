@@ -1,4 +1,4 @@
-"""Many stores as a table (CSV): the template, and reading one with all that is wrong by row and column."""
+"""Many stores as a table (CSV or xlsx): the template, and reading one with all that is wrong by row and column."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from storeloom.core.kernel.errors import Finding
+from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.hours import WEEKDAYS
 from storeloom.core.kernel.registry import Catalogue, hint
 from storeloom.studio.stores.keeping import store_findings
+from storeloom.studio.stores.workbook import NoWorkbook, is_workbook, rows_of
 
 # Column, its heading in English and Chinese, and an example.
 COLUMNS: Mapping[str, tuple[str, str, str]] = {
@@ -87,26 +88,23 @@ class Sheet:
 
 def template(lang: str, *, chain: bool) -> bytes:
     """The table to fill in, with one example row; in UTF-8 with a mark that spreadsheet programs go by."""
-    columns = [one for one in COLUMNS if chain or one not in CHAIN_ONLY]
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([COLUMNS[one][lang == "zh"] for one in columns])
-    writer.writerow([COLUMNS[one][2] for one in columns])
+    csv.writer(text).writerows(template_rows(lang, chain=chain))
     return text.getvalue().encode("utf-8-sig")
+
+
+def template_rows(lang: str, *, chain: bool) -> list[list[str]]:
+    """Its headings, and one example row."""
+    columns = [one for one in COLUMNS if chain or one not in CHAIN_ONLY]
+    return [[COLUMNS[one][lang == "zh"] for one in columns], [COLUMNS[one][2] for one in columns]]
 
 
 def read_sheet(content: bytes, catalogue: Catalogue, known: Collection[str], *, replace: bool = False) -> Sheet:
     """The stores of a table with zh or en headings in any order. `known` are the ids that are taken, which `replace` lets through."""
-    text = _decoded(content)
-    if text is None:
-        words = {"en": "it is neither UTF-8 nor GB 18030 text", "zh": "既不是 UTF-8 也不是 GB 18030 文本"}
-        remedy = {"en": "Save it as CSV in UTF-8.", "zh": "请另存为 UTF-8 编码的 CSV。"}
-        return Sheet(findings=(Finding("SL-INP-01", {"file": "CSV", "reason": words, "remedy": remedy}),))
-    head = text.split("\n", 1)[0]
-    rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count)))
-    if not rows:
-        words = {"en": "it is empty", "zh": "文件为空"}
-        return Sheet(findings=(Finding("SL-INP-01", {"file": "CSV", "reason": words, "remedy": ""}),))
+    try:
+        rows = _rows(content)
+    except InputFault as fault:
+        return Sheet(findings=fault.findings)
     names, findings = _headings(rows[0])
     if findings:
         return Sheet(findings=tuple(findings))
@@ -117,6 +115,29 @@ def read_sheet(content: bytes, catalogue: Catalogue, known: Collection[str], *, 
         if cells:
             lines.append(_line(number, cells, len(row) > len(names), catalogue, seen, () if replace else known))
     return Sheet(tuple(lines))
+
+
+def _rows(content: bytes) -> list[list[str]]:
+    """The table's rows, the headings first. InputFault where it is no table."""
+    if is_workbook(content):
+        try:
+            rows = rows_of(content)
+        except NoWorkbook as error:
+            words = {"en": f"it is no workbook that can be read ({error})", "zh": f"无法作为工作簿读取（{error}）"}
+            remedy = {"en": "Save it as xlsx anew, or as CSV in UTF-8.", "zh": "请重新另存为 xlsx，或另存为 UTF-8 编码的 CSV。"}
+            raise InputFault(Finding("SL-INP-01", {"file": "xlsx", "reason": words, "remedy": remedy})) from error
+    else:
+        text = _decoded(content)
+        if text is None:
+            words = {"en": "it is neither xlsx nor UTF-8 or GB 18030 text", "zh": "既不是 xlsx，也不是 UTF-8 或 GB 18030 文本"}
+            remedy = {"en": "Save it as xlsx, or as CSV in UTF-8.", "zh": "请另存为 xlsx，或 UTF-8 编码的 CSV。"}
+            raise InputFault(Finding("SL-INP-01", {"file": "CSV", "reason": words, "remedy": remedy}))
+        head = text.split("\n", 1)[0]
+        rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count)))
+    if not any(rows):
+        words = {"en": "it is empty", "zh": "文件为空"}
+        raise InputFault(Finding("SL-INP-01", {"file": "CSV", "reason": words, "remedy": ""}))
+    return rows
 
 
 def _decoded(content: bytes) -> str | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from storeloom.core.kernel.errors import Finding, StoreloomError
-from storeloom.studio.address import go, kept
-from storeloom.studio.common import draft, registry, say, show_findings
+from storeloom.studio.address import go, kept, turn_to
+from storeloom.studio.common import draft, registry, replace_draft, say, show_findings
+from storeloom.studio.draft import EXAMPLE, new_draft
 from storeloom.studio.forms.model import Form
 from storeloom.studio.forms.render import config_form
 from storeloom.studio.stores import dress
@@ -16,11 +17,11 @@ from storeloom.studio.stores.devices import devices_form
 from storeloom.studio.stores.floor import floor_form
 from storeloom.studio.stores.hours import hours_form
 from storeloom.studio.stores.keeping import Keeper, store_findings
-from storeloom.studio.stores.work import ALL, Work, leave, rows_of
+from storeloom.studio.stores.work import ALL, Work, fresh, leave, rows_of
 from storeloom.studio.toml_text import toml_text
 
 STEPS = ("basics", "hours", "floor", "devices", "check")
-TOLD = "stores/told"
+TOLD, USED = "stores/told", "stores/used"
 
 
 def wizard(work: Work, keeper: Keeper, *, chain: bool, writer: bool) -> None:
@@ -81,7 +82,7 @@ def _basics(work: Work, findings: Sequence[Finding]) -> None:
     def keep(new: dict[str, object]) -> None:
         work.keep_profile(**{key: new.get(key) for key in dress.BASICS})
 
-    config_form(Form(schema, value, value, about), "profile", keep)
+    config_form(Form(schema, value, value, about), fresh("profile"), keep)
 
 
 def _check(work: Work, keeper: Keeper, findings: Sequence[Finding], *, chain: bool, writer: bool) -> None:
@@ -113,6 +114,8 @@ def _check(work: Work, keeper: Keeper, findings: Sequence[Finding], *, chain: bo
             say("download_toml"), toml_text({"document": "store/1", **profile}), file_name=name, mime="application/toml", on_click="ignore"
         )
     _show_told()
+    if st.session_state.get(USED) == work.home.id and st.button(say("store_on"), key="work/on", icon=":material/arrow_forward:"):
+        turn_to("compose")
     with st.expander("TOML", icon=":material/data_object:"):
         st.code(toml_text({"document": "store/1", **profile}), language="toml")
 
@@ -132,7 +135,14 @@ def _beside(work: Work) -> None:
         st.text_input(say("col_region"), key="beside/region", on_change=told, args=("region",), width=200)
         st.number_input(say("check_ring"), min_value=0, max_value=9, step=1, key="beside/ring", on_change=told, args=("ring",), width=200)
         st.multiselect(
-            say("check_tags"), beside["tags"], key="beside/tags", accept_new_options=True, on_change=told, args=("tags",), width=300
+            say("check_tags"),
+            beside["tags"],
+            key="beside/tags",
+            accept_new_options=True,
+            placeholder=say("check_tags_note"),
+            on_change=told,
+            args=("tags",),
+            width=300,
         )
 
 
@@ -149,10 +159,13 @@ def _save(work: Work, keeper: Keeper) -> None:
 
 
 def _use(work: Work) -> None:
-    """Let the draft be for this store."""
-    bundle = draft()
-    bundle.replace({**bundle.data, "store": dict(work.profile)}, "did_store", {})
-    st.session_state[TOLD] = say("store_used", store=work.profile.get("store"))
+    """Let the draft be for this store; the example that nobody has changed yet gives way to an empty bundle."""
+    bundle, profile = draft(), dict(work.profile)
+    if bundle.path == EXAMPLE and not bundle.at:
+        replace_draft(new_draft(str(profile.get("name") or profile.get("store")), str(profile["format"]), None, profile), "did_begin")
+    else:
+        bundle.replace({**bundle.data, "store": profile}, "did_store", {})
+    st.session_state[TOLD], st.session_state[USED] = say("store_used", store=work.profile.get("store")), work.home.id
 
 
 def _show_told() -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import streamlit as st
 
 from storeloom.studio.address import asked, go
+from storeloom.studio.composing.drafts import STORE, claim
 from storeloom.studio.draft_file import DraftFile
 from storeloom.studio.stores.keeping import Kept
 
 WORK = "work"
-PLAN = "plan"
+PLAN, TURN = "plan", "work/turn"
 ALL = "stores/all"
 
 
@@ -39,13 +40,13 @@ class Work:
         """Keep it with some parts changed; the rest as it stands by now. For a callback."""
         now = _read(self.home)
         new = replace(now, **changes)
-        self.home.add(Path("store.toml"), _body(new), "did_store", {}, over=now.n)
+        self.home.add(Path(STORE), _body(new), "did_store", {}, over=now.n)
 
     def keep_profile(self, **parts: Any) -> None:
         """Keep it with some parts of the profile changed; None takes one out."""
         now = _read(self.home)
         profile = {key: value for key, value in {**now.profile, **deepcopy(parts)}.items() if value is not None}
-        self.home.add(Path("store.toml"), _body(replace(now, profile=profile)), "did_store", {}, over=now.n)
+        self.home.add(Path(STORE), _body(replace(now, profile=profile)), "did_store", {}, over=now.n)
 
 
 def begin(profile: Mapping[str, Any], kept: Kept | None = None) -> None:
@@ -55,9 +56,17 @@ def begin(profile: Mapping[str, Any], kept: Kept | None = None) -> None:
     work = Work(home, 0, profile, version, beside)
     if kept is not None and kept.zones:
         work = _drawn(work, kept.zones)
-    home.add(Path("store.toml"), _body(work), "did_store", {}, over=None)
+    home.add(Path(STORE), _body(work), "did_store", {}, over=None)
+    claim(home)
     st.session_state[WORK] = home.id
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
     go(work=home.id, step=None)
+
+
+def fresh(key: str) -> str:
+    """The key of a form of the profile in work: another for each profile, as the browser may still tell the values of the one before."""
+    turn = st.session_state.get(TURN, 0)
+    return f"{key}@{turn}" if turn > 1 else key
 
 
 def current() -> Work | None:

@@ -55,7 +55,9 @@ def _search(known: Catalogue) -> None:
         st.info(say("nothing_installed"))
         return
     st.write(say("catalogue_lead", solutions=len(known.solutions), scenarios=len(known.scenarios)))
-    typed = st.text_input(say("search"), placeholder=say("search_hint"), icon=":material/search:", live=True, **kept("search"))
+    typed = st.text_input(
+        say("search"), placeholder=say("search_hint"), icon=":material/search:", live=True, value=asked("search"), **kept("search")
+    )
     filters = _filters(known)
     words = (typed or "").split()
     fitting = [name for name, entry in known.solutions.items() if _fits(entry, filters)]
@@ -94,7 +96,8 @@ def _filters(known: Catalogue) -> dict[str, str]:
 def _filter(key: str, label: str, labels: dict[str, str]) -> str:
     """One of the labelled names, empty for all."""
     labels = {"": say("all"), **labels}
-    chosen: str = st.selectbox(label, list(labels), format_func=labels.__getitem__, width=FILTER_PX, **kept(key, labels))
+    at = list(labels).index(asked(key, labels))
+    chosen: str = st.selectbox(label, list(labels), at, format_func=labels.__getitem__, width=FILTER_PX, **kept(key, labels))
     return chosen
 
 

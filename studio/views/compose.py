@@ -9,9 +9,10 @@ from storeloom.core.kernel.compose import Composition
 from storeloom.core.virtual.formats import NAMES
 from storeloom.studio.address import asked, go
 from storeloom.studio.common import BOX, draft, faults_shown, registry, say, show_findings
-from storeloom.studio.composing.common import profile_of
+from storeloom.studio.composing.common import present, profile_of
 from storeloom.studio.composing.compare import compare
 from storeloom.studio.composing.cost import cost
+from storeloom.studio.composing.deliver import deliver, offered
 from storeloom.studio.composing.history import undo_redo
 from storeloom.studio.composing.layers import layers
 from storeloom.studio.composing.saving import saving
@@ -19,7 +20,7 @@ from storeloom.studio.composing.solutions import solutions
 from storeloom.studio.composing.start import start
 from storeloom.studio.composing.wiring import wiring
 
-PARTS = {"solutions": solutions, "wiring": wiring, "cost": cost, "layers": layers, "compare": compare, "save": saving}
+PARTS = {"solutions": solutions, "wiring": wiring, "cost": cost, "layers": layers, "compare": compare, "save": saving, "deliver": deliver}
 
 
 def page() -> None:
@@ -33,7 +34,7 @@ def page() -> None:
 
 def _part() -> str:
     """The part that the address names; the first by itself."""
-    names = list(PARTS)
+    names = [name for name in PARTS if name != "deliver" or offered()]
     st.session_state["part"] = asked("part", names) or names[0]
     chosen: str | None = st.segmented_control(
         say("part_of_page"), names, format_func=say, key="part", required=True, label_visibility="collapsed", on_change=_turned
@@ -56,6 +57,9 @@ def _head(composition: Composition) -> None:
     total, _ = needed(composition.instances)
     st.caption(f"{line} · {say('needs', cores=f'{total.cores:.2f}', memory=f'{total.memory_mb:,.0f}')} · `{draft().path.name}`")
     undo_redo()
+    if not present(composition):
+        st.info(say("no_solutions"), icon=":material/playlist_add:")
+        return
     counts = {severity: sum(f.severity == severity for f in composition.findings) for severity in BOX}
     (st.error if counts["error"] else st.success)(f"{'' if counts['error'] else say('fits') + ' '}{say('counts', **counts)}")
     general = [finding for finding in composition.findings if not finding.path.startswith("solutions.")]

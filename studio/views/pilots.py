@@ -104,8 +104,11 @@ def _judged(ask: FleetClient, pilot: Mapping[str, Any], currency: str, titles: M
     result(pilot["evaluation"], currency, titles)
     with st.expander(say("pilot_note"), icon=":material/edit_note:"):
         parts.notes(pilot, open_=writes)
-    page = ask.get(f"{parts.at(pilot)}/report").body
-    st.download_button(say("pilot_report"), page, file_name=f"pilot-{pilot['id']}.html", mime="text/html", icon=":material/description:")
+
+    def written() -> bytes:
+        return bytes(ask.get(f"{parts.at(pilot)}/report").body)
+
+    st.download_button(say("pilot_report"), written, f"pilot-{pilot['id']}.html", "text/html", icon=":material/description:")
 
 
 def _rounds(pilot: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ JOB = {
     "failed": "job_failed",
 }
 OVER = ("done", "failed")
+ON_NONE = "SL-REL-02"
 
 
 def page() -> None:
@@ -131,8 +132,15 @@ def _releases(ask: FleetClient) -> None:
 def _new(ask: FleetClient, stores: list[Mapping[str, Any]]) -> None:
     st.subheader(say("new_release"))
     st.caption(say("new_release_note"))
+    built = {one["store"] for one in ask.pages("/store-designs", {"limit": 500})}
+    ready = [one for one in stores if one["id"] in built]
+    if not ready:
+        st.info(say("no_store_on_template"), icon=":material/layers:")
+        return
+    if len(ready) < len(stores):
+        st.caption(say("without_template", n=len(stores) - len(ready)))
     with st.container(border=True):
-        choice, chosen = choice_form(stores, "release")
+        choice, chosen = choice_form(ready, "release")
         st.caption(say("chosen_stores", n=len(chosen), names=shortened([one["id"] for one in chosen])))
         st.button(
             say("check_stores"), key="check", icon=":material/fact_check:", disabled=not chosen, on_click=_wish, args=("checked", choice)
@@ -185,12 +193,17 @@ def _make(choice: Mapping[str, Any]) -> None:
 def _job(job: str) -> None:
     """A release in the making; once it stands, and nothing was found, its own page."""
     told = api().get(f"/release-jobs/{part(job)}").body
-    if told["state"] == "done" and not told["findings"]:
+    if told["state"] == "done" and not _telling(told):
         go(job=None, release=told["release"])
         _release(told["release"])
         return
     st.subheader(say("making_release"))
     st.fragment(_job_look, run_every=None if told["state"] in OVER else 0.5)(job, told["state"])
+
+
+def _telling(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What is found in making a release, but for stores that are on no template: those are counted."""
+    return [one for one in job["findings"] if one["finding"]["code"] != ON_NONE]
 
 
 def _job_look(job: str, state: str) -> None:
@@ -199,7 +212,10 @@ def _job_look(job: str, state: str) -> None:
         if told["state"] in OVER and state not in OVER:
             st.rerun()
         st.progress(told["done"] / max(1, told["total"]), text=say(JOB[told["state"]], done=told["done"], total=told["total"]))
-        for one in told["findings"]:
+        found = _telling(told)
+        if left := len(told["findings"]) - len(found):
+            st.caption(say("without_template", n=left))
+        for one in found:
             if one["store"]:
                 st.caption(say("of_store", store=one["store"]))
             show_findings([told_finding(one["finding"])])

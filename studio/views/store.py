@@ -27,8 +27,8 @@ def page() -> None:
             st.info(say("no_stores_yet"), icon=":material/storefront:")
             return
         labels = {"": say("whole_chain"), **{name: f"{one['name']} ({name})" for name, one in stores.items()}}
-        st.selectbox(say("the_store"), list(labels), format_func=labels.__getitem__, **kept("store", stores))
         chosen = asked("store", stores)
+        st.selectbox(say("the_store"), list(labels), list(labels).index(chosen), format_func=labels.__getitem__, **kept("store", stores))
         if chosen:
             _store(ask, stores[chosen])
         else:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from storeloom.core.virtual.formats import NAMES, default_profile
-from storeloom.studio.address import kept
+from storeloom.studio.address import asked, kept
 from storeloom.studio.chain import api, entered, may, refusals_shown, server
 from storeloom.studio.common import say, show_findings, words_of
-from storeloom.studio.stores.importing import import_form
+from storeloom.studio.stores.importing import import_form, moving_form
 from storeloom.studio.stores.keeping import ChainStores, FolderStores, Keeper, Kept, stores_folder
 from storeloom.studio.stores.places import format_words, matching, points, table
 from storeloom.studio.stores.wizard import wizard
@@ -51,6 +51,8 @@ def _stores(keeper: Keeper, *, chain: bool, writer: bool) -> None:
             show_findings(one.findings)
     stores = [one for one in found if not one.findings]
     _ways_in(stores, keeper, writer=writer)
+    if chain and writer:
+        moving_form(keeper, stores)
     part = st.segmented_control(
         say("stores_part"), PARTS, format_func=words_of(PARTS, "stores_").__getitem__, required=True, **kept("view", PARTS, PARTS[0])
     )
@@ -63,7 +65,7 @@ def _stores(keeper: Keeper, *, chain: bool, writer: bool) -> None:
     if not stores:
         st.info(say("stores_none"))
         return
-    typed = st.text_input(say("store_find"), icon=":material/search:", live="300ms", **kept("find"))
+    typed = st.text_input(say("store_find"), icon=":material/search:", live="300ms", value=asked("find"), **kept("find"))
     shown = matching(stores, typed or "")
     st.caption(say("store_count", n=len(shown)))
     if part == "map":

@@ -14,6 +14,8 @@ from tests.agent.doubles import Chain
 from tests.agent.wheels import named, packed_folder, wheel
 from tests.commands.live_store import Shop
 
+pytestmark = pytest.mark.long
+
 TAIL = "\nimport tinylib\n"
 GROUP = "[storeloom.plugins]\ntoyshop = toyshop\n"
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.commands.live_store import RunningStore, Shop, alive, told, wait_until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def shop(toys, tmp_path):

@@ -13,6 +13,8 @@ from storeloom.core.kernel import index
 from storeloom.core.kernel.errors import PluginFault
 from storeloom.core.kernel.registry import ROOT, Package, Registry, read_catalogue
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(__file__).parents[1] / "packages"
 
 

@@ -8,6 +8,8 @@ from storeloom.core.kernel.registry import ROOT
 from storeloom.core.kernel.sources import open_document
 from storeloom.core.virtual.episode import run_episode
 
+pytestmark = pytest.mark.long
+
 
 def case_of(lab, episode_file):
     return next(case for case in lab.cases if Path(case.document.path) == episode_file)

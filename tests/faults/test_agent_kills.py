@@ -1,6 +1,10 @@
 """The short form of the kills of an agent; the long one: `python -m tests.faults.agent_kills`."""
 
+import pytest
+
 from tests.faults.agent_kills import kill_at_random, sweep
+
+pytestmark = pytest.mark.long
 
 
 def test_a_kill_before_or_after_a_write_of_the_journal_loses_nothing(tmp_path):

@@ -8,6 +8,8 @@ from tests.faults.chain import Chain3
 from tests.faults.chain_days import bad_release, changed_setting, error_release, first_release
 from tests.faults.chain_kills import finish, kill, roll_over
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def chain(tmp_path):

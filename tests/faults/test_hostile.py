@@ -22,6 +22,8 @@ from storeloom.core.runtime.outputs import check_output
 from storeloom.core.runtime.runner import Call
 from storeloom.core.runtime.sandbox import landlock_version
 
+pytestmark = pytest.mark.long
+
 PACKAGES = Path(__file__).parents[1] / "packages"
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PROFILE = {"store": "s1", "format": "supermarket", "zone": "Asia/Shanghai", "language": "en", "hours": {"open": "08:00", "close": "22:00"}}

@@ -15,6 +15,8 @@ import pytest
 from storeloom.core.conformance.adapters import conform
 from storeloom.core.kernel.registry import Registry
 
+pytestmark = pytest.mark.long
+
 SHORT = ("settings", "round_trip", "restart", "fault:reset:between", "messages")
 TWINNED = sorted(name for name, entry in Registry().catalogue.adapters.items() if entry.facts.get("twin"))
 AT_ONCE = 4

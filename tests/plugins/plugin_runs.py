@@ -20,7 +20,7 @@ from storeloom.core.virtual.formats import default_profile
 
 
 class Run:
-    """A solution in a store of UTC that is always open; `data` is the store's data folder."""
+    """A solution in a store of UTC that is always open, where no `hours` are given; `data` is the store's data folder."""
 
     def __init__(
         self,
@@ -30,8 +30,10 @@ class Run:
         data: Path | None = None,
         config: Mapping[str, Any] | None = None,
         store_format: str = "mall",
+        hours: Mapping[str, str] | None = None,
     ) -> None:
-        store = StoreView({**default_profile(store_format), "zone": "UTC", "language": "en", "hours": {"open": "00:00", "close": "24:00"}})
+        day = hours or {"open": "00:00", "close": "24:00"}
+        store = StoreView({**default_profile(store_format), "zone": "UTC", "language": "en", "hours": day})
         plan = InstancePlan("it", "it", config or {})
         self.workers = Workers(data)
         self.instance = Instance(plan, solution, None, store, TableSet(tables, store.hours), self.workers, start, strict=True)

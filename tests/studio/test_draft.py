@@ -88,3 +88,24 @@ def test_a_stream_of_many_kinds_of_devices_comes_from_one_node() -> None:
     edges = [Edge(f"device:k{n}", "device.status", "a", False) for n in range(5)] + [Edge("device:k0", "pos.sale", "a", True)]
     assert gathered(edges) == [Edge(MANY, "device.status", "a", False), Edge("device:k0", "pos.sale", "a", True)]
     assert gathered(edges[:4]) == edges[:4]
+
+
+# fixes on a store that stands in its own file
+
+
+def test_a_fix_on_a_profile_in_its_own_file_takes_the_profile_in_and_leaves_the_file(bundle: Draft) -> None:
+    file = bundle.path.parent / "store.toml"
+    file.write_text('document = "store/1"\nstore = "s"\nformat = "mall"\n', encoding="utf-8")
+    before, bundle.data["store"] = file.read_bytes(), "store.toml"
+    patch = {"store": {"devices": {"camera-1": {"kind": "camera"}}}}
+    assert bundle.takes(patch) and bundle.outside(patch)
+    bundle.apply(patch)
+    assert bundle.data["store"] == {"store": "s", "format": "mall", "devices": {"camera-1": {"kind": "camera"}}}
+    assert file.read_bytes() == before and not bundle.takes(patch) and not bundle.outside(patch)
+
+
+def test_a_fix_is_not_offered_where_the_profiles_file_cannot_be_read(bundle: Draft) -> None:
+    bundle.data["store"] = "nowhere.toml"
+    patch = {"store": {"devices": {"camera-1": {"kind": "camera"}}}}
+    assert not bundle.takes(patch)
+    assert bundle.takes({"solutions": {COLD: {"enabled": False}}}) and not bundle.outside({"solutions": {}})

@@ -124,8 +124,8 @@ def test_a_store_is_made_saved_opened_and_changed(folder: Path) -> None:
     app.button(key="work/leave").click()
     run(app)
     app.selectbox(key="open/store").set_value("cn-hz-9")
-    assert run(app).title[0].value == "西湖店" and app.text_input(key="profile/store").disabled
-    app.text_input(key="profile/name").set_value("东湖店")
+    assert run(app).title[0].value == "西湖店" and app.text_input(key="profile@2/store").disabled
+    app.text_input(key="profile@2/name").set_value("东湖店")
     run(app)
     app.query_params["step"] = "check"
     run(app)
@@ -462,3 +462,28 @@ def test_stores_of_a_table_come_into_the_chain(chain: Plane) -> None:
     assert (saved.version, saved.beside["ring"]) == ("1", 2) and keeper.one("new-1") is not None
     with pytest.raises(FleetFault):
         keeper.save({**GOOD, "store": "new-1"}, None, {}, None)
+
+
+# from the folder into a chain
+
+
+def test_the_folders_stores_go_into_the_chain_and_what_it_refuses_is_told(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = FolderStores(folder)
+    for name, zone in (("s-1", "Asia/Shanghai"), ("s-2", "Asia/Shanghai"), ("a", "Asia/Shanghai")):
+        kept.save({**GOOD, "store": name, "zone": zone}, None, {}, None)
+    kept.save({**GOOD, "store": "s-3", "format": "kiosk"}, None, {}, None)
+    plane = Plane(tmp_path)
+    try:
+        monkeypatch.setenv("STORELOOM_SERVER", plane.url)
+        app = chain_pages.opened(PAGE, plane)
+        app.button(key="move/take").click()
+        said = texts(run(app))
+        assert "Imported: 2" in said and "Not taken: s-3" in said and "SL-CFG-03" in said
+        assert {one["id"] for one in plane.ask("viewer").pages("/stores")} == {"a", "b", "c", "s-1", "s-2"}
+        assert (folder / "s-1.toml").is_file()
+        assert "move/take" in chain_pages.keys(run(app)) and "s-1" not in texts(app).split("s-3")[0][-40:]
+        assert "move/take" not in chain_pages.keys(chain_pages.opened(PAGE, plane, "viewer"))
+    finally:
+        plane.close()

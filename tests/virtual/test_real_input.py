@@ -20,6 +20,8 @@ from storeloom.core.kernel.registry import ROOT, Registry
 from storeloom.core.runtime.adapters import make_adapter
 from storeloom.core.virtual.trial import Trial, try_real
 
+pytestmark = pytest.mark.long
+
 DATA = ROOT.parent / "shared" / "data"
 RECEIPTS = DATA / "complete-journey"
 FOOTAGE = DATA / "video" / "one-by-one-person-detection.mp4"

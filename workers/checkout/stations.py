@@ -48,3 +48,26 @@ def till_of(devices: Iterable[Device], device: str | None) -> str:
     """The till that a kiosk or camera stands for: the one that its settings name, else its own id; `kiosk` where none is known."""
     settings = next((one.settings for one in devices if one.id == device), {})
     return str(settings.get("till") or device or "kiosk")
+
+
+def kiosk_at(kiosks: Sequence[Device], till: str, known: Sequence[str]) -> str | None:
+    """The kiosk of a till: the one whose settings name it, or of that id; one that nobody bound where no kiosk names a till; else None."""
+    for one in kiosks:
+        if till in (one.id, one.settings.get("till")):
+            return one.id
+    return till if till in known or not any(one.settings.get("till") for one in kiosks) else None
+
+
+def served_by(
+    anchors: Sequence[Device], kind: str, others: Sequence[Device], device: str, busy: Sequence[str], known: Sequence[str]
+) -> str:
+    """The station that a device serves, where stations may be other than the anchors: itself, the only one in use, else by `station_of`.
+
+    `known` are the stations heard of, `busy` those in use now.
+    """
+    if device in known:
+        return device
+    here = list(busy) or list(known)
+    if len(anchors) <= 1 and len(here) == 1:
+        return here[0]
+    return station_of(anchors, kind, others, device) or device

@@ -37,7 +37,18 @@ def sgtin(epc: str) -> Sgtin | None:
     return None
 
 
-def _bits(number: int) -> Sgtin | None:
+def company_prefix(epc: str) -> str | None:
+    """The GS1 company prefix of an EPC in bits or as a URI, with its leading noughts; None where it does not tell where that ends."""
+    text = epc.strip()
+    if re.fullmatch(r"[0-9A-Fa-f]{24}", text):
+        parts = _parts(int(text, 16))
+        return parts[0] if parts else None
+    found = URI.match(text)
+    return found["prefix"] if found else None
+
+
+def _parts(number: int) -> tuple[str, str, str] | None:
+    """Company prefix, indicator with item reference, and serial."""
     partition = (number >> 82) & 0b111
     if number >> 88 != SGTIN_96 or partition >= len(PARTITIONS):
         return None
@@ -48,7 +59,12 @@ def _bits(number: int) -> Sgtin | None:
     digits = 13 - prefix_digits
     if prefix >= 10**prefix_digits or item >= 10**digits:
         return None
-    return _joined(f"{prefix:0{prefix_digits}d}", f"{item:0{digits}d}", str(number & ((1 << SERIAL_BITS) - 1)))
+    return f"{prefix:0{prefix_digits}d}", f"{item:0{digits}d}", str(number & ((1 << SERIAL_BITS) - 1))
+
+
+def _bits(number: int) -> Sgtin | None:
+    parts = _parts(number)
+    return _joined(*parts) if parts else None
 
 
 def _joined(prefix: str, item: str, serial: str) -> Sgtin | None:

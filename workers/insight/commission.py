@@ -53,6 +53,12 @@ def commission(nets: Mapping[str, int], bands: Sequence[Mapping[str, Any]], cate
     return half_up(banded(rest, bands) + own)
 
 
+def ranked(book: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int]]:
+    """Guides with their month's net of all categories, the highest first, then by id; without the pool."""
+    nets = ((guide, sum(own.values())) for guide, own in book.items() if guide != POOL)
+    return sorted(nets, key=lambda one: (-one[1], one[0]))
+
+
 def carried(nets: Mapping[str, int], category_pct: Mapping[str, float]) -> dict[str, int]:
     """What a month leaves for the next: the negative of the banded part (under ``) and of each category of its own."""
     rest = sum(net for category, net in nets.items() if category not in category_pct)

@@ -26,3 +26,19 @@ def dew_point_c(temperature_c: float, humidity_pct: float) -> float:
 def share_between(value: float, low: float, high: float) -> float:
     """Where a value lies between two, 0 at or below `low` and 1 at or above `high`."""
     return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def wanted_mode(now: str | None, air_c: float, cool_c: float, heat_c: float, band_k: float) -> str | None:
+    """What a thermostat of two set points calls for, from what it calls for now: `cool`, `heat` or None, never both.
+
+    It begins half a band beyond a set point and ends half a band on its other side.
+    """
+    half = band_k / 2
+    if (now == "cool" and air_c >= cool_c - half) or (now == "heat" and air_c <= heat_c + half):
+        return now
+    return "cool" if air_c > cool_c + half else "heat" if air_c < heat_c - half else None
+
+
+def learned_rate(rate: float, minutes: float, kelvin: float, weight: float, least_k: float = 1.0) -> float:
+    """Minutes a kelvin after one more start (exponential smoothing); a start over less than `least_k` teaches nothing."""
+    return rate if kelvin < least_k else (1 - weight) * rate + weight * minutes / kelvin

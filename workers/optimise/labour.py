@@ -6,7 +6,7 @@ Allowance as in work measurement (ILO, Introduction to Work Study): it is a shar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -50,3 +50,22 @@ def median_of(counts: Mapping[float, int], least: int) -> float | None:
     if sum(counts.values()) < least:
         return None
     return median([value for value in sorted(counts) for _ in range(counts[value])])
+
+
+def within(bins: Mapping[str, float], first: int, minutes: float, bin_min: int) -> float:
+    """What counts of `bin_min` minutes each (by their first minute of the day) give for the minutes from `first` on, spread evenly."""
+    shares = [(count, min(first + minutes, int(at) + bin_min) - max(first, int(at))) for at, count in bins.items()]
+    return sum(count * share / bin_min for count, share in shares if share > 0)
+
+
+def hours_by_role(heads: Iterable[tuple[datetime, datetime, str, int]]) -> dict[str, float]:
+    """People's hours by role of slots (start, end, role, people)."""
+    hours: dict[str, float] = {}
+    for start, end, role, people in heads:
+        hours[role] = hours.get(role, 0) + people * (end - start).total_seconds() / 3600
+    return hours
+
+
+def errors_pct(forecast: Mapping[str, float], actual: Mapping[str, float]) -> list[float]:
+    """How far the hours forecast for each role were off those that it needed, in % of these; none for a role without need."""
+    return [100 * abs(hours - actual[role]) / actual[role] for role, hours in forecast.items() if actual.get(role)]

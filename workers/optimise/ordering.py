@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
+
+from storeloom.core.kernel.hours import StoreHours
 
 Row = Mapping[str, Any]
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
@@ -51,3 +53,10 @@ def delivery_day(day: date, lead: Row) -> date:
     arrival = day + timedelta(days=math.ceil(lead.get("days") or 1))
     waits = [(weekday - arrival.isoweekday()) % 7 for weekday in lead.get("deliver_weekdays") or EVERY_DAY]
     return arrival + timedelta(days=min(waits))
+
+
+def next_cutoff(hours: StoreHours, after: datetime, chance: Chance) -> datetime:
+    """The first cut-off after an instant, within a week."""
+    first = hours.store_day(after)
+    days = [first + timedelta(days=ahead) for ahead in range(9)]
+    return next(at for day in days if day.isoweekday() in chance.weekdays and (at := hours.at(day, chance.cutoff)) > after)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
+from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.hours import StoreHours
-from storeloom.workers.optimise.inventory import spread
+from storeloom.workers.optimise.inventory import protected_demand, spread
 
 Book = dict[str, dict[str, dict[str, Any]]]
 BASES = ("promotion", "new", "base")
@@ -36,6 +37,13 @@ def enter_forecast(book: Book, data: Mapping[str, Any], days: Sequence[str], tod
         del book[day]
 
 
+def enter_window(book: Book, data: Mapping[str, Any], hours: StoreHours, now: datetime) -> None:
+    """Enter a `forecast.demand` over the store days of its own window."""
+    begin, day = parse_time(data["from"]), timedelta(days=1)
+    span = range(max(1, round((parse_time(data["to"]) - begin) / day)))
+    enter_forecast(book, data, [hours.store_day(begin + ahead * day).isoformat() for ahead in span], hours.store_day(now).isoformat())
+
+
 def of_day(book: Book, day: str) -> dict[str, Any] | None:
     """The forecast that counts on a day: one for a promotion or a new item goes before the base."""
     bases = book.get(day, {})
@@ -55,3 +63,8 @@ def window(book: Book, hours: StoreHours, begin: datetime, days: float) -> list[
             found.append((inside, known["mean"], known["sd"]) if known else (inside, None, 0.0))
         day += timedelta(days=1)
     return found
+
+
+def demand(book: Book, hours: StoreHours, begin: datetime, days: float) -> tuple[float, float] | None:
+    """Mean and variance of the demand of the `days` days after `begin`, None where no forecast tells of any."""
+    return protected_demand(window(book, hours, begin, days))

@@ -22,6 +22,11 @@ class Place:
     zone: str | None
     device: str | None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is told apart by: the same name may stand in two lockers."""
+        return self.fixture, self.slot
+
 
 def size_of(name: object) -> int:
     """The place of a size in `SIZES`; what is called by another name is as large as any."""
@@ -40,21 +45,21 @@ def places(fixtures: Iterable[Mapping[str, Any]]) -> list[Place]:
             found += [
                 Place(str(slot["slot"]), size_of(slot.get("size", "medium")), row["fixture"], row.get("zone"), device) for slot in slots
             ]
-    return sorted(found, key=lambda place: place.slot)
+    return sorted(found, key=lambda place: (place.slot, place.fixture))
 
 
-def choose(all_places: Iterable[Place], taken: Collection[str], size: object, max_fill: float) -> Place | str:
+def choose(all_places: Iterable[Place], taken: Collection[tuple[str, str]], size: object, max_fill: float) -> Place | str:
     """The smallest free place that fits, then the lowest id; else why there is none: `max_fill` or `none_free`.
 
-    `max_fill`: the share of the places (%) that may be taken.
+    `taken`: keys of places. `max_fill`: the share of the places (%) that may be taken.
     """
     everywhere = list(all_places)
-    free = [place for place in everywhere if place.slot not in taken and place.size >= size_of(size)]
+    free = [place for place in everywhere if place.key not in taken and place.size >= size_of(size)]
     if not free:
         return "none_free"
-    if 100 * (len(everywhere) - sum(place.slot not in taken for place in everywhere) + 1) > max_fill * len(everywhere):
+    if 100 * (len(everywhere) - sum(place.key not in taken for place in everywhere) + 1) > max_fill * len(everywhere):
         return "max_fill"
-    return min(free, key=lambda place: (place.size, place.slot))
+    return min(free, key=lambda place: (place.size, place.slot, place.fixture))
 
 
 def fee(since: datetime, at: datetime, free_h: float, per_day: int) -> int:

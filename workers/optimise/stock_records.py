@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from storeloom.core.kernel.events import parse_time, rfc3339
 
 Record = dict[str, Any]
 KEPT = timedelta(days=7)
+WEEKS = 4
+HISTORY = timedelta(weeks=WEEKS)
 
 
 def new() -> Record:
@@ -32,7 +34,7 @@ def count(record: Record, place: str, qty: float, at: datetime) -> None:
 
 
 def move(record: Record, units: float, at: datetime) -> None:
-    """A sale (below 0), receipt or other movement; what is older than a week before it goes into the figures."""
+    """A sale (below 0), receipt or other movement; what a count knows goes, and what is a week older than it goes into the figures."""
     record["moves"].append([rfc3339(at), units])
     record["moves"].sort(key=lambda row: row[0])
     since = _since(record)
@@ -40,7 +42,8 @@ def move(record: Record, units: float, at: datetime) -> None:
     if since is not None and since < old and (gone := [row for row in record["moves"] if since < parse_time(row[0]) <= old]):
         name = max(record["places"], key=lambda place: record["places"][place][1])
         record["places"][name] = [record["places"][name][0] + sum(row[1] for row in gone), gone[-1][0]]
-    record["moves"] = [row for row in record["moves"] if parse_time(row[0]) > old]
+    kept = old if since is None else max(old, since)
+    record["moves"] = [row for row in record["moves"] if parse_time(row[0]) > kept]
 
 
 def on_hand(record: Record, at: datetime) -> float | None:
@@ -50,6 +53,19 @@ def on_hand(record: Record, at: datetime) -> float | None:
         return None
     counted = sum(known[0] for known in record["places"].values())
     return float(counted + sum(units for moved, units in record["moves"] if since < parse_time(moved) <= at))
+
+
+def sold(days: dict[str, float], day: date, units: float) -> None:
+    """Add units to the sales of a store day; days that no week's mean asks for any longer go."""
+    if day.isoformat() not in days:
+        for old in [one for one in days if date.fromisoformat(one) < day - HISTORY]:
+            del days[old]
+    days[day.isoformat()] = days.get(day.isoformat(), 0) + units
+
+
+def weekly(days: Mapping[str, float], today: date) -> float:
+    """Units a week of the last four weeks, with what sold today."""
+    return sum(units for day, units in days.items() if today - HISTORY <= date.fromisoformat(day)) / WEEKS
 
 
 def _since(record: Record) -> datetime | None:

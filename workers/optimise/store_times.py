@@ -47,3 +47,20 @@ def slots(hours: StoreHours, day: date, minutes: int) -> list[tuple[datetime, da
 def is_in_hours(hours: StoreHours, start: datetime, end: datetime) -> bool:
     """Whether any of [start, end) is opening time."""
     return hours.open_seconds(start, end) > 0
+
+
+def after_open(hours: StoreHours, start: datetime, opening: timedelta) -> datetime:
+    """The instant at which so much opening time has gone by since `start`; of a store that opens no more, plainly that time later."""
+    left, at = opening, start
+    while left > timedelta(0):
+        span = hours.span(at)
+        if span is None:
+            following = hours.next_open(at)
+            if following is None:
+                return at + left
+            at = following
+            continue
+        if at + left <= span[1]:
+            return at + left
+        left, at = left - (span[1] - at), span[1]
+    return at

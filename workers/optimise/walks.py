@@ -38,6 +38,31 @@ def _reach(ways: Mapping[str, Mapping[str, float]], start: str) -> dict[str, flo
     return reached
 
 
+def path(zones: Iterable[Mapping[str, Any]], start: str, goal: str) -> tuple[float, list[str]] | None:
+    """Metres and zones of the shortest way from one zone to another, both included; of equal ways the first by name. None without a way.
+
+    A way that either of its ends calls `closed` (the `kind` of a neighbour) is left out.
+    """
+    rows = list(zones)
+    shut = {frozenset((row["zone"], way["zone"])) for row in rows for way in row.get("neighbours") or () if way.get("kind") == "closed"}
+    ways = {
+        zone: {other: metres for other, metres in near.items() if frozenset((zone, other)) not in shut}
+        for zone, near in _ways(rows).items()
+    }
+    reached, edge = set(), [(0.0, [start])]
+    while edge:
+        metres, walked = heapq.heappop(edge)
+        if walked[-1] == goal:
+            return metres, walked
+        if walked[-1] in reached:
+            continue
+        reached.add(walked[-1])
+        for other, step in ways.get(walked[-1], {}).items():
+            if other not in reached:
+                heapq.heappush(edge, (metres + step, [*walked, other]))
+    return None
+
+
 def nearest(zones: Iterable[Mapping[str, Any]], start: str, people: Mapping[str, str | None]) -> str | None:
     """Who of people in zones has the shortest way to a zone; those whose way is unknown come last, equals by name."""
     metres = distances(zones, start)

@@ -90,6 +90,11 @@ class ShelfPrices:
         prices = [price for turn in [at, *coming] if (price := self.at(gtin, turn, zone=zone, fixture=fixture))]
         return max(prices, key=lambda price: price.price, default=None)
 
+    def lowest_around(self, gtin: str, at: datetime, around: timedelta) -> int | None:
+        """The lowest price from `around` before to `around` after, both included: who shows it asks nobody for too much."""
+        turns = [turn for turn in self.turns(gtin) if at - around < turn <= at + around]
+        return min((price.price for turn in [at - around, *turns] if (price := self.at(gtin, turn))), default=None)
+
     def turns(self, gtin: str) -> list[datetime]:
         """The instants at which the price may change, in order."""
         found = set(self._turns[item_key(gtin)])
@@ -109,6 +114,16 @@ class ShelfPrices:
         product = self._products.get(key, {})
         categories = {product.get("category"), product.get("subcategory")} - {None}
         return [one for one in self._promotions if one.covers(key, categories)]
+
+
+def prices_in(rows: Iterable[Row], product: Row, start: datetime, end: datetime, zone: tzinfo) -> set[int]:
+    """Every price of a product that held for somebody in [start, end): of base prices those that counted, of others all."""
+    rows = list(rows)
+    base = ShelfPrices([row for row in rows if row.get("kind", "base") == "base"], [], [product], zone)
+    moments = [start, *(turn for turn in base.turns(product["gtin"]) if start < turn < end)]
+    found = {price.price for moment in moments if (price := base.at(product["gtin"], moment))}
+    last = end - timedelta(microseconds=1)
+    return found | {row["price"] for row in rows if row.get("kind", "base") != "base" and overlaps(row, start, last, zone)}
 
 
 def single_price(rule: Rule, base: int) -> int | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from storeloom.workers.vision.detect import Image
     from storeloom.workers.vision.items.embedding import Vector
     from storeloom.workers.vision.items.results import Taught
+    from storeloom.workers.vision.items.typical import Typical
     from storeloom.workers.vision.models import Model
 
 KEPT = 8
@@ -182,6 +183,14 @@ class VisionWorker:
             return "enrolled"
 
         return self._learn(camera, seq, box, shop, gtin, add, "enrolled")
+
+    def typical(self, camera: str, seq: int, box: Sequence[float], shop: str, gtin: str) -> Typical | None:
+        """How like an item a box is that `View.items` was asked for a moment ago, beside its enrolled pictures.
+
+        None in a scene, when the picture is gone or shows a person, and for an item with fewer than three pictures.
+        """
+        look = self._recent.find(camera, seq, box)
+        return None if look is None or look.vector is None else self.items.typical(shop, gtin, look.vector)
 
     def refit(self, shops: Iterable[str] | None = None) -> None:
         """Begin to make the recognition of these shops (of all, where none is named) anew, in the background: see `Shops.refit`."""

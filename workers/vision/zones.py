@@ -6,7 +6,8 @@ and points share one plane: picture shares or floor metres.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,24 @@ def contains(polygon: Sequence[Sequence[float]], point: Sequence[float]) -> bool
         if (ay > y) != (by > y) and x < ax + (y - ay) * (bx - ax) / (by - ay):
             inside = not inside
     return inside
+
+
+def zone_at(rows: Iterable[Mapping[str, Any]], point: Sequence[float]) -> str | None:
+    """The id of the smallest zone (rows of the table `zones`) around a floor point in metres."""
+    around = [row for row in rows if len(row.get("polygon") or ()) >= 3 and contains(row["polygon"], point)]
+    return str(min(around, key=lambda row: (row.get("area_m2") or 0, row["zone"]))["zone"]) if around else None
+
+
+def distance_to_edge(point: Sequence[float], polygon: Sequence[Sequence[float]]) -> float:
+    """How far a point is from the nearest side of a polygon, in the unit of their plane; infinite for one without sides."""
+    best = math.inf
+    for k, (bx, by) in enumerate(polygon):
+        ax, ay = polygon[k - 1]
+        dx, dy = bx - ax, by - ay
+        length = dx * dx + dy * dy
+        share = 0.0 if length == 0 else max(0.0, min(1.0, ((point[0] - ax) * dx + (point[1] - ay) * dy) / length))
+        best = min(best, math.dist(point, (ax + share * dx, ay + share * dy)))
+    return best
 
 
 def step(

@@ -110,6 +110,23 @@ class StoreDesignOut(Wire):
     changed_by: str
 
 
+class StoreDesignQuery(PageQuery):
+    """Stores on which template; all that are on one where none is named."""
+
+    template: str | None = Field(None, max_length=63)
+
+
+class StoreOnTemplate(Wire):
+    """A store and the revision of the template that it is built on."""
+
+    store: str
+    template: str
+    template_version: int
+    version: int
+    changed: datetime
+    changed_by: str
+
+
 class StoreRevisionOut(Wire):
     """A revision of what a store is built on."""
 

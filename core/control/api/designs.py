@@ -28,6 +28,8 @@ from storeloom.core.control.api.design_forms import (
     RevisionOut,
     StoreBuild,
     StoreDesignOut,
+    StoreDesignQuery,
+    StoreOnTemplate,
     StoreRevisionOut,
 )
 from storeloom.core.control.api.paging import page
@@ -41,7 +43,7 @@ from storeloom.core.control.design.composing import Composer
 from storeloom.core.control.design.merging import ABSENT, Conflict, Path, Take
 from storeloom.core.control.design.secrets import secret_findings
 from storeloom.core.control.design.wheels import wheel_findings
-from storeloom.core.control.models.designs import Design, DesignRevision, StoreDesignRevision
+from storeloom.core.control.models.designs import Design, DesignRevision, StoreDesign, StoreDesignRevision
 from storeloom.core.kernel.capacity import needed
 from storeloom.core.kernel.errors import Finding, StoreloomError
 
@@ -131,6 +133,23 @@ def move_all(call: Call) -> Answer:
         call.session, call.chain, call.now, call.principal.actor, call.path["design"], call.body.to, stores
     )
     return Answer({"moved": moved, "conflicts": {store: _conflicts(found) for store, found in left.items()}})
+
+
+@designs.route(
+    "GET",
+    "/store-designs",
+    "designs:read",
+    "List stores on templates",
+    "已选用模板的门店列表",
+    query=StoreDesignQuery,
+    answer=Page[StoreOnTemplate],
+)
+def list_store_designs(call: Call) -> Answer:
+    """The stores that are built on a template, in order of their ids; a store without one is not among them."""
+    found = select(StoreDesign).where(StoreDesign.chain == call.chain)
+    if call.query.template is not None:
+        found = found.where(StoreDesign.template == call.query.template)
+    return Answer(page(call.session, found, [col(StoreDesign.store)], call.query, lambda one: one.model_dump(exclude={"chain", "own"})))
 
 
 @designs.route("GET", "/stores/{store}/design", "designs:read", "What a store is built on", "门店所用模板", answer=StoreDesignOut)

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from storeloom.core.control import audit
 from storeloom.core.control.api.paging import page
 from storeloom.core.control.api.problems import ApiFault, missing
-from storeloom.core.control.api.route import Answer, Call, Page, PageQuery, Resource, Wire
+from storeloom.core.control.api.route import Answer, Call, Later, Page, PageQuery, Resource, Wire
 from storeloom.core.control.api.stores import expect
+from storeloom.core.control.database import reading, writing
 from storeloom.core.control.models.fleet import Store
 from storeloom.core.control.models.pilots import Pilot
 from storeloom.core.control.pilots import steps
@@ -157,7 +158,7 @@ def put_pilot(call: Call) -> Answer:
         named = [*(("stores", one) for one in given.choice.stores), *(("comparables", one) for one in given.choice.comparables)]
         _check_stores(call, named, "body.choice")
     row.name = given.name or row.name
-    return _kept(call, row, "pilot.change")
+    return _kept(call.session, call, row, "pilot.change")
 
 
 @pilots.route("POST", "/pilots/{pilot}/notes", "pilots:write", "Add a note", "添加观察记录", body=Note, answer=PilotOut, status=201)
@@ -165,18 +166,23 @@ def add_note(call: Call) -> Answer:
     """Add an observation; none is ever changed."""
     row = _one(call, lock=True)
     row.notes = [*row.notes, {"at": call.now.isoformat(), "by": call.principal.actor, "text": call.body.text}]
-    return _kept(call, row, "pilot.note")
+    return _kept(call.session, call, row, "pilot.note")
 
 
 @pilots.route(
     "POST", "/pilots/{pilot}/comparables", "pilots:read", "Find comparable stores", "查找对照门店", body=Wanted, answer=ComparablesOut
 )
-def find_comparables(call: Call) -> Answer:
+def find_comparables(call: Call) -> Later:
     """The stores that moved most like given ones before a day, by the plan's figure; nothing is chosen by it."""
     row, wanted = _one(call), call.body
     _check_stores(call, [("stores", one) for one in wanted.stores], "body")
-    metric = Plan(**row.plan).metric
-    return Answer(comparable_stores(call.session, call.chain, metric, wanted.stores, wanted.begins, wanted.each))
+    metric, engine, chain = Plan(**row.plan).metric, call.services.engine, call.chain
+
+    def finish() -> Answer:
+        with reading(engine) as session:
+            return Answer(comparable_stores(session, chain, metric, wanted.stores, wanted.begins, wanted.each))
+
+    return Later(finish)
 
 
 @pilots.route(
@@ -186,19 +192,33 @@ def next_step(call: Call) -> Answer:
     """Go on to the next step. 409 where something that it needs is missing."""
     row = _changed(call)
     steps.advance(row, call.body.to, date.fromisoformat(so_far.today(call.session, call.chain, call.now)))
-    return _kept(call, row, "pilot.step", {"to": row.step})
+    return _kept(call.session, call, row, "pilot.step", {"to": row.step})
 
 
 @pilots.route("POST", "/pilots/{pilot}/evaluation", "pilots:write", "Evaluate", "评估", answer=PilotOut)
-def evaluate(call: Call) -> Answer:
-    """Evaluate what came in until yesterday, or the pilot's last day. 409 before it runs, 422 where the figures allow no comparison."""
-    row = _one(call, lock=True)
+def evaluate(call: Call) -> Later:
+    """Evaluate what came in until yesterday, or the pilot's last day. 409 before it runs, 412 where it was changed meanwhile, 422 where the
+    figures allow no comparison."""
+    row, engine = _one(call), call.services.engine
     if row.step not in ("running", "evaluated") or row.choice is None or row.estimate is None:
         raise ApiFault(409, Finding("SL-PIL-05", {"step": row.step}))
     last = date.fromisoformat(so_far.today(call.session, call.chain, call.now)) - timedelta(days=1)
-    plan, choice, estimate = Plan(**row.plan), Choice(**row.choice), Estimate(**row.estimate)
-    row.evaluation = {**evaluated(call.session, call.chain, plan, choice, estimate, last), "at": call.now.isoformat()}
-    return _kept(call, row, "pilot.evaluate")
+    asked = Plan(**row.plan), Choice(**row.choice), Estimate(**row.estimate)
+    before, version = _judged(row), row.version
+
+    def finish() -> Answer:
+        with reading(engine) as session:
+            found = evaluated(session, call.chain, *asked, last)
+        with writing(engine) as session:
+            now = session.get(Pilot, (call.chain, call.path["pilot"]), with_for_update=True)
+            if now is None:
+                raise missing("pilot", "试点项目", call.path["pilot"])
+            if _judged(now) != before:
+                raise ApiFault(412, Finding("SL-API-13", {"got": version, "version": now.version}))
+            now.evaluation = {**found, "at": call.now.isoformat()}
+            return _kept(session, call, now, "pilot.evaluate")
+
+    return Later(finish)
 
 
 @pilots.route("GET", "/pilots/{pilot}/report", "pilots:read", "Its report", "试点报告", raw_out="text/html; charset=utf-8")
@@ -214,7 +234,7 @@ def decide(call: Call) -> Answer:
     """Roll out, stop, or go into the next round."""
     row = _changed(call)
     steps.decide(row, call.body, call.now, call.principal.actor)
-    return _kept(call, row, "pilot.decide", {"kind": call.body.kind})
+    return _kept(call.session, call, row, "pilot.decide", {"kind": call.body.kind})
 
 
 def show(row: Pilot) -> dict[str, Any]:
@@ -230,6 +250,11 @@ def _one(call: Call, *, lock: bool = False) -> Pilot:
     return row
 
 
+def _judged(row: Pilot) -> tuple[Any, ...]:
+    """What an evaluation rests on."""
+    return row.round, row.step, row.plan, row.choice, row.estimate
+
+
 def _changed(call: Call) -> Pilot:
     """The pilot project that is to be changed, as the client believes it to be."""
     row = _one(call, lock=True)
@@ -237,10 +262,10 @@ def _changed(call: Call) -> Pilot:
     return row
 
 
-def _kept(call: Call, row: Pilot, action: str, detail: dict[str, Any] | None = None) -> Answer:
+def _kept(session: Session, call: Call, row: Pilot, action: str, detail: dict[str, Any] | None = None) -> Answer:
     row.version, row.changed = row.version + 1, call.now
-    call.session.add(row)
-    audit.note(call.session, call.chain, call.now, call.principal.actor, action, row.id, {"version": row.version, **(detail or {})})
+    session.add(row)
+    audit.note(session, call.chain, call.now, call.principal.actor, action, row.id, {"version": row.version, **(detail or {})})
     return Answer(show(row), version=str(row.version))
 
 

@@ -24,6 +24,7 @@ from storeloom.core.control.api import problems, repeats
 from storeloom.core.control.api.openapi import document
 from storeloom.core.control.api.problems import ApiFault
 from storeloom.core.control.api.route import ANYBODY, Answer, Call, Later, Resource, Route
+from storeloom.core.control.api.standing_in import asker_address
 from storeloom.core.control.database import reading, writing
 from storeloom.core.control.identity.scopes import Principal
 from storeloom.core.control.identity.tokens import principal
@@ -74,7 +75,7 @@ def _view(route: Route, services: Services) -> Callable[..., Response]:
 
 def _carry_out(route: Route, services: Services, out: TypeAdapter[Any] | None, path: dict[str, str]) -> Response:
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-    call = Call(NOBODY, path, None, None, services.now(), services, asked.environ.get("REMOTE_ADDR", ""))
+    call = Call(NOBODY, path, None, None, services.now(), services, asker_address(asked.environ, services.studio_key))
     call.if_none_match, call.range = _version(asked, "HTTP_IF_NONE_MATCH"), asked.environ.get("HTTP_RANGE")
     call._language = partial(language, asked)
     call.principal = _authorise(route, services.engine, call, asked)

@@ -10,6 +10,7 @@ from storeloom.core.control.models.pilots import STEPS, Pilot
 from storeloom.core.control.pilots.curves import intervals, lines
 from storeloom.core.control.pilots.evaluating import estimated
 from storeloom.core.control.pilots.forms import Estimate
+from storeloom.core.virtual.figures import number_text
 from storeloom.core.virtual.report_words import STYLE
 
 WORDS = {
@@ -199,6 +200,4 @@ class _Page:
         return f"{value}{unit} [{low}; {high}]"
 
     def _number(self, value: float | None, none: str = "–") -> str:
-        if value is None:
-            return none
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        return none if value is None else number_text(value)

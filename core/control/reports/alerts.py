@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlmodel import Session, col, select
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
 from storeloom.core.control.models.received import ReceivedEvent
 from storeloom.core.control.models.reports import Alert
+from storeloom.core.control.reports.told import formed, known
 
 STREAM = "alert.raise"
-AT_ONCE = 500
 
 
 class Told(BaseModel):
@@ -32,14 +31,14 @@ class Told(BaseModel):
 def heed(session: Session, events: Iterable[ReceivedEvent], now: datetime) -> None:
     """Bring alerts to what new events of one store, in the order of its log, say of them. What is no alert by its form is left out, and
     what a restored log tells once more: it is older than what the log before said last."""
-    told = [(event, one) for event in events if event.stream == STREAM and (one := _formed(event.data)) is not None]
+    told = [(event, one) for event in events if event.stream == STREAM and (one := formed(Told, event.data)) is not None]
     if not told:
         return
-    known = _known(session, told[0][0], sorted({one.alert for _, one in told}))
+    rows = known(session, Alert, told[0][0], sorted({one.alert for _, one in told}))
     for event, one in told:
-        row, at = known.get(one.alert), min(event.time, now)
+        row, at = rows.get(one.alert), min(event.time, now)
         if row is None:
-            row = known[one.alert] = _opened(event, one, at)
+            row = rows[one.alert] = _opened(event, one, at)
         elif event.generation != row.generation and at < row.changed:
             continue
         elif one.state == "open" and row.state == "cleared":
@@ -56,21 +55,6 @@ def heed(session: Session, events: Iterable[ReceivedEvent], now: datetime) -> No
 def ref(store: str, alert: str) -> str:
     """A name of an alert that fits into an address."""
     return hashlib.sha256(f"{store}|{alert}".encode()).hexdigest()[:32]
-
-
-def _formed(data: Mapping[str, Any]) -> Told | None:
-    try:
-        return Told.model_validate(data)
-    except ValidationError:
-        return None
-
-
-def _known(session: Session, event: ReceivedEvent, ids: list[str]) -> dict[str, Alert]:
-    found: dict[str, Alert] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        mine = Alert.chain == event.chain, Alert.store == event.store, col(Alert.id).in_(ids[start : start + AT_ONCE])
-        found.update({row.id: row for row in session.exec(select(Alert).where(*mine).with_for_update())})
-    return found
 
 
 def _opened(event: ReceivedEvent, one: Told, at: datetime) -> Alert:

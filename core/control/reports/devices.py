@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlmodel import Session, col, select
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, select
 
 from storeloom.core.control.models.fleet import Device
 from storeloom.core.control.models.received import ReceivedEvent
+from storeloom.core.control.reports.told import formed, known
 
 STREAM = "device.status"
 MOST = 2000
-AT_ONCE = 500
 _KEPT = ("code", "firmware", "backup")
 
 
@@ -32,21 +32,21 @@ class Told(BaseModel):
 def heed(session: Session, events: Iterable[ReceivedEvent], now: datetime) -> None:
     """Bring devices to what new events of one store, in the order of its log, say of them. What is malformed is left out, and what is older
     than what is known of the device."""
-    told = [(event, one) for event in events if event.stream == STREAM and (one := _formed(event.data)) is not None]
+    told = [(event, one) for event in events if event.stream == STREAM and (one := formed(Told, event.data)) is not None]
     if not told:
         return
     first = told[0][0]
-    known = _known(session, first, sorted({one.device for _, one in told}))
+    rows = known(session, Device, first, sorted({one.device for _, one in told}))
     room = MOST - len(session.exec(select(Device.id).where(Device.chain == first.chain, Device.store == first.store).limit(MOST)).all())
     for event, one in told:
         at = min(event.time, now)
-        row = known.get(one.device)
+        row = rows.get(one.device)
         if row is None and room <= 0:
             continue
         if row is None:
             room -= 1
             key = {"chain": event.chain, "store": event.store, "id": one.device}
-            row = known[one.device] = Device(**key, kind=one.kind, state=one.state, since=at, reported=at, figures={})
+            row = rows[one.device] = Device(**key, kind=one.kind, state=one.state, since=at, reported=at, figures={})
         elif at < row.reported:
             continue
         if row.state != one.state:
@@ -56,18 +56,3 @@ def heed(session: Session, events: Iterable[ReceivedEvent], now: datetime) -> No
         row.figures = {**row.figures, **one.metrics, **said}
         session.add(row)
     session.flush()
-
-
-def _formed(data: Mapping[str, Any]) -> Told | None:
-    try:
-        return Told.model_validate(data)
-    except ValidationError:
-        return None
-
-
-def _known(session: Session, event: ReceivedEvent, ids: list[str]) -> dict[str, Device]:
-    found: dict[str, Device] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        mine = Device.chain == event.chain, Device.store == event.store, col(Device.id).in_(ids[start : start + AT_ONCE])
-        found.update({row.id: row for row in session.exec(select(Device).where(*mine).with_for_update())})
-    return found

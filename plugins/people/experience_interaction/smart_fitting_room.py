@@ -16,7 +16,7 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import parse_time, plain
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.gs1.epc import sgtin
-from storeloom.workers.insight import fitting
+from storeloom.workers.insight import fitting, rectification
 from storeloom.workers.optimise import position
 from storeloom.workers.pricing.prices import PriceBook
 
@@ -111,24 +111,12 @@ class SmartFittingRoom(Solution):
             return
         tag.update(left=plain(due.time), **{"from": room})
         if not tag["sold"] and self._floor_read():
-            self.timers.set("missing", due.key, self._open_after(due.time, timedelta(minutes=self.config.missing_min)))
+            self.timers.set("missing", due.key, rectification.open_time_after(self.store.hours, due.time, self.config.missing_min))
         yield from self._moved(room, due.key, due.time)
 
     def _floor_read(self):
         readers = self.devices.get("rfid", ())
         return self.state.get("floor", False) or any(reader.zone not in self._rooms() for reader in readers)
-
-    def _open_after(self, start, wait):
-        """When so much opening time has gone by."""
-        hours = self.store.hours
-        while (span := hours.span(start)) is None or start + wait > span[1]:
-            if span is not None:
-                wait -= span[1] - start
-            following = hours.next_open(start)
-            if following is None:
-                return start + wait
-            start = following
-        return start + wait
 
     @timer("missing")
     def missing(self, due):
@@ -294,8 +282,8 @@ class SmartFittingRoom(Solution):
         total = price + self.config.ship_fee
         line = {"line": 1, "gtin": gtin, "qty": 1, "price": price, "amount": price}
         yield out("order.placed", order=order, channel="kiosk", kind="ship", lines=[line], total=total, paid=False,
-                  member=session["member"],
-                  delivery_fee=self.config.ship_fee, note=self.state[key]["serial"] if key else None)  # fmt: skip
+                  member=session["member"], delivery_fee=self.config.ship_fee,
+                  note=self.state[key]["serial"] if key else None)  # fmt: skip
         yield out("kiosk.show", kiosk=room, session=session["session"], screen="pay", params={"order": order, "amount": total})
 
     @on("payment.result?")
@@ -367,5 +355,4 @@ class SmartFittingRoom(Solution):
         figures = {name: {"value": sum(row[name] for row in day["styles"].values()), "unit": "count"} for name in ("tried", "bought")}
         figures["sessions"] = {"value": day["sessions"], "unit": "count"}
         yield out("insight.report", {"from": self.store.hours.midnight(date), "to": due.time}, report=f"fitting-{date}",
-                  kind="fitting_room",
-                  version=1, figures=figures, rows=rows)  # fmt: skip
+                  kind="fitting_room", version=1, figures=figures, rows=rows)  # fmt: skip

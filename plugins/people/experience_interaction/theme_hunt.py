@@ -23,6 +23,7 @@ from storeloom.workers.loyalty import codes, coupon_copies
 from storeloom.workers.security import totp
 
 DAY, HEAT_D, HEAT_KEPT_D = timedelta(days=1), 7, 15
+PRIZE_TOLD_WITHIN = timedelta(days=7)
 HUNT = "theme_hunt"
 WORDS = {
     "closed": ("The store is closed", "已打烊"),
@@ -202,6 +203,7 @@ class ThemeHunt(Solution):
                 row = self.tables.coupons.get(template) or {"template": template}
                 number = codes.new_code(codes.stir(self.state["pool"]["hash"], template), 64)
                 copy = coupon_copies.copy_for(row, f"hunt:{number}", who, event.time, self.store.hours)
+                self.state[f"prize:{copy['coupon']}"] = rfc3339(copy["valid_to"])
                 bearer = None if event.get("member") else True
                 return out("coupon.issue", copy | {"member": event.get("member")}, bearer=bearer, campaign=HUNT, ref=event.ref)
         return None
@@ -212,7 +214,7 @@ class ThemeHunt(Solution):
 
     @on("coupon.redeemed?")
     def redeemed(self, event):
-        if event["coupon"].startswith("hunt:"):
+        if self.state.pop(f"prize:{event['coupon']}", None):
             self.kpi.share("prize_redemption", 1, 0)
 
     # Motion wall: nothing of a round outlives it
@@ -260,7 +262,7 @@ class ThemeHunt(Solution):
         one = self.state.pop(f"round:{due.key}")
         score = len(one["hits"])
         yield out("kiosk.show", kiosk=one["kiosk"], screen="motion_score", session=due.key, params={"score": score},
-                  text=self.say(f"{score} hits", f"命中{score}次"))  # fmt: skip
+                  text=self.say(f"Hits: {score}", f"命中{score}次"))  # fmt: skip
 
     # Footfall
 
@@ -282,7 +284,8 @@ class ThemeHunt(Solution):
                       figures={name: {"value": value, "unit": "count"} for name, value in figures.items()})  # fmt: skip
         oldest = f"heat:{day - HEAT_KEPT_D * DAY}"
         for key in list(self.state):
-            if key.startswith("player:") or (key.startswith("heat:") and key < oldest):
+            lapsed = key.startswith("prize:") and parse_time(self.state[key]) < due.time - PRIZE_TOLD_WITHIN
+            if lapsed or key.startswith("player:") or (key.startswith("heat:") and key < oldest):
                 del self.state[key]
 
     def _effect(self, day, hunt):

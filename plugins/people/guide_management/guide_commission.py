@@ -2,8 +2,9 @@
 
 Net is what the lines cost after discounts. A member is bound by the table's tag, which stands for the member's yes; a tag that changes is
 the member's wish. A binding ends after `bind_days` without a purchase or a click on the guide's link (the table's `last_purchase` where
-nothing was seen yet), and when the guide leaves. A link's token counts where it is somebody of the staff. An order that is not paid yet is
-credited with the receipt that pays it, by who earned the order. An online return counts with its request, a store's with its receipt.
+nothing was seen yet), and when the guide leaves. A link's token counts where it is somebody of the staff, or whom a member is bound to. An
+order that is not paid yet is credited with the receipt that pays it, by who earned the order. An online return counts with its request, a
+store's with its receipt.
 
 A dispute is a `pos.exception` of kind or reason `dispute`, or a reply to a month's statement (`message.outcome`, not in the row); the
 manager's answer (`task.done`, not in the row; `values.shares` of guide to %) moves the receipt's credit.
@@ -93,10 +94,13 @@ class GuideCommission(Solution):
             if clicks:
                 self._clicked(f"clicks:member:{member}", clicks["guide"], clicks["at"])
         guide = event.get("token")
-        if event["kind"] == "click" and guide and self.tables.staff.get(guide):
+        if event["kind"] == "click" and guide and (self.tables.staff.get(guide) or guide in self._bound_guides()):
             self._clicked(f"clicks:member:{member}" if member else f"clicks:visitor:{visitor}", guide, plain(event.time))
             if member and self._binding(member, event.time) == guide:
                 self._seen(member, event.time)
+
+    def _bound_guides(self):
+        return self.tables.members.derived("guides", lambda rows: {contacts.guide_tag(row) for row in rows})
 
     def _clicked(self, key, guide, at):
         before = self.state.get(key)
@@ -111,7 +115,8 @@ class GuideCommission(Solution):
         kind, receipt = event["kind"], event["receipt"]
         if kind == "void":
             yield from self._take_back(event.get("original") or receipt, None, event.time)
-        elif kind == "return":
+        elif kind == "return" and f"back:{receipt}" not in self.state:
+            self._keep(f"back:{receipt}", event.get("original"))
             yield from self._returned(event)
         elif kind == "sale" and f"credit:{receipt}" not in self.state:
             order = next((ref for ref in (p.get("ref") for p in event.get("payments", ())) if f"credit:{ref}" in self.state), None)
@@ -256,19 +261,16 @@ class GuideCommission(Solution):
     def _scores(self, month, guides):
         """What the month pays to these guides, with their rank by net among all."""
         book = self.state[f"month:{month}"]["guides"]
-        order = sorted((guide for guide in book if guide != POOL), key=lambda guide: (-sum(book[guide].values()), guide))
-        span = {"from": self.store.hours.midnight(date.fromisoformat(f"{month}-01")), "to": self._end(month)}
+        order = [guide for guide, _ in commission.ranked(book)]
         for guide in sorted(guides):
             nets = book[guide]
-            parts = [{"name": "net_sales", "value": sum(nets.values()), "unit": "minor"}]
-            parts += [
-                {"name": category, "value": nets[category], "unit": "minor"}
-                for category in sorted(self.config.category_pct)
-                if category in nets
-            ]
-            yield out("score.report", span, scheme="guide_commission", subject_kind="staff", subject=guide, score=self._pay(nets),
-                      parts=parts,
-                      rank=order.index(guide) + 1, of=len(order))  # fmt: skip
+            own = [(category, nets[category]) for category in sorted(self.config.category_pct) if category in nets]
+            parts = [{"name": name, "value": net, "unit": "minor"} for name, net in [("net_sales", sum(nets.values())), *own]]
+            yield out("score.report", self._span(month), scheme="guide_commission", subject_kind="staff", subject=guide,
+                      score=self._pay(nets), parts=parts, rank=order.index(guide) + 1, of=len(order))  # fmt: skip
+
+    def _span(self, month):
+        return {"from": self.store.hours.midnight(date.fromisoformat(f"{month}-01")), "to": self._end(month)}
 
     def _end(self, month):
         first = date.fromisoformat(f"{month}-01")
@@ -282,14 +284,10 @@ class GuideCommission(Solution):
             tenant = self.tables.tenants.get(section) if section else None
             row = {"guide": guide or "pool", "net": sum(book[guide].values()), "commission": self._pay(book[guide]) if guide else 0}
             rows.append(row | ({"tenant": tenant["tenant"]} if tenant else {}))
-        figures = {
-            name: {"value": sum(row[key] for row in rows), "unit": "minor"}
-            for name, key in (("net_sales", "net"), ("commission", "commission"))
-        }
-        span = {"from": self.store.hours.midnight(date.fromisoformat(f"{month}-01")), "to": self._end(month)}
-        yield out(
-            "insight.report", span, report=f"guide-commission-{month}", kind="guide_commission", version=version, figures=figures, rows=rows
-        )
+        figures = {name: {"value": sum(row[key] for row in rows), "unit": "minor"}
+                   for name, key in (("net_sales", "net"), ("commission", "commission"))}  # fmt: skip
+        yield out("insight.report", self._span(month), report=f"guide-commission-{month}", kind="guide_commission", version=version,
+                  figures=figures, rows=rows)  # fmt: skip
 
     @timer("lock")
     def lock(self, due):
@@ -314,14 +312,12 @@ class GuideCommission(Solution):
     def ranking(self, due):
         month = self._month(due.time)
         book = self.state.get(f"month:{month}", {"guides": {}})["guides"]
-        nets = sorted(((sum(book[guide].values()), guide) for guide in book if guide != POOL), key=lambda one: (-one[0], one[1]))
-        if self.config.publish_rank and nets:
-            lines = [f"{rank}. {(self.tables.staff.get(guide) or {}).get('name', guide)}" for rank, (_, guide) in enumerate(nets, 1)]
+        ranks = [{"staff": guide, "net": net, "rank": rank} for rank, (guide, net) in enumerate(commission.ranked(book), 1)]
+        if self.config.publish_rank and ranks:
+            lines = [f"{one['rank']}. {(self.tables.staff.get(one['staff']) or {}).get('name', one['staff'])}" for one in ranks]
             yield out("message.send", message=f"ranking-{self.store.hours.store_day(due.time)}", channel="work_chat", to=TEAM,
-                      purpose="staff",
-                      template="guide_ranking", text="\n".join(lines),
-                      params={"month": month, "ranking": [{"staff": guide, "net": net, "rank": rank} for rank, (net,
-                      guide) in enumerate(nets, 1)]})  # fmt: skip
+                      purpose="staff", template="guide_ranking", text="\n".join(lines),
+                      params={"month": month, "ranking": ranks})  # fmt: skip
 
     @on("message.outcome?")
     def answered(self, event):

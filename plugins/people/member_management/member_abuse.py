@@ -86,10 +86,8 @@ class MemberAbuse(Solution):
         used = self.state.get(f"used:{event['receipt']}")
         if used is not None:
             return used
-        named = [
-            row for name in event.get("coupons", ()) if name in self.config.new_member_coupons and (row := self.tables.coupons.get(name))
-        ]
-        return sum(row.get("value") or 0 for row in named) if named else None
+        named = [name for name in event.get("coupons", ()) if name in self.config.new_member_coupons]
+        return sum((self.tables.coupons.get(name) or {}).get("value") or 0 for name in named) if named else None
 
     def _spent(self, account, receipt, amount):
         before = account["receipts"].pop(receipt, None)

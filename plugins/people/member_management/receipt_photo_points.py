@@ -248,7 +248,7 @@ class ReceiptPhotoPoints(Solution):
         self._note("accepted", claim["tenant"], claim["total"], granted)
         if granted:
             yield self._change(upload, claim, granted, "earn")
-        text = self.say(f"{granted} points for your receipt", f"小票已通过，获得{granted}积分"), {"points": granted}
+        text = self.say(f"Points for your receipt: {granted}", f"小票已通过，获得{granted}积分"), {"points": granted}
         yield self._tell(upload, claim["member"], "accepted", *text)
 
     def _points(self, claim):

@@ -97,7 +97,7 @@ class PromoSimulator(Solution):
     @on("promo.result?")
     def evaluated(self, event):
         row = next((row for row in self.tables.promotions.all_rows() if row["promo"] == event["promo"]), None)
-        if event["state"] == "final" and row and row.get("kind") == "percent" and event.get("base_units"):
+        if event["state"] == "final" and row and row.get("kind") == "percent" and "value" in row and event.get("base_units"):
             ratio = event.get("units", 0) / event["base_units"]
             for item in dict.fromkeys(item_key(gtin) for gtin in row.get("gtins") or ()):
                 self.state.setdefault(f"past:{item}", {})[event["promo"]] = [1 - row["value"] / 100, ratio]

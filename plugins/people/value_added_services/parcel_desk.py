@@ -95,9 +95,10 @@ class ParcelDesk(Solution):
             return
         self._count("taken_in")
         self.kpi.add("parcels_per_day")
-        parcel = {"slot": place.slot, "device": place.device, "zone": place.zone, "in": plain(self.now), "bag": bag, "tries": 0,
-                  "fee": None, "phone": values.get("phone_hash"), "last4": values.get("last4"), "member": values.get("member"),
-                  "coupon": None, "code": code if bag else self._new_code(code), "state": "waiting"}  # fmt: skip
+        parcel = {name: values.get(name) for name in ("last4", "member")} | {"phone": values.get("phone_hash")}
+        parcel |= {"slot": place.slot, "fixture": place.fixture, "device": place.device, "zone": place.zone, "in": plain(self.now),
+                   "bag": bag, "tries": 0, "fee": None, "coupon": None, "code": code if bag else self._new_code(code),
+                   "state": "waiting"}  # fmt: skip
         self.state[f"parcel:{code}"] = parcel
         self._use()
         free_until, back = self.now + timedelta(hours=self.config.free_h), self.now + timedelta(days=self.config.return_d)
@@ -114,7 +115,7 @@ class ParcelDesk(Solution):
         return self.tables.fixtures.derived("lockers", lockers.places)
 
     def _taken(self):
-        return {self.state[key]["slot"] for key in self.state if key.startswith("parcel:")}
+        return {(self.state[key]["fixture"], self.state[key]["slot"]) for key in self.state if key.startswith("parcel:")}
 
     def _new_code(self, code):
         """A code that no open parcel has, from what has happened here so far."""
@@ -248,7 +249,7 @@ class ParcelDesk(Solution):
         elif kind == "bag" and value and values.get("size"):
             yield from self._take_in(str(value), values | {"member": event.get("member")}, True)
         elif kind == "pay":
-            yield from self._paid(event["session"], event.get("amount"))
+            yield from self._paid(event.get("amount"), event["session"])
 
     def _by_code(self, code):
         waiting = ((key[7:], self.state[key]) for key in self.state if key.startswith("parcel:"))
@@ -308,13 +309,16 @@ class ParcelDesk(Solution):
 
     @on("payment.result?")
     def payment(self, event):
-        if event["status"] == "approved" and event.get("session"):
-            yield from self._paid(event["session"], event["amount"])
+        if event["status"] == "approved":
+            yield from self._paid(event["amount"], event.get("session"), event["payment"])
 
-    def _paid(self, session, amount):
-        for waybill in [key[7:] for key in self.state if key.startswith("parcel:")]:
+    def _paid(self, amount, session, payment=None):
+        """Hand out what waits for this payment, by its key or its session."""
+        for waybill in [key[7:] for key in self.state if key.startswith("parcel:") and self.state[key]["fee"]]:
             parcel = self.state[f"parcel:{waybill}"]
-            if parcel["fee"] and parcel["fee"]["session"] == session and (amount is None or amount >= parcel["fee"]["amount"]):
+            fee = parcel["fee"]
+            named = fee["session"] == session or payment == f"storage-{waybill}-{fee['session']}"
+            if named and (amount is None or amount >= fee["amount"]):
                 yield from self._fee_paid(waybill, parcel)
 
     def _fee_paid(self, waybill, parcel):

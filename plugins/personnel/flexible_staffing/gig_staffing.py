@@ -56,7 +56,7 @@ class GigStaffing(Solution):
         show_rate: float = setting(0.92, "Chance that one comes", "到岗概率", ge=0.3, le=1,
             help_en="Learned by role after 30 posts.", help_zh="同岗位30单后按实际。")  # fmt: skip
         max_week: float = setting(24, "Hours a person and week", "每人每周上限", unit="h", ge=4, le=40)
-        pay_step_minutes: int = setting(15, "Payable time is rounded down to", "计薪取整", unit="min", ge=15, le=60)
+        pay_step_minutes: int = setting(15, "Payable time is rounded down to", "计薪取整", unit="min", ge=1, le=60)
 
     # Gaps
 
@@ -87,11 +87,14 @@ class GigStaffing(Solution):
     def _blocks(self, role):
         needs = [(parse_time(start), parse_time(slot["to"]), slot["heads"]) for start, slot in self.state.get(f"need:{role}", {}).items()]
         booked = [(worker, _span(post)) for post in self._posts(role).values() for worker in post["accepted"]]
-        fixed = [_span(shift) for shift in self._shifts() if shift["counts"] and shift["role"] == role and self._employed(shift)
-                 and not any(worker == shift["staff"] and gigs.conflict(_span(shift), [span]) == "overlap" for worker,
-                 span in booked)]  # fmt: skip
+        working = [shift for shift in self._shifts() if shift["counts"] and shift["role"] == role and self._employed(shift)]
+        fixed = [_span(shift) for shift in working if not self._is_booked(shift, booked)]
         ahead = [need for need in needs if need[0] > self.now]
         return gigs.blocks(ahead, fixed, self.config.min_block)
+
+    def _is_booked(self, shift, booked):
+        """Whether a shift is of somebody who took a post at that time, and so fills that post."""
+        return any(worker == shift["staff"] and gigs.conflict(_span(shift), [span]) == "overlap" for worker, span in booked)
 
     def _shifts(self):
         return [self.state[key] for key in self.state if key.startswith("shift:")]
@@ -208,11 +211,8 @@ class GigStaffing(Solution):
         worker, reason = event["worker"], self._refusal(event, gig, post)
         if reason == "full" and self.now < parse_time(post["start"]):
             last = max(post["accepted"], key=lambda one: tuple(post["accepted"][one]), default=None)
-            if (
-                last
-                and (plain(event.time), event.id) < tuple(post["accepted"][last])
-                and self._refusal(event, gig, post, full=False) is None
-            ):
+            earlier = last and (plain(event.time), event.id) < tuple(post["accepted"][last])
+            if earlier and self._refusal(event, gig, post, full=False) is None:
                 del post["accepted"][last]
                 yield self._message(last, gig, post, "full")
                 reason = None
@@ -260,14 +260,11 @@ class GigStaffing(Solution):
     def _message(self, worker, gig, post, reason):
         start, end = (self.store.hours.local(at) for at in _span(post))
         when = f"{start:%m-%d %H:%M}-{end:%H:%M}"
-        text = (
-            self.say(f"{when} is yours.", f"{when} 已确认。")
-            if reason is None
-            else self.say(f"{when}: refused ({reason}).", f"{when} 未能接单（{reason}）。")
-        )
+        yes, no = (f"{when} is yours.", f"{when} 已确认。"), (f"{when}: refused ({reason}).", f"{when} 未能接单（{reason}）。")
         params = {"gig": gig, "start": post["start"], "end": post["end"], "pay": post["pay"]} | ({"reason": reason} if reason else {})
         return out("message.send", message=f"{gig}-{worker}-{plain(self.now)}", channel="work_chat", to=worker, purpose="staff",
-                   template="gig_refused" if reason else "gig_accepted", text=text, params=params)  # fmt: skip
+                   template="gig_refused" if reason else "gig_accepted", text=self.say(*(no if reason else yes)),
+                   params=params)  # fmt: skip
 
     # Showing up and pay
 
@@ -311,16 +308,9 @@ class GigStaffing(Solution):
         if missing and len(came) < post["heads"] and left >= REPOSTED_H * gigs.HOUR:
             heads = post["heads"] - len(came)
             booked = gigs.places(heads, self._show_rate(post["role"]), self.config.fill_target)
-            rest = {
-                **post,
-                "start": plain(self.now),
-                "heads": heads,
-                "places": booked,
-                "tier": OPEN_TO_ALL,
-                "state": "open",
-                "accepted": {},
-            }
-            yield from self._publish(f"{gig}-rest", rest | {"opened": plain(self.now), "filled": False, "rest": True})
+            rest = {**post, "start": plain(self.now), "heads": heads, "places": booked, "tier": OPEN_TO_ALL, "state": "open",
+                    "accepted": {}, "opened": plain(self.now), "filled": False, "rest": True}  # fmt: skip
+            yield from self._publish(f"{gig}-rest", rest)
 
     @timer("settle")
     def settle(self, due):

@@ -170,7 +170,7 @@ class LabourDemandForecast(Solution):
         for start, end, role, people in heads:
             standard = self.config.standards.get(role)
             yield out("forecast.labour", {"from": start, "to": end}, role=role, heads=people, driver=standard.driver if standard else None)
-        self.state[f"issued:{day}"] = hours = _hours_by_role(heads)
+        self.state[f"issued:{day}"] = hours = self.workers.optimise.labour.hours_by_role(heads)
         if day == today:
             by_slot = {}
             for start, _, _, people in heads:
@@ -288,12 +288,8 @@ class LabourDemandForecast(Solution):
             books = self._books(day)
             return [self._traffic(driver, books, start, end) or 0 for start, end in slots]
         bins = self.state.get(f"actual:{day}", {}).get(driver, {})
-        return [self._within(bins, self._minute(start), (end - start).total_seconds() / 60) for start, end in slots]
-
-    def _within(self, bins, first, minutes):
-        """What counts of five minutes each give for the minutes from `first` on."""
-        shares = [(n, min(first + minutes, int(at) + BIN_MIN) - max(first, int(at))) for at, n in bins.items()]
-        return sum(n * share / BIN_MIN for n, share in shares if share > 0)
+        within = self.workers.optimise.labour.within
+        return [within(bins, self._minute(start), (end - start).total_seconds() / 60, BIN_MIN) for start, end in slots]
 
     def _landed(self, day, slots):
         """Cases to put away by slot: in the first opening slot that begins at or after their arrival, be it of the day before."""
@@ -336,17 +332,16 @@ class LabourDemandForecast(Solution):
         issued = self.state.get(f"issued:{day}")
         if issued is None:
             return
-        actual = _hours_by_role(self._need(day, lambda driver, slots: self._happened(driver, day, slots)))
-        errors, parts = [], []
-        for role, forecast in issued.items():
-            worked = actual.get(role, 0)
-            parts += [
-                {"name": f"{role}_forecast", "value": forecast, "unit": "h"},
-                {"name": f"{role}_actual", "value": worked, "unit": "h"},
-            ]
-            if worked:
-                errors.append(100 * abs(forecast - worked) / worked)
-                self.kpi.sample("labour_forecast_error", errors[-1])
+        labour = self.workers.optimise.labour
+        actual = labour.hours_by_role(self._need(day, lambda driver, slots: self._happened(driver, day, slots)))
+        parts = [
+            {"name": f"{role}_{what}", "value": known.get(role, 0), "unit": "h"}
+            for role in issued
+            for what, known in (("forecast", issued), ("actual", actual))
+        ]
+        errors = labour.errors_pct(issued, actual)
+        for error in errors:
+            self.kpi.sample("labour_forecast_error", error)
         mape = sum(errors) / len(errors) if errors else None
         hours = self.store.hours
         parts += [{"name": "labour_forecast_error", "value": mape, "unit": "%"}] if errors else []
@@ -367,10 +362,3 @@ class LabourDemandForecast(Solution):
                 day = self.state[key] if what in ("sale", "order") else self.state[key]["eta"][:10] if what == "notice" else rest[:10]
                 if day < (today - timedelta(days=limits[what])).isoformat():
                     del self.state[key]
-
-
-def _hours_by_role(heads):
-    hours = {}
-    for start, end, role, people in heads:
-        hours[role] = hours.get(role, 0) + people * (end - start).total_seconds() / 3600
-    return hours

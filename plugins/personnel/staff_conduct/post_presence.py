@@ -88,7 +88,7 @@ class PostPresence(Solution):
             return
         view = self.workers.vision.view(event.data, event.time)
         people = view.observation.of("person")
-        staff = [person for person in people if self._is_staff(camera["staff"], person, event, device)]
+        staff = [person for person in people if self._is_staff(camera["staff"], view, person, device)]
         for number, post in enumerate(self.config.posts):
             if post.zone in places:
                 crew = [person for person in staff if places[post.zone].holds(person)]
@@ -98,21 +98,15 @@ class PostPresence(Solution):
                 guests = {person.track: person for person in people if person.track is not None and person not in staff}
                 self._see_customers(f"{number}:{post.zone}", post, places[post.service_zone], guests, event.time)
 
-    def _is_staff(self, known, person, event, device):
+    def _is_staff(self, known, view, person, device):
         """Whether a track has once been seen as staff."""
-        from storeloom.workers.vision.colour import best_likeness, trunk_colour
+        from storeloom.workers.vision.algorithms.base import staff_likeness
 
-        t_s = event.time.timestamp()
+        t_s = view.t_s
         if person.track is not None and t_s - known.get(person.track, 0) <= TRACK_KEPT_S:
             known[person.track] = t_s
             return True
-        likeness, uniforms = person.attrs.get("staff"), device.settings.get("uniform", ()) if device else ()
-        if likeness is None and uniforms:
-            colour = person.attrs.get("colour")
-            if colour is None and event.get("pixels") is not None:
-                colour = trunk_colour(event["pixels"], person.box)
-            likeness = best_likeness(colour, uniforms) if colour else 0
-        if float(likeness or 0) < LIKELY_STAFF:
+        if staff_likeness(view, person, device.settings.get("uniform", ()) if device else ()) < LIKELY_STAFF:
             return False
         for old in [track for track, at in known.items() if t_s - at > TRACK_KEPT_S]:
             del known[old]

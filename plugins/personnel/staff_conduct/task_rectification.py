@@ -85,18 +85,19 @@ class TaskRectification(Solution):
         """A new case, a repeat of one at hand, or a repair that did not hold."""
         key = f"case:{event['kind']}|{place}"
         case, repeat = self.state.get(key), f"ref:{found}" in self.state
-        self.state[f"ref:{found}"] = key
+        names = [found] if repeat else [found, event.id]
+        for name in names:
+            self.state[f"ref:{name}"] = key
         if case is None:
             grade = rectification.GRADES.get(event.get("severity"), "minor")
             number = self.state["number"] = self.state.get("number", 0) + 1
             case = self.state[key] = {
                 "id": f"rectify-{number}", "kind": event["kind"], "text": text, "grade": grade, "where": where, "ref": event.ref,
-                "opened": plain(event.time), "camera": event.stream == "vision.incident", "reopened": 0, "refs": [found], "doer": None,
+                "opened": plain(event.time), "camera": event.stream == "vision.incident", "reopened": 0, "refs": names, "doer": None,
                 "tasks": [], "who": None, "state": "open"}  # fmt: skip
             yield from self._assign(key, case, "open", event.time, 1)
             return
-        if found not in case["refs"]:
-            case["refs"].append(found)
+        case["refs"] += [name for name in names if name not in case["refs"]]
         if case["state"] == "done" and event.time >= parse_time(case["done"]) and not (repeat and event.get("state") == "update"):
             yield from self._reopen(key, case, event.time)
 

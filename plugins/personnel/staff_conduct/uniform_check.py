@@ -65,12 +65,13 @@ class UniformCheck(Solution):
     def look(self, event):
         if not self._watching(event.time):
             return
-        seen = self.workers.vision.observe(event.data, event.time)
+        view = self.workers.vision.view(event.data, event.time)
+        seen = view.observation
         tall = self.config.min_person_px / (event.get("height") or self.config.min_person_px)
         for person in seen.of("person"):
             zone = self._zone(event["camera"], person)
             items = self._asked(zone)
-            if person.track is None or not items or (zone["kind"] not in STAFF_ONLY and not self._is_staff(event, person)):
+            if person.track is None or not items or (zone["kind"] not in STAFF_ONLY and not self._is_staff(event, view, person)):
                 continue
             key = f"track:{event['camera']}|{person.track}|{zone['zone']}"
             track = self.state.setdefault(key, {"entered": plain(event.time), "last": None, "judged": {}, "faults": {}})
@@ -124,22 +125,16 @@ class UniformCheck(Solution):
     def _settings(self, camera):
         return next((one.settings for one in self.devices.get("camera", ()) if one.id == camera), {})
 
-    def _is_staff(self, event, person):
+    def _is_staff(self, event, view, person):
         """Whether a track has once shown an enrolled uniform."""
-        from storeloom.workers.vision.colour import best_likeness, trunk_colour
+        from storeloom.workers.vision.algorithms.base import staff_likeness
 
         key = f"{event['camera']}|{person.track}"
         known = self.state.setdefault("staff", {})
         if key in known and event.time - parse_time(known[key]) <= TRACK_KEPT:
             known[key] = plain(event.time)
             return True
-        likeness, uniforms = person.attrs.get("staff"), self._settings(event["camera"]).get("uniform", ())
-        if likeness is None and uniforms:
-            colour = person.attrs.get("colour")
-            if colour is None and event.get("pixels") is not None:
-                colour = trunk_colour(event["pixels"], person.box)
-            likeness = best_likeness(colour, uniforms) if colour else 0
-        if float(likeness or 0) < self.config.staff_score:
+        if staff_likeness(view, person, self._settings(event["camera"]).get("uniform", ())) < self.config.staff_score:
             return False
         self.state["staff"] = {who: at for who, at in known.items() if event.time - parse_time(at) <= TRACK_KEPT}
         self.state["staff"][key] = plain(event.time)

@@ -63,6 +63,7 @@ class MicroLearning(Solution):
             known = self.state.setdefault(f"passed:{staff}", [])
             if course not in known:
                 known.append(course)
+                self._count_mandatory()
         elif event["kind"] == "answer" and event.get("card") and event.get("quality") is not None:
             yield from self._answered(event, staff, course)
 
@@ -75,6 +76,8 @@ class MicroLearning(Solution):
             self.kpi.share("retention_at_review", quality >= spaced_repetition.RIGHT, 1)
         record = cards[card] = spaced_repetition.answer(before, quality, day, terms)
         self.kpi.add("cards_done")
+        if record["passed"] and not (before and before["passed"]):
+            self._count_mandatory()
         parts = [
             ("quality", quality, "points"),
             ("interval", record["interval"], "d"),
@@ -124,7 +127,7 @@ class MicroLearning(Solution):
         cards = [*reviews, *fresh]
         if not cards:
             return
-        task, words = f"learn-{staff}-{day}", self.say(f"{len(cards)} cards for today", f"今日{len(cards)}张学习卡")
+        task, words = f"learn-{staff}-{day}", self.say(f"Cards for today: {len(cards)}", f"今日{len(cards)}张学习卡")
         courses = self._course_of()
         yield out("task.create", task=task, kind="micro_learning", title=words, priority=4, staff=staff, due=self._day_end(day),
                   minutes=len(cards) * SECONDS_A_CARD / 60, items=[{"note": card} for card in cards],
@@ -175,13 +178,20 @@ class MicroLearning(Solution):
     def staff_changed(self, table):
         self._remove_leavers()
 
+    def start(self):
+        self._remove_leavers()
+        self._count_mandatory()
+
     def _remove_leavers(self):
+        """Forget who has left, by the row's word or by its vanishing; who never had a row stays."""
         rows = {row["staff"]: row for row in self.tables.staff.all_rows()}
+        vanished = set(self.state.get("listed", ())) - rows.keys()
         for key in [key for key in self.state if key.startswith(("cards:", "sent:", "passed:", "told:"))]:
             staff = key.partition(":")[2]
-            if staff not in rows or has_left(rows[staff], self._today()):
+            if staff in vanished or has_left(rows.get(staff, {}), self._today()):
                 self.timers.cancel("push", staff)
                 del self.state[key]
+        self.state["listed"] = sorted(rows)
 
     @every("1d", at="open")
     def morning(self, due):
@@ -191,14 +201,18 @@ class MicroLearning(Solution):
             del self.state[key]
         overdue = [spaced_repetition.overdue(self.state[key], today) for key in self.state if key.startswith("cards:")]
         self.kpi.set("overdue_cards", sum(overdue))
-        asked = open_ones = 0
-        for person in sorted(self.tables.staff.rows(), key=lambda row: row["staff"]):
-            if has_left(person, today):
-                continue
-            unpassed = self._unpassed(person)
-            asked, open_ones = asked + len(self._mandatory(person)), open_ones + len(unpassed)
-            yield from self._tell_leader(person, unpassed, today)
-        self.kpi.set("mandatory_passed", 100 * (asked - open_ones) / asked if asked else None)
+        for person in self._people():
+            yield from self._tell_leader(person, self._unpassed(person), today)
+        self._count_mandatory()
+
+    def _people(self):
+        today = self._today()
+        return sorted((row for row in self.tables.staff.rows() if not has_left(row, today)), key=lambda row: row["staff"])
+
+    def _count_mandatory(self):
+        people = self._people()
+        asked, unpassed = (sum(len(cards(person)) for person in people) for cards in (self._mandatory, self._unpassed))
+        self.kpi.set("mandatory_passed", 100 * (asked - unpassed) / asked if asked else None)
 
     def _tell_leader(self, person, unpassed, today):
         told = self.state.get(f"told:{person['staff']}", [])
@@ -210,5 +224,5 @@ class MicroLearning(Solution):
         name = person.get("name", person["staff"])
         yield out("task.create", task=f"mandatory-{person['staff']}-{plain(today)}", kind="mandatory_cards", priority=2,
                   staff=person.get("manager"), role="manager", items=[{"note": card} for card in fresh],
-                  title=self.say(f"{name} has not passed {len(fresh)} mandatory cards", f"{name}有{len(fresh)}张必修卡未通过"),
+                  title=self.say(f"Mandatory cards that {name} has not passed: {len(fresh)}", f"{name}有{len(fresh)}张必修卡未通过"),
                   values={"staff": person["staff"], "cards": fresh})  # fmt: skip

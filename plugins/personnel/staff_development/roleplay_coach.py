@@ -88,14 +88,8 @@ class RoleplayCoach(Solution):
     def _reward(self, staff, card, event):
         if self.config.pass_points:
             member = (self.tables.staff.get(staff) or {}).get("own_member") or staff
-            yield out(
-                "points.change",
-                member=member,
-                delta=self.config.pass_points,
-                reason="earn",
-                source=f"roleplay:{card['card']}",
-                ref=event.ref,
-            )
+            yield out("points.change", member=member, delta=self.config.pass_points, reason="earn", source=f"roleplay:{card['card']}",
+                      ref=event.ref)  # fmt: skip
 
     def _report(self, event, card, talk, passed):
         own = self._person(event["staff"])
@@ -107,8 +101,8 @@ class RoleplayCoach(Solution):
         said = [roleplay.rubric(card)[step][0] for step in talk.said]
         return out("score.report", {"from": event.time, "to": event.time}, scheme="roleplay", subject_kind="staff", subject=event["staff"],
                    score=talk.score, parts=[{"name": name, "value": value, "unit": unit} for name, value, unit in parts],
-                   labels=labels | ({"next_card": following} if following else {}), notes=[*said,
-                   *(f"!{term}" for term in talk.claims)])  # fmt: skip
+                   labels=labels | ({"next_card": following} if following else {}),
+                   notes=[*said, *(f"!{term}" for term in talk.claims)])  # fmt: skip
 
     def _next(self, staff, own):
         """The unpassed card of the person's courses whose rating is nearest the person's."""
@@ -137,11 +131,10 @@ class RoleplayCoach(Solution):
             self.state.pop(f"ready:{course}", None)
         elif f"ready:{course}" not in self.state:
             self.state[f"ready:{course}"] = True
+            parts = [{"name": name, "value": number, "unit": "count"} for name, number in (("passed", done), ("staff", len(people)))]
             yield out("score.report", {"from": self.now, "to": self.now}, scheme="launch_readiness", subject_kind="store",
-                      subject=self.store.id,
-                      score=100 * done / len(people), labels={"course": course, "state": "ready"},
-                      parts=[{"name": "passed", "value": done, "unit": "count"}, {"name": "staff", "value": len(people),
-                      "unit": "count"}])  # fmt: skip
+                      subject=self.store.id, score=100 * done / len(people), labels={"course": course, "state": "ready"},
+                      parts=parts)  # fmt: skip
 
     @on_table("staff")
     def staff_changed(self, table):

@@ -58,6 +58,7 @@ class SkillCertificates(Solution):
 
     def start(self):
         self._see_levels()
+        self._count_papers(self._today())
 
     # Papers
 
@@ -103,6 +104,7 @@ class SkillCertificates(Solution):
         if event["kind"] == "expired":
             before = self.state.get(key) or {"issued": day.isoformat(), "months": None}
             self.state[key] = {**before, "ended": day.isoformat()}
+            self._count_papers(self._today())
             yield from self._check_known()
             return
         if key not in self.state or self.state[key]["issued"] <= day.isoformat():
@@ -111,6 +113,7 @@ class SkillCertificates(Solution):
             del self.state[name]
         level = self._level(staff, skill, day)
         self._set_level(staff, skill, min(matrix.TOP, max(level, course.get("level") or matrix.QUALIFIED)), day)
+        self._count_papers(self._today())
         yield from self._report(staff, day)
         yield from self._clear()
 
@@ -155,9 +158,8 @@ class SkillCertificates(Solution):
             f"{name} has no valid {papers} for {one['role']} on {one['day']}", f"{name} {one['day']}上岗{one['role']}缺有效证件：{papers}"
         )
         return out("alert.raise", alert=f"missing_paper:{key[6:]}", kind="missing_paper", severity=severity, state=state,
-                   subject=one["staff"],
-                   text=words if state == "open" else self.say("No longer", "已解除"), ref={"role": one["role"], "day": one["day"],
-                   "papers": one["papers"]})  # fmt: skip
+                   subject=one["staff"], text=words if state == "open" else self.say("No longer", "已解除"),
+                   ref={name: one[name] for name in ("role", "day", "papers")})  # fmt: skip
 
     def _clear(self):
         """Alerts whose paper has come, or whose shifts are gone."""
@@ -183,6 +185,7 @@ class SkillCertificates(Solution):
     @on_table("skills", "courses")
     def table_changed(self, table):
         self._see_levels()
+        self._count_papers(self._today())
         yield from self._clear()
         yield from self._check_known()
 
@@ -283,11 +286,10 @@ class SkillCertificates(Solution):
             words = self.say(
                 f"Renew {paper}: last valid day {until - timedelta(days=1)}", f"请续办{paper}：有效至{until - timedelta(days=1)}"
             )
-            yield out("task.create", task=f"renew-{staff}-{paper}-{until}", kind="renew_certificate",
-                      priority=1 if left <= min(self.config.notice_days) else 2,
-                      staff=staff, due=self.store.hours.midnight(until), title=words,
-                      values={"paper": paper, "last_valid_day": until - timedelta(days=1), "days_left": left,
-                      "reminder": bool(sent)})  # fmt: skip
+            values = {"paper": paper, "last_valid_day": until - timedelta(days=1), "days_left": left, "reminder": bool(sent)}
+            yield out("task.create", task=f"renew-{staff}-{paper}-{until}", kind="renew_certificate", staff=staff, title=words,
+                      priority=1 if left <= min(self.config.notice_days) else 2, due=self.store.hours.midnight(until),
+                      values=values)  # fmt: skip
 
     def _count_papers(self, today):
         needed = [(row["staff"], paper) for row in self.tables.staff.rows() if not has_left(row, today)
@@ -302,9 +304,9 @@ class SkillCertificates(Solution):
     def _gaps(self, today):
         """Propose whom to train where too few are qualified in the days ahead."""
         last, local = today + timedelta(days=self.config.gap_horizon), self.store.hours.local
-        shifts = [(shift["staff"], shift["role"], day, band) for shift in self._shifts() if shift["fixed"]
-                  for day, band in matrix.bands(local(parse_time(shift["start"])),
-                  local(parse_time(shift["end"]))) if today <= day < last]  # fmt: skip
+        fixed = [(shift, [local(parse_time(shift[end])) for end in ("start", "end")]) for shift in self._shifts() if shift["fixed"]]
+        shifts = [(shift["staff"], shift["role"], day, band) for shift, span in fixed
+                  for day, band in matrix.bands(*span) if today <= day < last]  # fmt: skip
         found = matrix.depths(shifts, self._used, self._able)
         self.kpi.set("single_point_skills", len({gap.skill for gap in found if gap.depth == 1}))
         gaps = [gap for gap in found if gap.depth < self.config.min_depth]
@@ -318,8 +320,7 @@ class SkillCertificates(Solution):
             self.kpi.add("training_hours_proposed", hours)
             courses = matrix.missing_hours(self.tables.courses.rows(), skill, self._level(staff, skill, today))[1]
             yield out("task.create", task=f"train-{staff}-{skill}-{today}", kind="train_skill", priority=3, staff=staff, skill=skill,
-                      minutes=60 * hours,
-                      title=self.say(f"Learn {skill} to level 2 ({hours:g} h)", f"学习{skill}至2级（{hours:g}小时）"),
+                      minutes=60 * hours, title=self.say(f"Learn {skill} to level 2 ({hours:g} h)", f"学习{skill}至2级（{hours:g}小时）"),
                       values={"skill": skill, "hours": hours, "gaps": closed, "courses": courses})  # fmt: skip
 
     def _able(self, staff, skill, day):

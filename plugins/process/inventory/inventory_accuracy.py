@@ -19,7 +19,6 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
-HISTORY = timedelta(days=28)
 SAME_COUNT = 1
 
 
@@ -99,8 +98,7 @@ class InventoryAccuracy(Solution):
             self.workers.optimise.stock_records.move(item["book"], qty if back else -qty, event.time)
             if not back:
                 item["sold"] = max(item["sold"], rfc3339(event.time))
-                item["sales"] = [one for one in item["sales"] if parse_time(one[0]) > event.time - HISTORY]
-                item["sales"].append([rfc3339(event.time), qty])
+                self.workers.optimise.stock_records.sold(item["sales"], self.store.hours.store_day(event.time), qty)
                 item.pop("out", None)
 
     @on("shelf.state?")
@@ -146,7 +144,7 @@ class InventoryAccuracy(Solution):
         if row is None or book is None:
             return None
         week = self.workers.optimise.demand_windows.expected(item["demand"], self.store.hours, self.now, self.now + WEEK)
-        sold = sum(qty for at, qty in item["sales"] if parse_time(at) > self.now - HISTORY) * WEEK / HISTORY
+        sold = records.weekly(item["sales"], self.store.hours.store_day(self.now))
         weekly = week if week is not None and item["demand"] else sold
         since = self._silence(item, weekly)
         counts = self.state.get(f"class:{self._class(row)}", {"wrong": 0, "counts": 0})
@@ -289,4 +287,4 @@ class InventoryAccuracy(Solution):
 
     def _item(self, gtin):
         new = {"book": self.workers.optimise.stock_records.new(), "sold": rfc3339(self.now), "counted": rfc3339(self.now)}
-        return self.state.setdefault(f"item:{self.workers.gs1.item_key(gtin)}", {**new, "sales": [], "demand": [], "coming": []})
+        return self.state.setdefault(f"item:{self.workers.gs1.item_key(gtin)}", {**new, "sales": {}, "demand": [], "coming": []})

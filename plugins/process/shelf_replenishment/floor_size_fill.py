@@ -88,8 +88,7 @@ class FloorSizeFill(Solution):
     def sold(self, event):
         for line in event["lines"] if event.get("kind", "sale") == "sale" else ():
             item, key = self._item(line["gtin"]), self._key(line["gtin"])
-            item["sales"] = [row for row in item["sales"] if parse_time(row[0]) > event.time - HISTORY]
-            item["sales"].append([rfc3339(event.time), line["qty"]])
+            self.workers.optimise.stock_records.sold(item["sales"], self.store.hours.store_day(event.time), line["qty"])
             self.state.setdefault("first_sale", rfc3339(event.time))
             style = self._style_of(key)
             whole = style is not None and self._whole(style)
@@ -287,9 +286,9 @@ class FloorSizeFill(Solution):
         expected = self.workers.optimise.demand_windows.expected(item["demand"], self.store.hours, self.now, self.now + WEEK)
         if expected is not None and item["demand"]:
             return expected
-        sold = sum(qty for at, qty in item["sales"] if parse_time(at) > self.now - HISTORY)
+        weekly = self.workers.optimise.stock_records.weekly(item["sales"], self.store.hours.store_day(self.now))
         since = parse_time(self.state["first_sale"]) if "first_sale" in self.state else self.now
-        return sold * WEEK / min(max(self.now - since, WEEK), HISTORY)
+        return weekly * HISTORY / min(max(self.now - since, WEEK), HISTORY)
 
     def _watch(self, key):
         """Since when a planned size has been missing on the floor."""
@@ -374,7 +373,7 @@ class FloorSizeFill(Solution):
                           flash=flash)  # fmt: skip
 
     def _item(self, gtin):
-        empty = {"tags": [], "places": {}, "sales": [], "demand": [], "arrived": []}
+        empty = {"tags": [], "places": {}, "sales": {}, "demand": [], "arrived": []}
         return self.state.setdefault(f"item:{self._key(gtin)}", empty)
 
     def _key(self, gtin):

@@ -73,12 +73,12 @@ class EntranceTraffic(Solution):
             return
         self._note_silence(event["camera"], camera, event.time)
         camera["last"] = rfc3339(event.time)
-        seen = self.workers.vision.observe(event.data, event.time)
-        people = {person.track: person for person in seen.of("person") if person.track is not None}
+        view = self.workers.vision.view(event.data, event.time)
+        people = {person.track: person for person in view.observation.of("person") if person.track is not None}
         if self.config.ignore_staff:
-            self._recognise_staff(camera, people, event)
+            self._recognise_staff(camera, people, view)
         for name, line in self._lines(event["camera"]).items():
-            self._watch(name, line, people, camera["staff"], event, seen.t_s)
+            self._watch(name, line, people, camera["staff"], event, view.t_s)
 
     @on("pos.sale?")
     def sold(self, event):
@@ -153,23 +153,14 @@ class EntranceTraffic(Solution):
         cameras = sorted(cameras) if not self.config.lines else list(dict.fromkeys(line.camera for line in self.config.lines))
         return {name: line for camera in cameras for name, line in self._lines(camera).items()}
 
-    def _recognise_staff(self, camera, people, event):
+    def _recognise_staff(self, camera, people, view):
         """Note who wears the uniform: once seen as staff, a track is staff while it is in sight."""
-        device = next((one for one in self.devices.get("camera", ()) if one.id == event["camera"]), None)
-        uniforms = device.settings.get("uniform", ()) if device else ()
-        known = {track: at for track, at in camera["staff"].items() if track in people or event.time.timestamp() - at < OUT_OF_SIGHT_S}
-        for track, person in people.items():
-            if person.attrs.get("staff") or (uniforms and "staff" not in person.attrs and self._wears(person, uniforms, event)):
-                known[track] = event.time.timestamp()
-        camera["staff"] = known
+        from storeloom.workers.vision.algorithms.base import is_staff
 
-    def _wears(self, person, uniforms, event):
-        from storeloom.workers.vision.colour import WORN_LIKENESS, best_likeness, trunk_colour
-
-        colour = person.attrs.get("colour")
-        if colour is None and event.get("pixels") is not None:
-            colour = trunk_colour(event["pixels"], person.box)
-        return colour is not None and best_likeness(colour, uniforms) >= WORN_LIKENESS
+        device = next((one for one in self.devices.get("camera", ()) if one.id == view.camera), None)
+        uniforms = tuple(device.settings.get("uniform", ())) if device else ()
+        known = {track: at for track, at in camera["staff"].items() if track in people or view.t_s - at < OUT_OF_SIGHT_S}
+        camera["staff"] = known | {track: view.t_s for track, person in people.items() if is_staff(view, person, uniforms)}
 
     def _watch(self, name, line, people, staff, event, t_s):
         """Follow the foot points over one line and count who crossed."""

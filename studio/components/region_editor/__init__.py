@@ -28,14 +28,15 @@ QUALITY = 85
 
 @dataclass(frozen=True)
 class RowField:
-    """A further key of a row, which the editor shows beside the shape: its title, what it holds, the values that it may have, and the one
-    that holds where the row has none."""
+    """A further key of a row, which the editor shows beside the shape: its title, what it holds, the values that it may have, the one
+    that holds where the row has none, and the words for the values where they are not words themselves."""
 
     key: str
     title: str
     type: Literal["text", "number", "choice", "switch"] = "text"
     options: tuple[Any, ...] = ()
     default: Any = None
+    labels: tuple[str, ...] = ()
 
 
 def region_editor(

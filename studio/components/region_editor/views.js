@@ -190,7 +190,7 @@ const VIEWS = {
     const type = { number: "number", switch: "checkbox" }[field.type] ?? "text";
     const made = field.type === "choice" ? html("select") : html("input", { type });
     made.dataset.key = `field:${id}:${field.key}`;
-    if (field.type === "choice") made.append(...field.options.map((one) => html("option", { value: JSON.stringify(one) }, String(one))));
+    if (field.type === "choice") made.append(...field.options.map((one, at) => html("option", { value: JSON.stringify(one) }, field.labels[at] ?? String(one))));
     if (field.type === "number") made.step = "any";
     made.addEventListener("change", () => this.enter(id, field, made));
     const label = field.type === "switch" ? html("label", { class: "switch" }, made, field.title) : html("label", {}, field.title, made);

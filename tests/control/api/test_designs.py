@@ -163,3 +163,18 @@ def test_the_catalogue_is_paged_and_searched(ask):
     assert len({one["id"] for one in first["items"] + second["items"]}) == 4
     assert ask("GET", "/catalogue/solutions/none").status_code == 404
     assert {"camera", "pos"} <= {one["kind"] for one in ask("GET", "/catalogue/kinds?limit=500").json["items"]}
+
+
+def test_the_stores_on_a_template_are_listed_without_their_own_layers(plane):
+    ask = plane.as_("integrator")
+    for name in ("one", "two"):
+        ask("POST", "/designs", {"id": name, "level": "template", "name": name, "body": {"solutions": {}}})
+    ask("POST", "/stores", {"id": "s-2", "name": "Second", "profile": profile("s-2")})
+    ask("POST", "/stores", {"id": "s-3", "name": "Third", "profile": profile("s-3")})
+    for store, template in (("s-1", "one"), ("s-3", "two")):
+        assert ask("POST", f"/stores/{store}/design", {"template": template}).status_code == 201
+    listed = plane.as_("viewer")("GET", "/store-designs").json["items"]
+    assert [(one["store"], one["template"], one["template_version"]) for one in listed] == [("s-1", "one", 1), ("s-3", "two", 1)]
+    assert "own" not in listed[0]
+    assert [one["store"] for one in ask("GET", "/store-designs?template=two").json["items"]] == ["s-3"]
+    assert plane.as_("integrator", "south")("GET", "/store-designs").json["items"] == []

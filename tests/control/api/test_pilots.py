@@ -124,6 +124,24 @@ def test_a_next_round_keeps_this_one_and_chooses_anew(told):
     assert one["rounds"][0]["evaluation"]["method"] == "did" and one["rounds"][0]["choice"]["stores"] == PILOTS
 
 
+def test_a_change_while_an_evaluation_is_computed_refuses_it_and_a_note_does_not(told, monkeypatch):
+    one = write(told, "/pilots/gaps/step", ready(told)["version"], {"to": "running"}, "POST")
+    meanwhile = []
+
+    def computed(*_):
+        meanwhile.pop()()
+        return {"method": "did"}
+
+    monkeypatch.setattr("storeloom.core.control.api.pilots.evaluated", computed)
+    meanwhile.append(lambda: told("POST", "/pilots/gaps/notes", {"text": "Rain."}))
+    first = told("POST", "/pilots/gaps/evaluation")
+    assert (first.status_code, first.json["evaluation"]["method"], len(first.json["notes"])) == (200, "did", 1)
+    later = first.json["version"]
+    meanwhile.append(lambda: write(told, "/pilots/gaps/step", later, {"to": "evaluated"}, "POST"))
+    refused = told("POST", "/pilots/gaps/evaluation")
+    assert (refused.status_code, codes(refused)) == (412, ["SL-API-13"]) and one["step"] == "running"
+
+
 def codes(answer):
     return [finding["code"] for finding in answer.json["findings"]]
 

@@ -12,7 +12,7 @@ from tests.studio.serving import CHROMIUM, chromium, served
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
 SOON_MS = 30_000
 STREAMLITS_OWN = ("list", "listitem")  # the side bar's sections stand in a <div> within its <ul>
 

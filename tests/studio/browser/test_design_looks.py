@@ -9,7 +9,7 @@ from tests.studio.serving import CHROMIUM
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
 STREAMLITS_OWN = ("list", "listitem")  # the side bar's sections stand in a <div> within its <ul>
 PAGES = ("/", "/?solution=smart_cart", "/stores", "/stores?view=map", "/stores?view=import", "/try?against=change")
 

@@ -1,7 +1,7 @@
 """Devices that work together."""
 
 from storeloom.core.kernel.plan import BoundDevice
-from storeloom.workers.checkout.stations import at_station, station_of, till_of
+from storeloom.workers.checkout.stations import at_station, kiosk_at, served_by, station_of, till_of
 
 SCALES = [BoundDevice("s1", "scale", "z1"), BoundDevice("s2", "scale", "z2")]
 
@@ -34,3 +34,19 @@ def test_a_station_finds_its_devices():
 def test_a_till_is_named_in_the_settings_or_is_the_device():
     kiosks = [BoundDevice("k1", "kiosk", None, {"till": "T9"}), BoundDevice("k2", "kiosk")]
     assert [till_of(kiosks, one) for one in ("k1", "k2", "k3", None)] == ["T9", "k2", "k3", "kiosk"]
+
+
+def test_a_device_serves_itself_the_only_one_in_use_or_its_station():
+    kiosks = [BoundDevice("K1", "kiosk", "z1"), BoundDevice("K2", "kiosk", "z2")]
+    scanners = [BoundDevice(f"S{n}", "scanner", f"z{n}") for n in (1, 2, 3)]
+    assert served_by(kiosks, "kiosk", scanners, "K9", [], ["K9"]) == "K9"
+    assert served_by(kiosks, "kiosk", scanners, "S2", ["K1"], ["K1"]) == "K2"
+    assert served_by(kiosks, "kiosk", scanners, "S3", [], []) == "S3"
+    assert served_by(kiosks[:1], "kiosk", scanners, "S3", ["T7"], ["T6", "T7"]) == "T7"
+    assert served_by([], "kiosk", [], "S3", [], []) == "S3"
+
+
+def test_a_till_has_the_kiosk_whose_settings_name_it():
+    kiosks = [BoundDevice(f"K{n}", "kiosk", None, {"till": f"sco-{n}"}) for n in (1, 2)]
+    assert [kiosk_at(kiosks, till, ["T7"]) for till in ("sco-2", "K1", "T7", "till-1")] == ["K2", "K1", "T7", None]
+    assert kiosk_at([BoundDevice("K1", "kiosk")], "till-1", []) == "till-1"

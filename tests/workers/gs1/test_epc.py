@@ -1,6 +1,6 @@
 import pytest
 
-from storeloom.workers.gs1.epc import sgtin
+from storeloom.workers.gs1.epc import company_prefix, sgtin
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,10 @@ def test_what_is_no_serialised_item(epc):
 
 def test_the_largest_prefix_has_one_digit_of_item():
     assert sgtin(f"{(0x30 << 88) | (1 << 85) | (0 << 82) | (950110153000 << 42) | (3 << 38) | 5:024X}") == ("39501101530004", "5")
+
+
+def test_the_company_prefix_where_it_is_told():
+    assert company_prefix("3034257BF7194E4000001A85") == "0614141"
+    assert company_prefix("urn:epc:id:sgtin:0614141.812345.6789") == "0614141"
+    assert company_prefix("https://id.gs1.org/01/80614141123458/21/6789") is None
+    assert company_prefix("3174257BF4499602D2000000") is None

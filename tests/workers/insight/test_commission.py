@@ -31,6 +31,11 @@ def test_categories_of_their_own_and_rounding():
     assert commission.commission({"gold": -1000, "shoes": 10000}, BANDS, {"gold": 0.5}) == 100
 
 
+def test_guides_are_ranked_by_net():
+    book = {"g2": {"a": 5, "b": -1}, "g1": {"a": 4}, "": {"a": 90}, "g3": {"a": 7}}
+    assert commission.ranked(book) == [("g3", 7), ("g1", 4), ("g2", 4)]
+
+
 def test_a_negative_is_carried():
     assert commission.carried({"shoes": -500, "bags": 200, "gold": -7}, {"gold": 1}) == {"": -300, "gold": -7}
     assert commission.carried({"shoes": 5}, {}) == {}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from storeloom.workers.insight.thermal import dew_point_c, follow, share_between
+from storeloom.workers.insight.thermal import dew_point_c, follow, learned_rate, share_between, wanted_mode
 
 
 def test_product_follows_air():
@@ -32,3 +32,18 @@ def test_share_between():
     assert share_between(12, 7, 15) == 0.625
     assert share_between(3, 7, 15) == 0
     assert share_between(16, 7, 15) == 1
+
+
+def test_a_thermostat_begins_beyond_the_band_and_never_does_both():
+    assert wanted_mode(None, 26.5, 26, 20, 1.0) is None
+    assert wanted_mode(None, 26.6, 26, 20, 1.0) == "cool"
+    assert wanted_mode("cool", 25.5, 26, 20, 1.0) == "cool"
+    assert wanted_mode("cool", 25.4, 26, 20, 1.0) is None
+    assert wanted_mode(None, 19.4, 26, 20, 1.0) == "heat"
+    assert wanted_mode("heat", 20.6, 26, 20, 1.0) is None
+    assert wanted_mode("heat", 27, 26, 20, 1.0) == "cool"
+
+
+def test_a_start_teaches_its_share_from_one_kelvin_on():
+    assert learned_rate(9, 54, 5, 0.3) == pytest.approx(9.54)
+    assert learned_rate(9, 54, 0.9, 0.3) == 9

@@ -67,3 +67,17 @@ def test_slots_fill_the_day_and_the_last_ends_with_it():
     slots = store_times.slots(HOURS, MONDAY, 50)
     assert len(slots) == 29
     assert slots[-1] == (at(23, 20), at(0, day=3))
+
+
+def test_counts_of_five_minutes_spread_evenly():
+    assert labour.within({"0": 10, "5": 4, "60": 100}, 2, 5, 5) == pytest.approx(6 + 1.6)
+    assert labour.within({"0": 10}, 5, 15, 5) == 0
+
+
+def test_hours_by_role_add_up_slots():
+    heads = [(at(9), at(10), "cashier", 2), (at(10), at(10, 15), "cashier", 4), (at(9), at(10), "stocker", 0)]
+    assert labour.hours_by_role(heads) == {"cashier": 3, "stocker": 0}
+
+
+def test_errors_are_of_what_was_needed():
+    assert labour.errors_pct({"cashier": 12, "stocker": 5, "picker": 3}, {"cashier": 10, "stocker": 10}) == [20, 50]

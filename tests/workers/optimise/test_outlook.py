@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.workers.optimise.ordering import by_supplier
-from storeloom.workers.optimise.outlook import enter_forecast, of_day, window
+from storeloom.workers.optimise.outlook import demand, enter_forecast, enter_window, of_day, window
 
 BASE = {
     "from": "2026-03-01T16:00:00Z",
@@ -52,3 +54,12 @@ def test_products_without_a_supplier_stand_together():
         "": [{"gtin": "1"}, {"gtin": "3", "supplier": None}],
         "S": [{"gtin": "2", "supplier": "S"}],
     }
+
+
+def test_a_window_is_spread_over_its_store_days_and_adds_up():
+    book, hours = {}, StoreHours("Asia/Shanghai", {"open": "08:00", "close": "22:00"})
+    now = datetime(2026, 3, 2, 7, tzinfo=UTC)
+    enter_window(book, {**BASE, "to": "2026-03-03T16:00:00Z", "p10": None, "p90": None}, hours, now)
+    assert sorted(book) == ["2026-03-02", "2026-03-03"]
+    assert demand(book, hours, now, 2) == pytest.approx((14.0, 14.0))
+    assert demand({}, hours, now, 2) is None

@@ -16,11 +16,19 @@ def test_the_smallest_that_fits_then_the_lowest_id():
     found = lockers.places(ROWS)
     assert [place.slot for place in found] == ["L1", "S1", "S2"]
     assert lockers.choose(found, (), "small", 100).slot == "S1"
-    assert lockers.choose(found, ("S1", "S2"), "small", 100).slot == "L1"
-    assert lockers.choose(found, ("S1", "S2", "L1"), "large", 100) == "none_free"
-    assert lockers.choose(found, ("L1",), "medium", 100) == "none_free"
-    assert lockers.choose(found, ("S1",), "large", 60) == "max_fill"
-    assert lockers.choose(found, ("S1",), "large", 67).slot == "L1"
+    s1, s2, l1 = (("F1", slot) for slot in ("S1", "S2", "L1"))
+    assert lockers.choose(found, (s1, s2), "small", 100).slot == "L1"
+    assert lockers.choose(found, (s1, s2, l1), "large", 100) == "none_free"
+    assert lockers.choose(found, (l1,), "medium", 100) == "none_free"
+    assert lockers.choose(found, (s1,), "large", 60) == "max_fill"
+    assert lockers.choose(found, (s1,), "large", 67).slot == "L1"
+
+
+def test_two_lockers_may_call_their_places_alike():
+    found = lockers.places([{"fixture": name, "kind": "locker", "slots": [{"slot": "1", "size": "small"}]} for name in ("F2", "F1")])
+    assert lockers.choose(found, (), "small", 100).key == ("F1", "1")
+    assert lockers.choose(found, {("F1", "1")}, "small", 100).key == ("F2", "1")
+    assert lockers.choose(found, {("F1", "1"), ("F2", "1")}, "small", 100) == "none_free"
 
 
 def test_numbered_slots_are_of_medium_size():

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -34,6 +34,25 @@ def test_old_movements_go_into_the_figure():
     stock_records.move(record, -2, AT + timedelta(days=9))
     assert record["moves"] == [["2026-03-11T02:00:00Z", -2]]
     assert stock_records.on_hand(record, AT + timedelta(days=9)) == 15
+
+
+def test_a_count_knows_the_movements_before_it():
+    record = stock_records.new()
+    stock_records.count(record, "store", 20, AT)
+    stock_records.move(record, -3, AT + MINUTE)
+    stock_records.count(record, "store", 18, AT + 2 * MINUTE)
+    stock_records.move(record, -1, AT + 3 * MINUTE)
+    assert record["moves"] == [["2026-03-02T02:03:00Z", -1]]
+    assert stock_records.on_hand(record, AT + 3 * MINUTE) == 17
+
+
+def test_sales_of_four_weeks_by_the_week():
+    days: dict[str, float] = {}
+    for day, units in ((1, 8), (2, 4), (2, 4), (30, 12)):
+        stock_records.sold(days, date(2026, 3, day), units)
+    assert days == {"2026-03-02": 8, "2026-03-30": 12}
+    assert stock_records.weekly(days, date(2026, 3, 30)) == 5
+    assert stock_records.weekly(days, date(2026, 3, 31)) == 3
 
 
 def test_chances_and_tolerance():

@@ -1,6 +1,6 @@
 """Walks between zones against a floor small enough to walk by hand."""
 
-from storeloom.workers.optimise.walks import Floor, distances, nearest
+from storeloom.workers.optimise.walks import Floor, distances, nearest, path
 
 FLOOR = [
     {"zone": "till", "neighbours": [{"zone": "aisle", "metres": 5}]},
@@ -52,3 +52,13 @@ def test_what_the_table_names_for_neighbours_counts_as_it_stands() -> None:
     )
     assert floor.metres("A", "B") == floor.metres("B", "A") == 35
     assert floor.metres("B", "D") == 15 + 10 + 5
+
+
+def test_the_way_itself_and_around_what_is_closed():
+    ways = {"K": {"A": 40, "B": 30}, "A": {"C": 50}, "B": {"C": 70}}
+    graph = [{"zone": zone, "neighbours": [{"zone": to, "metres": metres} for to, metres in near.items()]} for zone, near in ways.items()]
+    assert path(graph, "K", "C") == (90, ["K", "A", "C"])
+    assert path([*graph, {"zone": "C", "neighbours": [{"zone": "A", "metres": 50, "kind": "closed"}]}], "K", "C") == (100, ["K", "B", "C"])
+    assert path(graph, "C", "K") == (90, ["C", "A", "K"])
+    assert path(graph, "K", "X") is None
+    assert path(graph, "K", "K") == (0, ["K"])

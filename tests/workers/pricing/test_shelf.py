@@ -12,6 +12,7 @@ from storeloom.workers.pricing.shelf import (
     offer_price,
     overlaid,
     overlaps,
+    prices_in,
     single_price,
     unit_price,
     with_news,
@@ -149,3 +150,20 @@ def test_validity_is_half_open() -> None:
     assert holds({}, NOON, UTC)
     assert overlaps(row, NOON - HOUR, NOON, UTC)
     assert not overlaps(row, NOON + HOUR, NOON + 2 * HOUR, UTC)
+
+
+def test_the_lowest_around_is_early_with_falls_and_late_with_rises() -> None:
+    prices = shelf(base(1500), base(1400, "2026-03-02T12:00:00Z"), base(1600, "2026-03-02T13:00:00Z"))
+    minute = timedelta(minutes=1)
+    moments = [NOON - 2 * minute, NOON - minute, NOON + HOUR, NOON + HOUR + minute]
+    assert [prices.lowest_around(MILK, at, minute) for at in moments] == [1500, 1400, 1400, 1600]
+    assert prices.lowest_around(MILK, NOON, timedelta(0)) == 1400
+    assert shelf().lowest_around(MILK, NOON, minute) is None
+
+
+def test_all_prices_of_a_day_count_but_those_that_were_over() -> None:
+    member = {"gtin": MILK, "kind": "member", "price": 900, "from": "2026-03-02T08:00:00Z", "to": "2026-03-02T09:00:00Z"}
+    rows = [base(1000), base(1100, "2026-02-01T00:00:00Z"), base(1200, "2026-03-02T18:00:00Z"), member]
+    midnight = NOON - 12 * HOUR
+    assert prices_in(rows, {"gtin": MILK}, midnight, midnight + 24 * HOUR, UTC) == {900, 1100, 1200}
+    assert prices_in(rows, {"gtin": MILK}, midnight, midnight + 8 * HOUR, UTC) == {1100}

@@ -65,3 +65,11 @@ def test_the_old_state_stays_as_it_was() -> None:
     kept = json.dumps(state)
     zones.step(state, SQUARE, {"a": IN}, 1)
     assert json.dumps(state) == kept
+
+
+def test_the_smallest_zone_around_a_point_and_the_way_to_an_edge() -> None:
+    room = {"zone": "room", "polygon": [[0, 0], [4, 0], [4, 4], [0, 4]], "area_m2": 16}
+    shelf = {"zone": "shelf", "polygon": [[1, 1], [2, 1], [2, 2], [1, 2]], "area_m2": 1}
+    rows = [room, shelf, {"zone": "nowhere"}]
+    assert [zones.zone_at(rows, point) for point in ((1.5, 1.5), (3, 3), (9, 9))] == ["shelf", "room", None]
+    assert zones.distance_to_edge((3, 3), room["polygon"]) == 1

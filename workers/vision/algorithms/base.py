@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -113,11 +113,19 @@ def persons(
 
 def is_staff(view: View, thing: Seen, uniform: tuple[str, ...]) -> bool:
     """What the scene or detector says (true, a staff number, or a probability), else whether the uniform's colour is worn."""
-    if "staff" in thing.attrs or not uniform:
-        said = thing.attrs.get("staff")
-        return said >= LIKELY_STAFF if isinstance(said, int | float) else bool(said)
-    colour = colour_of(view, thing)
-    return colour is not None and best_likeness(colour, uniform) >= WORN_LIKENESS
+    least = LIKELY_STAFF if "staff" in thing.attrs or not uniform else WORN_LIKENESS
+    return staff_likeness(view, thing, uniform) >= least
+
+
+def staff_likeness(view: View, thing: Seen, uniform: Iterable[str]) -> float:
+    """How likely a person is staff, 0 to 1: what the scene or detector says (true or a staff number is 1), else how like the trunk's colour
+    is to the nearest colour of the uniform; 0 where neither is known."""
+    if "staff" in thing.attrs:
+        said = thing.attrs["staff"]
+        return float(said) if isinstance(said, int | float) else float(bool(said))
+    enrolled = tuple(uniform)
+    colour = colour_of(view, thing) if enrolled else None
+    return 0.0 if colour is None else best_likeness(colour, enrolled)
 
 
 def colour_of(view: View, thing: Seen) -> str | None:

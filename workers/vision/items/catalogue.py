@@ -19,6 +19,7 @@ from storeloom.workers.vision.items.calibration import Calibration, Trials
 from storeloom.workers.vision.items.faults import fault
 from storeloom.workers.vision.items.memory import ItemClass, Limits
 from storeloom.workers.vision.items.results import NOTHING, Ranking, Taught
+from storeloom.workers.vision.items.typical import Typical, typical
 from storeloom.workers.vision.items.whitening import Background, Vectors, Whitening, background_of, shipped_background, whitening
 
 if TYPE_CHECKING:
@@ -148,6 +149,12 @@ class ItemCatalogue:
         """How far vectors (n x d) belong to an enrolled class, as `calibration.openness`; minus infinity where nothing is enrolled."""
         head = self._ready()
         return calibration.openness(head.likenesses(vectors)) if head is not None else np.full(len(vectors), -np.inf)
+
+    def typical(self, gtin: str, vector: Vectors) -> Typical | None:
+        """How like its class a vector (d) is, beside its enrolled pictures; None for an item with fewer than three of these."""
+        with self._lock:
+            known = self._known(gtin)
+        return typical(known.enrolled, vector)
 
     def correct(self, picture: Image, gtin: str) -> Taught:
         """Learn that a picture shows an item, as the cashier picked it.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storeloom.workers.vision.items.catalogue import ItemCatalogue
     from storeloom.workers.vision.items.embedding import Embedding, Vector
     from storeloom.workers.vision.items.results import Ranking, Taught
+    from storeloom.workers.vision.items.typical import Typical
 
 SAVE_AFTER_S = 10.0
 CORRECTED_SHARE = 0.2
@@ -95,6 +96,10 @@ class Shops:
         if not shop or not vectors:
             return [NOTHING] * len(vectors)
         return self._catalogue(shop).recognise_vectors(np.stack(vectors), k)
+
+    def typical(self, shop: str, gtin: str, vector: Vector) -> Typical | None:
+        """How like a shop's item a vector is, see `ItemCatalogue.typical`."""
+        return self._catalogue(shop).typical(gtin, vector)
 
     def correct(self, shop: str, gtin: str, vector: Vector, *, samples: int | None = None) -> Taught:
         """Learn that this vector is an item's, as a person picked it: see `ItemCatalogue.correct`.

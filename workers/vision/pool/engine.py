@@ -131,6 +131,7 @@ class CameraRun:
         self._stopping = threading.Event()
         self._noted: list[Noted] = []
         self._first, self._last, self._time = -1, -1, datetime.min
+        self._end: tuple[int, datetime] | None = None
         self._counts, self._lost = Counts(), 0
         self._reported_s = self._kept_s = time.monotonic()
         self._costs: deque[float] = deque(maxlen=MEASURED)
@@ -216,6 +217,7 @@ class CameraRun:
         looked at and not reported again."""
         live = self.order.job.live
         seq = self.order.after + 1 + grabbed.seq if live else grabbed.seq
+        self._end = seq, grabbed.time
         if not live and seq <= self._known:
             return False
         looked = self._is_due(grabbed.time.timestamp())
@@ -237,10 +239,13 @@ class CameraRun:
         return looked
 
     def _note_rest(self, work: CameraWork) -> None:
-        """At the end of a recording, tell the windows that are still open, noted after the last frame."""
-        if self._last >= 0:
-            self._noted += work.rest(self._last + 1, self._time)
-            self._first = self._last + 1 if self._first < 0 else self._first
+        """At the end of a recording, tell the windows that are still open, noted after its last frame, were that reported before or not."""
+        if self._end is None:
+            return
+        seq, time = self._end
+        self._noted += work.rest(seq + 1, time)
+        self._first = seq + 1 if self._first < 0 else self._first
+        self._last, self._time = seq, time
 
     def _is_due(self, t_s: float) -> bool:
         rate = self._rate
