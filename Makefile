@@ -35,7 +35,7 @@ demo: $(VENV)/.demo
 	$(BIN)/storeloom try examples/supermarket/bundle.toml --history 14 --report $(OUT)/demo.html
 	@echo "Open $(OUT)/demo.html for the plots. The studio: make studio"
 
-# One worker more than there are processors: many tests wait for devices, servers and browsers. Long modules begin first (tests/conftest.py).
+# One worker more than there are processors: many tests wait for devices, servers and browsers. Long modules are spread between the others (tests/conftest.py).
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(1 + (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
 

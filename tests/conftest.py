@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,15 @@ DATA = REPO.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that take long begin first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Long modules, which mostly wait, are spread over the first two thirds: others work meanwhile, and none is left for the end."""
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    long = [path for path, inside in modules.items() if any(item.get_closest_marker("long") for item in inside)]
+    others = iter([path for path in modules if path not in long])
+    between = (len(modules) - len(long)) * 2 // (3 * max(1, len(long)))
+    order = [path for one in long for path in (one, *islice(others, between))]
+    items[:] = [item for path in (*order, *others) for item in modules[path]]
 
 
 SOLUTION = '''

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from math import floor
 
+from storeloom.core.virtual.chance import Chance
 from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
+from storeloom.core.virtual.footsteps import box_of, walk
 from storeloom.core.virtual.stock import Item, Stock
 from storeloom.core.virtual.tables_goods import list_price
 from storeloom.core.virtual.tables_place import centre
@@ -17,6 +19,8 @@ CROSSING_S = 4
 SHELF_EVERY = 10 * MINUTE
 COLOURS = ("#336699", "#993333", "#222222", "#dddddd", "#557744", "#cc9933")
 
+FOLLOWED = 40  # one shopper in so many is followed step by step
+BATCH = 30
 DOOR_M = 12.0  # width of the entrance that the camera sees
 
 
@@ -26,6 +30,7 @@ class Cameras:
     def __init__(self, world: World, stock: Stock) -> None:
         self.world = world
         self.centres = {row["zone"]: centre(row) for row in world.tables["zones"]}
+        self.boxes = {row["zone"]: box_of(row["polygon"]) for row in world.tables["zones"]}
         self.crossings: dict[int, list[int]] = {}
         self.visits: dict[int, dict[str, Row]] = {}
         self.seen = frozenset(row["zone"] for row in world.tables["zones"] if row["kind"] in {"sales", "fresh", "entrance", "checkout"})
@@ -104,21 +109,35 @@ class Cameras:
             self.world.tell(stamp, "vision.zone", camera, data | {"camera": camera})
 
     def _track(self, shopper: Shopper) -> None:
-        """A new, an update for each zone, an end: one point in the middle of each zone."""
+        """A new, an update for each zone, an end: one point in the middle of each zone; one shopper in forty also step by step."""
         if not self.world.wants("vision.track"):
             return
         base: Row = {"camera": "cam-entrance", "track": f"t-{shopper.key}", "class": "person"}
         attrs = {"group_size": shopper.group, "colour": COLOURS[shopper.number % len(COLOURS)]}
         last = len(shopper.path) - 1
+        dx, dy = (shopper.number * 7919 % 300) / 100 - 1.5, (shopper.number * 104729 % 300) / 100 - 1.5
+        spots = [(round(self.centres[zone][0] + dx, 2), round(self.centres[zone][1] + dy, 2)) for zone, _, _ in shopper.path]
+        if shopper.number % FOLLOWED == FOLLOWED // 2:
+            self._footsteps(shopper, spots, base)
         for place, (zone, start, end) in enumerate(shopper.path):
-            x, y = self.centres[zone]
-            dx, dy = (shopper.number * 7919 % 300) / 100 - 1.5, (shopper.number * 104729 % 300) / 100 - 1.5
-            points = [[iso(start), round(x + dx, 2), round(y + dy, 2)]]
+            points = [[iso(start), *spots[place]]]
             state = "new" if place == 0 else "end" if place == last else "update"
             data: Row = {**base, "state": state, "points": points, "zone": zone}
             self.world.tell(
                 end if state == "end" else start, "vision.track", "cam-entrance", data | ({"attrs": attrs} if place == 0 else {})
             )
+
+    def _footsteps(self, shopper: Shopper, spots: list[tuple[float, float]], base: Row) -> None:
+        """Each minute of the visit an update with a point every two seconds."""
+        chance = Chance(self.world.seed, "footsteps", shopper.key)
+        boxes = [self.boxes[zone] for zone, _, _ in shopper.path]
+        begins = [start for _, start, _ in shopper.path]
+        spans = list(zip(begins, [*begins[1:], shopper.path[-1][2]], strict=True))
+        for (zone, _, _), points in zip(shopper.path, walk(spots, boxes, spans, chance), strict=True):
+            for first in range(0, len(points), BATCH):
+                batch = points[first : first + BATCH]
+                rows = [[iso(stamp), round(x, 2), round(y, 2)] for stamp, (x, y) in batch]
+                self.world.tell(batch[-1][0], "vision.track", "cam-entrance", {**base, "state": "update", "points": rows, "zone": zone})
 
     def _walk(self, shopper: Shopper, stamp: float, *, out: bool) -> None:
         """Four seconds between the door and the store, one frame a second; people who come together share frames."""

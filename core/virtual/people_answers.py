@@ -72,13 +72,13 @@ class PeopleAnswers:
         self.store.world.schedule(end, act)
 
     def _values(self, data: Mapping[str, Any], chance: Chance) -> Row:
-        """Counts of the goods named, answers of the checklist named; a check fails one time in twenty."""
+        """Counts of the goods named, answers of the checklist named, or one of the answers offered; a check fails one time in twenty."""
         if data.get("evidence") == "count":
             stock = self.store.stock.items
             return {
                 row["gtin"]: stock[row["gtin"]].qty(stock[row["gtin"]].total) for row in data.get("items") or () if row.get("gtin") in stock
             }
-        values: Row = {}
+        values = _chosen(data.get("values") or {}, chance)
         for row in self.store.tables["checklists"]:
             if row["checklist"] == data.get("checklist"):
                 fine = chance.hit(0.95)
@@ -136,3 +136,12 @@ class PeopleAnswers:
     def coupon(self, data: Mapping[str, Any], at: float, chance: Chance) -> list[Fact]:
         state: Row = {"coupon": data["template"], "code": data["coupon"], "status": "active", "until": data["valid_to"]}
         return [Fact(moment(at + 1), "coupon.state", "online-1", state | ({"member": data["member"]} if "member" in data else {}))]
+
+
+def _chosen(asked: Mapping[str, Any], chance: Chance) -> Row:
+    """One of the `answers` that a task offers for its `item`: mostly the first, the later ones seldom."""
+    offered, item = asked.get("answers"), asked.get("item")
+    if not isinstance(offered, list) or not offered or not isinstance(item, str):
+        return {}
+    place = next((number for number in range(len(offered)) if chance.hit(0.88)), len(offered) - 1)
+    return {item: offered[place]}

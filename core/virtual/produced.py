@@ -41,6 +41,7 @@ PRODUCED = frozenset(
         "shipment.notice",
         "social.mention",
         "staff.clock",
+        "task.done",
         "training.event",
         "vision.count",
         "vision.plate",

@@ -17,6 +17,7 @@ from storeloom.core.virtual.machines import Machines
 from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import Outside
 from storeloom.core.virtual.price_changes import PriceChanges
+from storeloom.core.virtual.rounds import Rounds
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.supply import Supply
@@ -55,6 +56,7 @@ class VirtualStore:
         self.machines = Machines(self.world, self.stock)
         self.online = Online(self.world, self.stock, self.demand, self.staffing, self.checkout)
         self.outside = Outside(self.world)
+        self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
         self.checkout.trade = self.trade
         self.checkout.waiting = self.cameras.visit
@@ -123,3 +125,4 @@ class VirtualStore:
         self.building.start_day(midnight)
         self.outside.start_day(midnight)
         self.price_changes.start_day(midnight)
+        self.rounds.start_day(midnight)

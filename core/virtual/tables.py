@@ -31,6 +31,7 @@ from storeloom.core.virtual.tables_place import (
     make_tenants,
     make_vehicles,
     make_zones,
+    show_slots,
 )
 
 NAMES = (
@@ -100,6 +101,8 @@ def build_tables(
         "documents": make_documents(products, staff),
         "recipes": make_recipes(products),
     }
+    if "planogram" not in own and "fixtures" not in own:
+        show_slots(made["fixtures"], made["planogram"])
     return {**made, **own}
 
 

@@ -199,5 +199,6 @@ def make_checklists() -> list[Row]:
             "minutes": 3,
             "slots": slots,
         }
+        | ({"min": 70} if item == "core_temp" else {})
         for checklist, item, text, answer, weight, critical, role, slots in plan
     ]

@@ -120,6 +120,25 @@ def _fixture(fixture: str, zone: str, kind: str, x: float, y: float) -> Row:
     return row | ({"shelves": [], "slots": 12} if kind in {"lane", "locker"} else {"bays": 4, "shelves": shelves})
 
 
+def show_slots(fixtures: Sequence[Row], planogram: Sequence[Row]) -> None:
+    """Write into the row of the planogram's first fixture where the shelf camera sees each slot, in shares of its picture."""
+    first = planogram[0]["fixture"] if planogram else None
+    for fixture in fixtures:
+        if fixture["fixture"] == first:
+            fixture["slots"] = [
+                {"slot": row["slot"], "camera": "cam-shelf", "polygon": _seen(int(row["shelf"]), int(row["slot"].rsplit("-", 1)[1]))}
+                for row in planogram
+                if row["fixture"] == first
+            ]
+
+
+def _seen(shelf: int, column: int) -> list[list[float]]:
+    """The goods' place of one of eight columns on one of five boards: above the price label."""
+    left, top = round((column - 1) / 8, 4), round((shelf - 1) / 5, 4)
+    right, low = round(left + 0.11, 4), round(top + 0.15, 4)
+    return [[left, top], [right, top], [right, low], [left, low]]
+
+
 def make_assets(shape: Shape, seed: int) -> list[Row]:
     """Cold cabinets, plant, lights and IT, with service and value figures."""
     chance, zone_m2 = Chance(seed, "assets"), shape.zone_m[0] * shape.zone_m[1]

@@ -22,6 +22,7 @@ class Truth:
     - abandoned: carts or queues left, {shopper, kind, at, value}
     - cases: till fraud, {kind, receipt, till, cashier, at, amount}; thefts: {gtin, qty, at, zone}
     - excursions, label_faults, device_faults: with from and to
+    - findings: items of a checklist found at fault on a round, {checklist, item, task, staff, at}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -38,6 +39,7 @@ class Truth:
     excursions: list[Row] = field(default_factory=list)
     label_faults: list[Row] = field(default_factory=list)
     device_faults: list[Row] = field(default_factory=list)
+    findings: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

@@ -19,10 +19,16 @@ def late(paid: datetime, now: datetime, valid: timedelta) -> bool:
     return now - paid > valid
 
 
-def opened(openings: list[Opening], receipt: str | None, now: datetime, open_s: float) -> None:
-    """Remember an opening; those long over are forgotten."""
+def opened(openings: list[Opening], receipt: str | None, now: datetime, open_s: float, left: int = 1) -> None:
+    """Remember an opening; those long over are forgotten. A receipt with `left` uses has at most so many openings on which nobody passed:
+    one more only prolongs the last of them."""
     openings[:] = [one for one in openings if parse_time(one["until"]) >= now]
-    openings.append({"receipt": receipt, "until": plain(now + timedelta(seconds=open_s)), "passed": 0})
+    until = plain(now + timedelta(seconds=open_s))
+    unused = [one for one in openings if receipt is not None and one["receipt"] == receipt and one["passed"] == 0]
+    if unused and len(unused) >= left:
+        unused[-1]["until"] = until
+    else:
+        openings.append({"receipt": receipt, "until": until, "passed": 0})
 
 
 def passed(openings: list[Opening], at: datetime) -> tuple[Opening | None, bool]:

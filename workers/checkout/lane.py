@@ -3,9 +3,14 @@
 Times are seconds on one clock. What waits for its partner is a plain dict with its time under `t_s`; lists are in order of arrival.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from storeloom.workers.vision.places import Place
 
 Waiting = Mapping[str, Any]
 Role = Literal["tray", "scan", "bag"]
@@ -54,14 +59,42 @@ def is_switched(recognised: int, scanned: int, ratio: float) -> bool:
     return scanned >= 0 and recognised >= scanned * Fraction(str(ratio)) and recognised > scanned
 
 
-def role_of(row: Mapping[str, Any]) -> Role | None:
-    """What a row of the table `zones` is in its lane: the word among those of its name, else of its id."""
+def pieces(line: Mapping[str, Any]) -> int:
+    """How many pieces a scanned line rings up: its quantity where it is keyed as a multiple, one where it is weighed, none of a return."""
+    qty = 1 if line.get("qty") is None else line["qty"]
+    if line.get("kind") == "weigh" or line.get("weight_g") or qty != int(qty):
+        return int(qty > 0)
+    return max(0, int(qty))
+
+
+def role_of(row: Mapping[str, Any], roles: Sequence[str] = ROLES) -> str | None:
+    """What a row of the table `zones` is in its lane: the first of the roles among the words of its name, else of its id."""
     for text in (row.get("name") or "", row["zone"]):
         words = "".join(c if c.isalnum() else " " for c in str(text).lower()).split()
-        found = next((role for role in ROLES if role in words), None)
+        found = next((role for role in roles if f"_{role}_" in f"_{'_'.join(words)}_"), None)
         if found is not None:
             return found
     return None
+
+
+def rows_of(rows: Iterable[Mapping[str, Any]], roles: Sequence[str] = ROLES) -> list[Mapping[str, Any]]:
+    """The rows of the table `zones` that are parts of a lane: those with a role and a till as parent."""
+    return [row for row in rows if row.get("parent") and role_of(row, roles)]
+
+
+def watched(
+    camera: str, rows: Sequence[Mapping[str, Any]], till: str | None = None, roles: Sequence[str] = ROLES
+) -> tuple[str | None, list[tuple[str, Place]]]:
+    """A camera's till, and the lane's zones that it sees by what they are; no till for a camera that watches none.
+
+    `rows` as of `rows_of`; `till` is the one that the camera's own settings name.
+    """
+    from storeloom.workers.vision.places import places_of
+
+    till = till or till_of(camera, rows)
+    own = [row for row in rows if row["parent"] == till]
+    found = {row["zone"]: role for row in own if (role := role_of(row, roles))}
+    return (till if own else None), [(found[place.zone], place) for place in places_of(camera, own)]
 
 
 def till_of(camera: str, rows: Iterable[Mapping[str, Any]]) -> str | None:

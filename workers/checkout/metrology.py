@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import combinations
+from typing import Any
 
+from storeloom.core.kernel.events import parse_time, plain
+
+NEAR_LOAD = timedelta(seconds=60)
+"""An empty pan tells of the zero when no load was on it for so long before and after."""
+ONE_READ = timedelta(milliseconds=990)
 STEPS = ((500, 1), (2000, 2), (10000, 3))
 """Loads in verification intervals up to which an error of so many intervals is allowed in service: twice table 6 of OIML R 76-1."""
 
@@ -36,6 +43,33 @@ def median_of(counts: Mapping[str, int]) -> float | None:
                 middle.append(value)
                 break
     return sum(middle) / 2
+
+
+def new_zeros() -> dict[str, Any]:
+    """A scale's readings of its empty pan, to be kept: when the last load lay on it, and the readings that wait for what comes."""
+    return {"load_at": None, "waiting": []}
+
+
+def note_zero(zeros: dict[str, Any], at: datetime, weight_g: float, *, stable: bool, empty_g: float) -> None:
+    """Enter a reading, in order of time; a load strikes out what waits and came near before it. At most one reading a second counts."""
+
+    def rests(since: str | None, least: timedelta) -> bool:
+        return since is None or at - parse_time(since) > least
+
+    if abs(weight_g) >= empty_g:
+        zeros["load_at"] = plain(at)
+        zeros["waiting"] = [one for one in zeros["waiting"] if parse_time(one[0]) < at - NEAR_LOAD]
+    elif stable and rests(zeros["load_at"], NEAR_LOAD) and rests(zeros["waiting"][-1][0] if zeros["waiting"] else None, ONE_READ):
+        zeros["waiting"].append([plain(at), weight_g])
+
+
+def settled_zeros(zeros: dict[str, Any], until: datetime) -> list[tuple[datetime, float]]:
+    """Take out the readings before a moment: no load came near them."""
+    found = []
+    while zeros["waiting"] and parse_time(zeros["waiting"][0][0]) < until:
+        at, weight_g = zeros["waiting"].pop(0)
+        found.append((parse_time(at), weight_g))
+    return found
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

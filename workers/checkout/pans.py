@@ -62,7 +62,7 @@ def nearest(reads: Iterable[Read], lead_db: float) -> str | None:
     for read in reads:
         signals[read.tray].append(read.rssi_dbm)
     means = sorted(((-sum(values) / len(values), tray) for tray, values in signals.items()))
-    if not means or (len(means) > 1 and means[1][0] - means[0][0] < lead_db):
+    if not means or (len(means) > 1 and round(means[1][0] - means[0][0], 9) < lead_db):
         return None
     return means[0][1]
 

@@ -14,7 +14,6 @@ from typing import Any
 from storeloom.core.kernel.events import parse_time, plain
 
 START_SUCCESS, LONGEST_REST_S = 0.98, 600
-CARD_DIGITS = range(13, 20)
 Health = dict[str, Any]
 
 
@@ -77,12 +76,3 @@ def failed(health: Health, payment: str, weight: float, limit: int, cool_off_s: 
     rest_s = min(LONGEST_REST_S, health["rest_s"] * 2) if probed and health["rest_s"] else cool_off_s
     health.update(rest_s=max(rest_s, cool_off_s), until=plain(now + timedelta(seconds=max(rest_s, cool_off_s))), probe=None)
     return True
-
-
-def without_card(text: str | None) -> str | None:
-    """A reference as it came, None when it is a card number: 13 to 19 digits with a valid check digit (Luhn, ISO/IEC 7812-1)."""
-    digits = [int(sign) for sign in text or "" if sign.isascii() and sign.isdigit()]
-    if text is None or len(digits) not in CARD_DIGITS or set(text) - set("0123456789 -"):
-        return text
-    doubled = [digit if place % 2 == 0 else digit * 2 - 9 * (digit > 4) for place, digit in enumerate(reversed(digits))]
-    return None if sum(doubled) % 10 == 0 else text

@@ -17,11 +17,13 @@ from storeloom.workers.gs1 import epc
 from storeloom.workers.gs1.scale_labels import by_plu
 
 from . import basket
+from .card_numbers import without_card
 
 Receipt = dict[str, Any]
 Row = Mapping[str, Any]
 Answer = Literal["paid", "part", "surplus", "declined", "waits", "repeated"]
-PAID = ("payment", "method", "amount", "provider", "ref", "payer")
+PAID = ("payment", "method", "provider")
+TOKENS = ("ref", "payer")
 
 
 class Goods(NamedTuple):
@@ -73,7 +75,10 @@ class Shop:
         return basket.price_now(product, self.tables.prices.rows(gtin=product["gtin"]), self.at, member, self.hours.zone)
 
     def line(self, goods: Goods, member: Row | None = None, qty: float = 1) -> basket.Line | None:
-        """The line of a scan; a price that the code carries is the price of the piece. None for what cannot be sold."""
+        """The line of a scan; a price that the code carries is the price of the piece. None for what cannot be sold, as with a weight
+        or a quantity below zero."""
+        if qty <= 0 or (goods.weight_g or 0) < 0:
+            return None
         if goods.price is not None and goods.gtin:
             name = (goods.product or {}).get("name", goods.gtin)
             unit_g = goods.weight_g or (goods.product or {}).get("weight_g")
@@ -223,14 +228,32 @@ def answer(receipt: Receipt, data: Row) -> Answer:
 
 
 def pay(receipt: Receipt, data: Row) -> Answer:
-    """Take money (`method`, `amount`, perhaps `payment`) up to what is due."""
+    """Take money (`method`, `amount`, perhaps `payment`) up to what is due. A reference or payer that is a card number is left out."""
     taken = max(0, min(data["amount"], due(receipt)))
     if taken:
-        kept = {name: data[name] for name in PAID if data.get(name) is not None}
-        receipt["paid"].append(kept | {"amount": taken})
+        receipt["paid"].append({name: data[name] for name in PAID if data.get(name) is not None} | _tokens(data) | {"amount": taken})
     if taken < data["amount"]:
         return "surplus"
     return "paid" if due(receipt) == 0 else "part"
+
+
+def bought_nothing(tries: MutableMapping[str, str], data: Row) -> bool:
+    """Whether an answer approves a payment of a receipt that is over and was closed without it; true once. `tries` is the receipt's."""
+    if data["status"] != "approved" or tries.get(data["payment"]) in (None, "approved"):
+        return False
+    tries[data["payment"]] = "approved"
+    return True
+
+
+def surplus(receipt: Receipt, data: Row) -> int:
+    """What of an approved payment the receipt did not need."""
+    taken = sum(one["amount"] for one in receipt["paid"] if one.get("payment") == data["payment"])
+    return int(data["amount"] - taken)
+
+
+def _tokens(data: Row) -> dict[str, str]:
+    told = {name: without_card(data.get(name)) for name in TOKENS}
+    return {name: text for name, text in told.items() if text is not None}
 
 
 def written(receipt: Receipt) -> list[dict[str, Any]]:

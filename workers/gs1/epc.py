@@ -47,6 +47,16 @@ def company_prefix(epc: str) -> str | None:
     return found["prefix"] if found else None
 
 
+def uri(epc: str) -> str:
+    """The pure identity URI of an SGTIN in bits or as a tag URI; any other text as it is."""
+    text = epc.strip()
+    if re.fullmatch(r"[0-9A-Fa-f]{24}", text):
+        parts = _parts(int(text, 16))
+        return "urn:epc:id:sgtin:" + ".".join(parts) if parts else text
+    found = URI.match(text)
+    return f"urn:epc:id:sgtin:{found['prefix']}.{found['item']}.{found['serial']}" if found else text
+
+
 def _parts(number: int) -> tuple[str, str, str] | None:
     """Company prefix, indicator with item reference, and serial."""
     partition = (number >> 82) & 0b111

@@ -81,9 +81,16 @@ def choose(present: Iterable[Option], candidates: Iterable[Option], width: float
 
 
 def _over(items: Sequence[Option], width: float) -> list[Option]:
-    """What does not fit beside the firm items and those of more loss for their width, the least loss first."""
-    room, over = width - sum(one.width for one in items if one.firm), []
-    for one in sorted((one for one in items if not one.firm), key=lambda one: (-one.loss / one.width, one.id)):
+    """What does not fit beside the firm items, the best of each need without one, and those of more loss for their width; the least loss
+    first."""
+    ranked = sorted((one for one in items if not one.firm), key=lambda one: (-one.loss / one.width, one.id))
+    met, held = {one.need for one in items if one.firm}, [one for one in items if one.firm]
+    for one in ranked:
+        if one.need not in met:
+            met.add(one.need)
+            held.append(one)
+    room, over = width - sum(one.width for one in held), []
+    for one in (one for one in ranked if one not in held):
         if one.width <= room + TINY:
             room -= one.width
         else:

@@ -6,7 +6,8 @@ be stored, and none is sold. Powers are kW, energies kWh, prices minor units per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 OVER_TARGET = 1e6
@@ -117,3 +118,19 @@ def clear_share(cloud_pct: float) -> float:
     """Share of a clear sky's sun that comes through clouds (Kasten and Czeplak 1980, "Solar and terrestrial radiation dependent on the
     amount and type of cloud")."""
     return float(1 - 0.75 * (min(100.0, max(0.0, cloud_pct)) / 100) ** 3.4)
+
+
+def hourly_load(usual: Mapping[datetime, float | None], told: Sequence[tuple[datetime, datetime, float]]) -> dict[datetime, float] | None:
+    """kWh by hour: as forecasts (begin, end, kWh) tell it, in the usual shape where they tell more than an hour, else the usual one.
+
+    Of forecasts of the same hour the shortest counts. None where nothing is told and an hour is not known.
+    """
+    found: dict[datetime, float] = {}
+    for begin, end, kwh in sorted(told, key=lambda one: one[0] - one[1]):
+        within = [at for at in usual if begin <= at < end]
+        whole = sum(usual[at] or 0.0 for at in within)
+        for at in within:
+            found[at] = kwh * (usual[at] or 0.0) / whole if whole else kwh / max(1.0, (end - begin) / timedelta(hours=1))
+    if not found and None in usual.values():
+        return None
+    return {at: found.get(at, kwh or 0.0) for at, kwh in usual.items()}

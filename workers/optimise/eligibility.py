@@ -71,3 +71,15 @@ def is_available(availability: Iterable[Row] | None, start: datetime, end: datet
 def _clock(text: str) -> timedelta:
     hour, minute = (int(part) for part in text.split(":")[:2])
     return timedelta(hours=hour, minutes=minute)
+
+
+def of_section(staff: Iterable[Row], section: str | None, begin: datetime, end: datetime) -> list[str]:
+    """Who of a section is employed and available for all of a time given in store time, by id; nobody where no section is named."""
+    return sorted(
+        row["staff"]
+        for row in staff
+        if section
+        and row.get("section") == section
+        and is_employed(row, begin.date())
+        and is_available(row.get("availability"), begin, end)
+    )

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 Recipes = Mapping[str, Mapping[str, float]]
 """Of each dish the base units of each ingredient that one piece takes, yields included."""
 BASE = {"ml": 1.0, "cl": 10.0, "dl": 100.0, "l": 1000.0, "g": 1.0, "kg": 1000.0, "mg": 0.001}
-TINY = 1e-9
+TINY, FAR = 1e-9, "9999-12-31"
 
 
 def base_units(unit: str | None) -> float:
@@ -99,3 +99,17 @@ def short(needs: Sequence[tuple[str, float]], lots: Iterable[tuple[str, float]])
 def cases(need: float, case: float) -> int:
     """Whole cases that meet a need."""
     return max(0, math.ceil(need / case - TINY))
+
+
+def lots(whole: float, known: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Last day and quantity of what is on hand: of the `known` ones as far as it goes, in their order, the rest without a last day."""
+    found = []
+    for last, qty in known:
+        found.append((last, min(whole, qty)))
+        whole -= min(whole, qty)
+    return [*found, (FAR, whole)]
+
+
+def outlives(case: float, daily: float, life_days: float | None) -> bool:
+    """Whether a case would last longer at the mean daily use than it keeps; not where either is unknown."""
+    return bool(daily > 0 and life_days and case / daily > life_days)

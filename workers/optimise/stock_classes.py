@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import fmean, pstdev
 
 TINY = 1e-9
 ROUNDS = 60
@@ -33,13 +33,16 @@ def xyz(variation: float, cuts: Sequence[float]) -> str:
 
 
 def variation(weeks: Sequence[float | None], index: Sequence[float] | None = None) -> float | None:
-    """Coefficient of variation of weekly units over the season's index; unknown weeks (None) left out, None with fewer than two."""
+    """Coefficient of variation of weekly units over the season's index, their deviation that of the weeks themselves, not of a sample.
+
+    Unknown weeks (None) are left out; None with fewer than two.
+    """
     season = index or [1.0] * len(weeks)
     known = [units / factor for units, factor in zip(weeks, season, strict=True) if units is not None and factor > 0]
     if len(known) < 2:
         return None
     mean = fmean(known)
-    return stdev(known) / mean if mean > 0 else math.inf
+    return pstdev(known) / mean if mean > 0 else math.inf
 
 
 def season_index(weeks: Sequence[float]) -> list[float]:

@@ -192,9 +192,11 @@ class PersonalisedPlacement(Solution):
                 del self.state[key]
         return bought
 
+    def _gtin(self, item):
+        return (self.tables.products.get(item) or {"gtin": item.removeprefix("0")})["gtin"]
+
     def _crowd_report(self, rules, crowd, members, now):
-        rows = [{"gtin": (self.tables.products.get(one.item) or {}).get("gtin", one.item), "support_pct": 100 * one.support,
-                 "lift": one.lift, "both": one.together} for one in rules]  # fmt: skip
+        rows = [{"gtin": self._gtin(one.item), "support_pct": 100 * one.support, "lift": one.lift, "both": one.together} for one in rules]
         figures = {"members": {"value": members, "unit": "members"}, "seeds": {"value": len(rules), "unit": "count"},
                    "crowd": {"value": len(crowd), "unit": "members"}}  # fmt: skip
         window = {"from": now - self.config.seed_days * DAY, "to": now}

@@ -221,9 +221,12 @@ class ProductRecommender(Solution):
                  *(item for item, category, _ in sellers if category in own), *(item for item, _, _ in sellers)]  # fmt: skip
         recalled = list(dict.fromkeys(paths))[: self.config.recall_k]
         model, most, shown = self.state.get("model"), max([1, *sold.values()]), {}
+        habits = self._habits(events) if model else None
         for item in self._filtered(recalled, record, page, at):
-            features = self._features(item, likeness.get(item, 0.0), sold.get(item, 0) / most, events, item in due, at)
-            score = self.workers.insight.click_model.chance(model["fit"], features) if model else likeness.get(item, 0.0)
+            score = likeness.get(item, 0.0)
+            if model:
+                features = self._features(item, score, sold.get(item, 0) / most, habits, item in due, at)
+                score = self.workers.insight.click_model.chance(model["fit"], features)
             reason = "similar" if item in likeness else "repeat" if item in due else "best_seller"
             shown[item] = (score, sold.get(item, 0), reason)
         order = sorted(shown, key=lambda item: (-shown[item][0], -shown[item][1], item))
@@ -243,12 +246,20 @@ class ProductRecommender(Solution):
         held = self.state.get(f"stock:{item}")
         return held is None or (held["store"] if "store" in held else sum(held.values())) > 0
 
-    def _features(self, item, likeness, popularity, events, due, at):
-        """Likeness, popularity, price gap to the shopper's median, recency of the category, and whether a repeat is due."""
+    def _habits(self, events):
+        """The median price of what a shopper looked at or bought of late (None: unknown), and when each category was last met."""
         prices = [price for price in (self._price(one) for one, _ in events[-PATHS_LIKED:]) if price]
-        price, category = self._price(item), self._category(item)
-        gap = abs(math.log(price / median(prices))) if price and prices else 0.0
-        last = max((time for one, time in events if self._category(one) == category), default=None)
+        last = {}
+        for item, time in events:
+            category = self._category(item)
+            last[category] = max(time, last.get(category, time))
+        return median(prices) if prices else None, last
+
+    def _features(self, item, likeness, popularity, habits, due, at):
+        """Likeness, popularity, price gap to the shopper's median, recency of the category, and whether a repeat is due."""
+        usual, met = habits
+        price, last = self._price(item), met.get(self._category(item))
+        gap = abs(math.log(price / usual)) if price and usual else 0.0
         recency = math.exp(-max(0.0, (at - parse_time(last)) / timedelta(days=RECENCY_D))) if last else 0.0
         return [round(value, 9) for value in (likeness, popularity, gap, recency, float(due))]
 
@@ -281,7 +292,7 @@ class ProductRecommender(Solution):
         share = next((n for one, _, n in sold if one == item), 0) / max(1, sold[0][2] if sold else 1)
         due = item_pairs.due(record["buys"].get(item, ()), self.store.hours.store_day(at).toordinal())
         waiting = self.state.setdefault(key, [])
-        waiting.append([plain(at), self._features(item, likeness, share, events, due, at)])
+        waiting.append([plain(at), self._features(item, likeness, share, self._habits(events), due, at)])
         self.timers.set("unclicked", key, self.now + CLICK_WITHIN)
 
     def _clicked(self, shopper, item, at):

@@ -1,12 +1,13 @@
 """Virtual store manager: one list of cases of all cameras with a ladder of who is told next, and one sheet a day at closing.
 
 Incidents count as kinds by the table KINDS, all others as conduct. One joins the open case of its kind and zone within `merge_window` of
-that case's last incident; an update belongs to its incident's case. A case is closed by `task.done` (done or approved) of one of its
-incidents, named by `ref.id` or by a task whose id begins with the incident's, or when the cameras have ended all its incidents (one told
-only when it was over is on time). It belongs to the sheet of the day on which it was decided: closed before the second step of the ladder,
-or still open then. A message that waits for the end of the quiet hours is not sent if its case is closed by then; a case that becomes
-critical waits no longer. Whoever holds the role (shift_leader, store_manager or manager, area_manager) is told, the first by id, else the
-role; further steps go to the last.
+that case's last incident; an update belongs to its incident's case, and an incident that is re-opened after its case was closed begins a
+new one. A case is closed by `task.done` (done or approved) of one of its incidents, named in `ref.id` by itself or by its event, or by the
+task `<incident>-task`, or when the cameras have ended all its incidents (one told only when it was over is on time). It belongs to the
+sheet of the day on which it was decided: closed before the second step of the ladder, or still open then; a closing in time that is heard
+of later mends the sheet until that is out. A message that waits for the end of the quiet hours is not sent if its case is closed by then;
+a case that becomes critical waits no longer. Whoever holds the role (shift_leader, store_manager or manager, area_manager) is told, the
+first by id, else the role; further steps go to the last.
 
 Figures of visitors are of opening hours, from tracks of people who never count as staff (`attrs.age` or `age_band`, `attrs.group` or
 `group_size`) and from counting lines; a capture rate needs lines that tell passers-by. Privacy: attributes are counted, never kept with a
@@ -73,38 +74,54 @@ class VirtualStoreManager(Solution):
     @on("vision.incident")
     def incident(self, event):
         name, over = event["incident"], event["state"] == "closed"
-        known = self.state.get(f"incident:{name}")
-        kind, zone = KINDS.get(event["kind"], "conduct"), event.get("zone") or ""
-        key = known or self.state.get("latest", {}).get(f"{kind}|{zone}")
+        key = self.state.get(f"incident:{name}")
         case = self.state.get(key or "")
-        joins = case is not None and case["closed"] is None and (
-            known or event.time - parse_time(case["last"]) <= timedelta(seconds=self.config.merge_window))  # fmt: skip
-        if known and not joins:
-            return
-        if not joins:
-            key = f"case:{kind}|{zone}|{name}"
-            case = self.state[key] = {"kind": kind, "zone": zone, "opened": plain(event.time), "last": plain(event.time), "closed": None,
-                                      "step": 0, "critical": False, "verdict": None, "incidents": {}}  # fmt: skip
-            self.state.setdefault("latest", {})[f"{kind}|{zone}"] = key
-            if len(self.config.ladder) > 1:
-                self.timers.set("second_step", key, event.time + timedelta(minutes=self.config.ladder[1]))
+        if case is not None and case["closed"] is not None:
+            again = event["state"] == "open" or (event.get("reopened") and not over)
+            if not again or event.time <= parse_time(case["closed"]):
+                return
+            case = None
+        if case is None:
+            key, case = self._case_of(KINDS.get(event["kind"], "conduct"), event.get("zone") or "", name, event.time)
         case["last"] = max(case["last"], plain(event.time))
+        case["what"] = sorted({*case["what"], event["kind"]})
         case["critical"] |= event.get("severity") == "critical"
+        if name not in case["incidents"]:
+            case["events"].append(event.id)
+            self.state[f"incident:{event.id}"] = key
         case["incidents"][name] = over
         self.state[f"incident:{name}"] = key
         if all(case["incidents"].values()):
             self._close(key, case, event.time)
         yield from self._tell(key, case, self.now)
 
+    def _case_of(self, kind, zone, name, at):
+        """The open case of a kind and zone that an incident joins, else a new one."""
+        latest, window = self.state.setdefault("latest", {}), timedelta(seconds=self.config.merge_window)
+        key = latest.get(f"{kind}|{zone}")
+        case = self.state.get(key or "")
+        still = case is not None and case["closed"] is None
+        if still and parse_time(case["opened"]) - window <= at <= parse_time(case["last"]) + window:
+            return key, case
+        key = f"case:{kind}|{zone}|{name}"
+        if key in self.state:
+            key += f"|{plain(at)}"
+        if not still or plain(at) > case["last"]:
+            latest[f"{kind}|{zone}"] = key
+        case = self.state[key] = {"kind": kind, "zone": zone, "opened": plain(at), "last": plain(at), "closed": None, "step": 0,
+                                  "critical": False, "verdict": None, "what": [], "incidents": {}, "events": []}  # fmt: skip
+        if len(self.config.ladder) > 1:
+            self.timers.set("second_step", key, at + timedelta(minutes=self.config.ladder[1]))
+        return key, case
+
     @on("task.done?")
     def done(self, event):
         if event["state"] not in ("done", "approved"):
             return
-        ref = (event.get("ref") or {}).get("id")
-        for key in [key for key in sorted(self.state) if key.startswith("case:")]:
-            case = self.state[key]
-            mine = any(name == ref or event["task"].startswith(f"{name}-task") for name in case["incidents"])
-            if mine and case["closed"] is None:
+        for name in ((event.get("ref") or {}).get("id"), event["task"].rsplit("-task", 1)[0]):
+            key = self.state.get(f"incident:{name}")
+            case = self.state.get(key or "")
+            if case is not None and case["closed"] is None:
                 self._close(key, case, event.time)
 
     def _close(self, key, case, at):
@@ -113,27 +130,32 @@ class VirtualStoreManager(Solution):
         self.timers.cancel("second_step", key)
         steps = self.config.ladder
         in_time = len(steps) < 2 or at < parse_time(case["opened"]) + timedelta(minutes=steps[1])
-        self._decide(case, "on_time" if in_time else "late")
+        self._decide(key, case, "on_time" if in_time else "late")
 
     @timer("second_step")
     def second_step(self, due):
-        self._decide(self.state[due.key], "late")
+        self._decide(due.key, self.state[due.key], "late")
 
-    def _decide(self, case, verdict):
-        """Once: whether a case was on time; the day's score follows."""
-        if case["verdict"] is not None:
+    def _decide(self, key, case, verdict):
+        """Whether a case was on time; the day's score follows."""
+        day, before = self._day(), case["verdict"]
+        if before == verdict or (before is not None and key not in day["late"]):
             return
         case["verdict"] = verdict
-        counts = self._day()["cases"].setdefault(case["kind"], [0, 0])
+        counts = day["cases"].setdefault(case["kind"], [0, 0])
+        if before is not None:
+            counts[1] -= 1
+        elif verdict == "late":
+            day["late"].append(key)
         counts[verdict == "late"] += 1
-        self.kpi.share("cases_on_time", int(verdict == "on_time"), 1)
+        self.kpi.share("cases_on_time", int(verdict == "on_time"), int(before is None))
         self.kpi.set("conduct_score", self._score()[0])
 
     def _score(self):
         """The day's score, and what each kind costs."""
-        weights, cases = self.config.weights, self._day()["cases"]
-        costs = {kind: min(self.config.kind_cap, weights.get(kind, 0) * (in_time + 2 * late)) for kind, (in_time, late) in cases.items()}
-        return max(0.0, 100.0 - sum(costs.values())), costs
+        conduct = self.workers.insight.conduct
+        costs = conduct.costs(self._day()["cases"], self.config.weights, self.config.kind_cap)
+        return conduct.score(costs), costs
 
     # The ladder
 
@@ -157,27 +179,28 @@ class VirtualStoreManager(Solution):
     def _message(self, key, case):
         step, kind = case["step"], case["kind"]
         roles = LADDER[min(step, len(LADDER) - 1)]
-        people = [row["staff"] for row in self.tables.staff.rows() if set(roles) & set(row.get("roles") or ()) and not row.get("left")]
+        today = self.store.hours.store_day(self.now).isoformat()
+        people = [row["staff"] for row in self.tables.staff.rows()
+                  if set(roles) & set(row.get("roles") or ()) and (not row.get("left") or str(row["left"])[:10] > today)]  # fmt: skip
         place = (self.tables.zones.get(case["zone"]) or {}).get("name") or case["zone"] or self.store.id
-        minutes = self.config.ladder[step]
+        minutes, what = self.config.ladder[step], ", ".join(case["what"])
         return out("message.send", message=f"{key.removeprefix('case:')}-{step + 1}", channel="work_chat", to=min(people, default=roles[0]),
-                   purpose="staff", template="case", text=self.say(f"{place}: {kind}, open for {minutes} min",
-                                                                   f"{place}：{ZH[kind]}问题，已持续 {minutes} 分钟"),
-                   params={"kind": kind, "zone": case["zone"], "step": step + 1, "opened": case["opened"],
+                   purpose="staff", template="case", text=self.say(f"{place}: {kind} ({what}), open for {minutes} min",
+                                                                   f"{place}：{ZH[kind]}问题（{what}），已持续 {minutes} 分钟"),
+                   params={"kind": kind, "zone": case["zone"], "step": step + 1, "opened": case["opened"], "what": case["what"],
                            "incidents": sorted(case["incidents"])})  # fmt: skip
 
     # Visitors
 
     @on("vision.count")
     def counted(self, event):
-        if event["class"] != "person" or not self.store.hours.is_open(parse_time(event["from"])):
+        if event.get("class", "person") != "person" or not self.store.hours.is_open(parse_time(event["from"])):
             return
         flow = self._day()["flow"]
         flow["entries"] += event["in"]
         if event.get("passers") is not None:
             flow["passers"] = (flow["passers"] or 0) + event["passers"]
-        if flow["passers"] is not None and flow["entries"] + flow["passers"]:
-            self.kpi.set("capture_rate", 100 * flow["entries"] / (flow["entries"] + flow["passers"]))
+        self.kpi.set("capture_rate", self.workers.insight.conduct.capture_pct(flow["entries"], flow["passers"]))
 
     @on("vision.track?")
     def tracked(self, event):
@@ -187,7 +210,7 @@ class VirtualStoreManager(Solution):
         engagement, key = self.workers.insight.engagement, f"track:{event['camera']}|{event['track']}"
         times = [(parse_time(at), (x, y)) for at, x, y in event["points"]]
         start = min((at for at, _ in times), default=event.time)
-        if event["class"] != "person" or (key not in self.state and not self.store.hours.is_open(start)):
+        if event.get("class", "person") != "person" or (key not in self.state and not self.store.hours.is_open(start)):
             return
         track = self.state.setdefault(key, {**engagement.begin(start.timestamp()), "staff": False, "age": None, "group": None})
         attrs = event.get("attrs") or {}
@@ -235,10 +258,9 @@ class VirtualStoreManager(Solution):
         self.kpi.set("conduct_score", score)
         span = {"from": self.store.hours.midnight(self.store.hours.ended_day(due.time)), "to": due.time}
         figures, rows = self._visitors(day)
-        cases = sum(map(sum, day["cases"].values()))
-        figures |= {"conduct_score": (score, "points"), "cases": (cases, "count")}
-        if cases:
-            figures["cases_on_time"] = (100 * sum(in_time for in_time, _ in day["cases"].values()) / cases, "%")
+        figures |= {"conduct_score": (score, "points"), "cases": (sum(map(sum, day["cases"].values())), "count")}
+        if day["cases"]:
+            figures["cases_on_time"] = (self.workers.insight.conduct.on_time_pct(day["cases"]), "%")
         rows += [
             {"kind": kind, "on_time": day["cases"][kind][0], "late": day["cases"][kind][1], "cost": cost} for kind, cost in costs.items()
         ]
@@ -258,9 +280,9 @@ class VirtualStoreManager(Solution):
         lengths = [length for key in shards for length in self.state.pop(key)]
         if flow["entries"]:
             figures["entries"] = (flow["entries"], "count")
-        if flow["passers"] is not None and flow["entries"] + flow["passers"]:
-            figures |= {"passers": (flow["passers"], "count"),
-                        "capture_rate": (100 * flow["entries"] / (flow["entries"] + flow["passers"]), "%")}  # fmt: skip
+        captured = insight.conduct.capture_pct(flow["entries"], flow["passers"])
+        if captured is not None:
+            figures |= {"passers": (flow["passers"], "count"), "capture_rate": (captured, "%")}
         if lengths:
             share = day["stoppers"] / len(lengths)
             engaged = insight.engagement.index(lengths, 60 * self.config.dwell_target, share)
@@ -279,10 +301,13 @@ class VirtualStoreManager(Solution):
         for key in [key for key in self.state if key.startswith("case:")]:
             case = self.state[key]
             if at - parse_time(case["last"]) > (KEPT_OPEN if case["closed"] is None else KEPT):
-                for name in case["incidents"]:
-                    self.state.pop(f"incident:{name}", None)
+                for name in (*case["incidents"], *case["events"]):
+                    if self.state.get(f"incident:{name}") == key:
+                        del self.state[f"incident:{name}"]
                 self.timers.cancel("step", key)
                 del self.state[key]
 
     def _day(self):
-        return self.state.setdefault("day", {"cases": {}, "flow": {"entries": 0, "passers": None}, "stoppers": 0, "age": {}, "group": {}})
+        return self.state.setdefault(
+            "day", {"cases": {}, "late": [], "flow": {"entries": 0, "passers": None}, "stoppers": 0, "age": {}, "group": {}}
+        )

@@ -27,11 +27,11 @@ FADE_S, HALF_HOUR, MINUTE, HOUR = 60, timedelta(minutes=30), timedelta(minutes=1
 SENSOR_SILENT = timedelta(minutes=5)
 SAFE_LOOK = {"level": 100, "cct_k": 4000}
 BUILT_IN = {
-    "opening": {"level": 80, "contrast": 3, "cct_k": 5000},
+    "opening": {"level": 80, "cct_k": 5000},
     "day": {"level": 100, "cct_k": 4000},
-    "evening": {"level": 80, "contrast": 8, "cct_k": 3000},
-    "event": {"level": 70, "contrast": 10, "cct_k": 3000},
-    "closing": {"level": 40, "contrast": 1.5, "cct_k": 3000},
+    "evening": {"level": 80, "cct_k": 3000},
+    "event": {"level": 70, "cct_k": 3000},
+    "closing": {"level": 40, "cct_k": 3000},
 }
 Kelvin = Annotated[int, Field(ge=2200, le=6500)]
 Lux = Annotated[int, Field(ge=1, le=100000)]
@@ -65,8 +65,9 @@ class SceneLight(Solution):
     }
 
     class Config(SolutionConfig):
-        scenes: dict[str, Look] = setting(dict, "Looks", "场景",
-            help_en="Over the built-in opening, day, evening, event and closing.", help_zh="覆盖内置场景。")  # fmt: skip
+        scenes: dict[str, Look | dict[str, Look]] = setting(dict, "Looks", "场景",
+            help_en="One for all zones, or by zone; over the built-in opening, day, evening, event and closing.",
+            help_zh="全店一致或按区域；覆盖内置场景。")  # fmt: skip
         schedule: list[Annotated[list[Moment], Field(min_length=2, max_length=2)]] = setting(list, "Which look when", "场景时间表",
             help_en="Pairs of time (09:00, sunset-30, open+10) and scene; empty follows opening hours.",
             help_zh="时间与场景成对；为空则随营业时间。")  # fmt: skip
@@ -111,11 +112,11 @@ class SceneLight(Solution):
     def by_hand(self, event):
         values, name = event.get("values") or {}, event.get("value")
         own = {key: values[key] for key in ("level", "contrast", "cct_k", "colour") if values.get(key) is not None}
-        if event["kind"] != "choose" or not (name == "auto" or name in self._scenes() or own):
+        if event["kind"] != "choose" or not (name in ("auto", *BUILT_IN, *self.config.scenes) or own):
             return
         until = parse_time(values["until"]) if values.get("until") else event.time + timedelta(minutes=values.get("minutes", 60))
         for zone in [values["zone"]] if values.get("zone") else self._zones():
-            look = {**self._scenes().get(name, {}), **own}
+            look = {**self._scenes(zone).get(name, {}), **own}
             self._zone(zone)["manual"] = None if name == "auto" else {"look": look, "name": name or "manual", "until": plain(until)}
         self.kpi.add("manual_overrides", int(name != "auto"))
         yield from self._all()
@@ -137,8 +138,13 @@ class SceneLight(Solution):
 
     # --- which look a zone has ---
 
-    def _scenes(self):
-        return BUILT_IN | {name: look.model_dump(exclude_none=True) for name, look in self.config.scenes.items()}
+    def _scenes(self, zone):
+        """Looks of a zone by name; where a scene does not name the zone, the built-in one of that name, else the day's."""
+        found = dict(BUILT_IN)
+        for name, scene in self.config.scenes.items():
+            look = scene if isinstance(scene, Look) else scene.get(zone)
+            found[name] = look.model_dump(exclude_none=True) if look else BUILT_IN.get(name, BUILT_IN["day"])
+        return found
 
     def _zones(self):
         rows = self.tables.zones.rows()
@@ -151,7 +157,7 @@ class SceneLight(Solution):
 
     def _now(self, zone):
         """Rank, name and look of a zone at this time; the name None where it is dark."""
-        one, scenes = self._zone(zone), self._scenes()
+        one, scenes = self._zone(zone), self._scenes(zone)
         if self.state.get("alerts"):
             return SAFETY, "safety", SAFE_LOOK
         if one["manual"] and parse_time(one["manual"]["until"]) > self.now:

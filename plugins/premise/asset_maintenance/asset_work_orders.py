@@ -69,10 +69,8 @@ class AssetWorkOrders(Solution):
     @every("1d", at="00:00")
     def midnight(self, due):
         today = self.store.hours.store_day(due.time)
-        before = self.store.hours.midnight(today - timedelta(days=1))
         for row in self.tables.assets.rows():
-            hours = self._operating_h(row, max(before, parse_time(self.state["began"])), due.time)
-            self.kpi.share("mtbf", hours, 0)
+            self._operated(row, due.time)
         yield from self._daily(today)
         if today.day == 1:
             for row in self.tables.assets.rows():
@@ -157,6 +155,7 @@ class AssetWorkOrders(Solution):
         if stopped and not known["failed"]:
             known["failed"] = True
             known["failures"].append(plain(at))
+            self._operated(row, at)
             self.kpi.share("mtbf", 0, 1)
             self.kpi.share("mttr", 0, 1)
         if known["repair"]:
@@ -234,6 +233,7 @@ class AssetWorkOrders(Solution):
             hours = self._operating_h(row, parse_time(known["down"]), at)
             known["downs"].append([plain(at), hours])
             known["down"] = None
+            self._operated(row, at)
             self.kpi.share("mtbf", -hours, 0)
             self.kpi.share("mttr", hours, 0)
 
@@ -290,6 +290,13 @@ class AssetWorkOrders(Solution):
         known["runs"][day] = known["runs"].get(day, 0.0) + hours
         known["run_h"] += hours
 
+    def _operated(self, row, until):
+        """Count an asset's operating hours up to a moment."""
+        known = self._asset(row["asset"])
+        since = parse_time(known["counted"])
+        self.kpi.share("mtbf", self._operating_h(row, since, until), 0)
+        known["counted"] = plain(max(since, until))
+
     def _operating_h(self, row, start, end):
         if end <= start:
             return 0.0
@@ -301,7 +308,7 @@ class AssetWorkOrders(Solution):
             "serviced": None, "run_h": 0.0, "runs": {}, "counter": None, "metered": None,
             "service": None, "service_due": None, "repair": None, "down": None, "failed": False,
             "downs": [], "failures": [], "repairs": [], "seen": now,
-            "heard_from": now, "missing": False})  # fmt: skip
+            "heard_from": now, "counted": now, "missing": False})  # fmt: skip
 
     def _of_device(self, device):
         return next(iter(self.tables.assets.rows(device=device)), None) or self.tables.assets.get(device)

@@ -83,10 +83,10 @@ class ExitReceiptGate(Solution):
             return
         if code.isdigit():
             return
-        last = self.state.get("last")
-        if last and last["code"] == code and event.time - parse_time(last["at"]) <= SAME_SCAN:
+        recent = {one: at for one, at in self.state.get("recent", {}).items() if event.time - parse_time(at) <= SAME_SCAN}
+        if code in recent:
             return
-        self.state["last"] = {"code": code, "at": plain(event.time)}
+        self.state["recent"] = {**recent, code: plain(event.time)}
         self.kpi.share("refused_rate", 0, 1)
         found = exit_code.read(code, self.secret(self.config.key_ref))
         if found is None:
@@ -170,7 +170,8 @@ class ExitReceiptGate(Solution):
     # --- the gate ---
 
     def _open(self, gate, receipt, reason):
-        exit_gate.opened(self.state.setdefault(f"gate:{gate}", []), receipt, self.now, self.config.open_s)
+        left = self.config.uses - self.state[f"receipt:{receipt}"]["used"] if receipt else 1
+        exit_gate.opened(self.state.setdefault(f"gate:{gate}", []), receipt, self.now, self.config.open_s, left)
         yield out("gate.open", gate=gate, direction="out", seconds=self.config.open_s, reason=reason)
 
     @on("gate.state")

@@ -17,6 +17,7 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
 from storeloom.workers.checkout import reconcile
+from storeloom.workers.checkout.card_numbers import without_card
 
 BY_PROVIDER = ("card", "qr", "wallet", "credit")
 ALERTED = {"sale_not_paid": "high", "amount_diff": "high", "fee_diff": "warn", "not_settled": "high"}
@@ -107,7 +108,7 @@ class FundsReconciliation(Solution):
 
     @on("payment.result")
     def answered(self, event):
-        status, provider, ref = event["status"], event.get("provider"), event.get("ref")
+        status, provider, ref = event["status"], event.get("provider"), without_card(event.get("ref"))
         if status not in ("approved", "settled", "reversed", "refunded"):
             return
         mark = f"seen:{provider}|{ref}|{status}" if ref else f"seen:{event['payment']}|{status}|{event['amount']}"
@@ -153,7 +154,8 @@ class FundsReconciliation(Solution):
 
     def _keys(self, data):
         keys = [f"key:{data['payment']}"] if data.get("payment") else []
-        return [*keys, f"key:{data['provider']}|{data['ref']}"] if data.get("provider") and data.get("ref") else keys
+        ref = without_card(data.get("ref"))
+        return [*keys, f"key:{data['provider']}|{ref}"] if data.get("provider") and ref else keys
 
     def _find(self, keys):
         """By its reference first: a provider may charge one payment twice."""
@@ -176,7 +178,7 @@ class FundsReconciliation(Solution):
         for key in keys:
             self.state.setdefault(key, name)
         for field in ("payment", "provider", "ref"):
-            case[field] = case[field] or data.get(field)
+            case[field] = case[field] or without_card(data.get(field))
         if receipt and name not in self.state.setdefault(f"receipt:{receipt}", []):
             self.state[f"receipt:{receipt}"].append(name)
         case["receipt"] = case["receipt"] or receipt

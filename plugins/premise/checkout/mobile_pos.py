@@ -13,16 +13,18 @@ voided receipt. Receipts elsewhere are heard as `pos.sale`, for the share alone;
 """
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import plain
-from storeloom.workers.checkout import handhelds, numbering, till
+from storeloom.workers.checkout import card_numbers, handhelds, numbering, till
 from storeloom.workers.checkout.stations import served_by
 from storeloom.workers.gs1 import epc
 from storeloom.workers.optimise import walks
+from storeloom.workers.pricing import round_money
 
 MAY_BAR = ("manager", "keyholder")
 Limit = Annotated[float, Field(ge=0, le=100)]
@@ -136,7 +138,8 @@ class MobilePos(Solution):
         shop, tag = self._shop(), epc.sgtin(data.get("code") or "")
         goods = shop.goods({"gtin": tag.gtin} if tag else data)
         member = data.get("code")
-        if member and goods.gtin is None and (f"member:{member}" in self.state or "members" not in self.state):
+        stranger = "members" in self.state or (member and card_numbers.is_card_number(member))
+        if member and goods.gtin is None and (f"member:{member}" in self.state or not stranger):
             yield from self._is_member(here, member)
             return
         line = shop.line(goods, here["buyer"])
@@ -345,11 +348,11 @@ class MobilePos(Solution):
         has = [store for store in sorted(known) if store != "here" and known[store] >= qty]
         product, desk = self.tables.products.get(gtin), self._desk(name)
         price = product and self._shop().price(product, event.get("member") and {"member": event["member"]})
-        if known.get("here", 0) > 0 or not has or not price:
+        if known.get("here", 0) > 0 or not has or not price or qty <= 0:
             yield self._show(name, "in_stock" if known.get("here", 0) > 0 else "nowhere")
             return
         desk["orders"] += 1
-        order, amount = f"{name}-{event['session']}-{desk['orders']}", price.price * qty
+        order, amount = f"{name}-{event['session']}-{desk['orders']}", round_money(Fraction(str(qty)) * price.price)
         self.kpi.add("saved_sales", amount)
         yield out("order.placed", order=order, channel="kiosk", kind=kind, total=amount, paid=False, member=event.get("member"),
                   lines=[{"line": 1, "gtin": gtin, "qty": qty, "price": price.price, "amount": amount}], seller=self.store.id)  # fmt: skip
@@ -400,13 +403,18 @@ class MobilePos(Solution):
 
     @on("payment.result")
     def answered(self, event):
-        here = self.state.get(f"receipt:{event['payment'].rpartition('-')[0]}")
+        receipt = event["payment"].rpartition("-")[0]
+        here = self.state.get(f"receipt:{receipt}")
         if here is None:
+            if till.bought_nothing(self.state.get(f"ended:{receipt}", {}), event.data):
+                yield self._refund(event["payment"], event["amount"], event["method"], {"receipt": receipt, "till": event.get("till")})
             return
         said = till.answer(here, event)
         if said == "declined":
             yield self._show(here["till"], "declined")
-        elif said in ("paid", "surplus") and till.due(here) == 0:
+        if said == "surplus":
+            yield self._refund(event["payment"], till.surplus(here, event.data), event["method"], here)
+        if said in ("paid", "surplus") and till.due(here) == 0:
             yield from self._sold(here["till"], here)
 
     def _sold(self, name, here):
@@ -414,6 +422,9 @@ class MobilePos(Solution):
         if self.state.get("down"):
             self.state.setdefault("unsent", []).append(dict(sale.data))
         else:
+            if here["offline"]:
+                desk = self._desk(name)
+                desk["sent"] = numbering.highest(desk["sent"], here["receipt"])
             yield sale
         yield out("pos.scan", **till.scan(here, "end"))
         yield self._show(name, "paid", {"receipt": here["receipt"], "total": here["total"]})
@@ -453,7 +464,7 @@ class MobilePos(Solution):
             desk |= {"open": None, "pending": None}
         self._free(here["lines"])
         del self.state[f"receipt:{receipt}"]
-        self.state[f"ended:{receipt}"] = True
+        self.state[f"ended:{receipt}"] = here["tries"]
         self.timers.set("forget", receipt, self.now + timedelta(days=1))
 
     @timer("forget")

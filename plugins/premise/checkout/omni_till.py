@@ -21,7 +21,7 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
 from storeloom.core.kernel.hooks import hookimpl
-from storeloom.workers.checkout import tender, till
+from storeloom.workers.checkout import card_numbers, tender, till
 from storeloom.workers.checkout.stations import at_station, served_by, till_of
 from storeloom.workers.gs1 import CodeError, EmbeddedLayout, parse
 
@@ -37,6 +37,7 @@ WORDS = {
     "reason": ("A reason is needed", "需要填写原因"),
     "offline": ("Not while the line is down", "断网期间不可用此方式"),
     "payment": ("A payment is under way", "支付进行中"),
+    "amount": ("Not an amount to pay", "付款金额无效"),
     "return": ("Nothing left to return", "无可退商品"),
     "expired": ("No basket waits", "没有挂单"),
     "busy": ("Finish this receipt first", "请先完成当前小票"),
@@ -108,7 +109,7 @@ class OmniTill(Solution):
             yield self._refuse(name, "unknown")
             return
         if line["per_kg"] and not line["unit_g"]:
-            line["unit_g"] = self.state.get(f"pan:{name}") or 0
+            line["unit_g"] = self.state.get(f"pan:{name}", {}).get("g") or 0
             if not line["unit_g"]:
                 self._desk(name)["to_weigh"] = goods.gtin
                 yield self._refuse(name, "weigh")
@@ -125,7 +126,7 @@ class OmniTill(Solution):
             yield from self._pick_up(name, here, order)
         elif (row := self._coupon(code)) is not None:
             yield from self._take_coupon(name, here, code, row)
-        elif f"member:{code}" in self.state or not (gtin or "members" in self.state):
+        elif f"member:{code}" in self.state or not (gtin or "members" in self.state or card_numbers.is_card_number(code)):
             here["buyer"] = {"member": code, "tier": self.state.get(f"member:{code}")}
             self._shop().reprice(here, again=True)
             yield out("pos.scan", **till.scan(here, "member", code=code))
@@ -175,8 +176,11 @@ class OmniTill(Solution):
     @on("scale.reading?")
     def weighed(self, event):
         name = self._till_of("scale", event["scale"], None)
-        desk, loaded = self._desk(name), event["stable"] and event["weight_g"] > 0
-        self.state[f"pan:{name}"] = event["weight_g"] if loaded else None
+        desk, loaded = self._desk(name), event["stable"] and event["weight_g"] > 0 and not event.get("overload")
+        pan = self.state.setdefault(f"pan:{name}", {"at": plain(event.time)})
+        if event.time < parse_time(pan["at"]):
+            return
+        pan |= {"at": plain(event.time), "g": event["weight_g"] if loaded else None}
         if loaded and desk["to_weigh"] and (here := self.state.get(f"receipt:{desk['open']}")):
             shop, gtin = self._shop(), desk["to_weigh"]
             desk["to_weigh"] = None
@@ -329,7 +333,7 @@ class OmniTill(Solution):
                 yield out("payment.request", **told, original=part["payment"], receipt=receipt, till=name)
             else:
                 yield from self._drawer(name, "refund", desk["cashier"], receipt)
-        self.state[f"ended:{receipt}"] = plain(self.now)
+        self.state[f"ended:{receipt}"] = {"at": plain(self.now), "tries": {}}
 
     # --- paying ---
 
@@ -342,8 +346,8 @@ class OmniTill(Solution):
             yield from (out("pos.sale", **data) for data in self.state.pop("unsent", []))
 
     def _pay(self, name, here, method, amount):
-        if here["asked"] or not here["lines"]:
-            yield self._refuse(name, "payment" if here["asked"] else "unknown")
+        if here["asked"] or not here["lines"] or (amount is not None and amount <= 0):
+            yield self._refuse(name, "unknown" if not here["lines"] else "payment" if here["asked"] else "amount")
             return
         if here["totalled"] is None:
             yield from self._total(name, here, None, None)
@@ -366,25 +370,34 @@ class OmniTill(Solution):
 
     @on("payment.result")
     def answered(self, event):
-        here = self.state.get(f"receipt:{event['payment'].rpartition('-')[0]}")
-        if here is None:
+        receipt = event["payment"].rpartition("-")[0]
+        if (here := self.state.get(f"receipt:{receipt}")) is None:
+            ended = self.state.get(f"ended:{receipt}")
+            if ended and till.bought_nothing(ended["tries"], event.data):
+                yield self._refund(event, event["amount"], receipt, event.get("till"))
             return
         said = till.answer(here, event)
         if said in ("paid", "part", "surplus"):
             yield out("pos.scan", **till.scan(here, "tender"))
         elif said == "declined":
             yield self._refuse(here["till"], "offline" if self.state.get("down") else "payment")
+        if said == "surplus":
+            yield self._refund(event, till.surplus(here, event.data), receipt, here["till"])
         if said in ("paid", "surplus") and till.due(here) == 0:
             yield from self._sold(here)
 
+    def _refund(self, paid, amount, receipt, name):
+        """Money that bought nothing goes back the way it came."""
+        return out("payment.request", payment=f"{paid['payment']}-refund", original=paid["payment"], amount=-amount, method=paid["method"],
+                   receipt=receipt, till=name)  # fmt: skip
+
     def _give_back(self, here):
         """What was paid for a receipt that is voided: cash from the drawer, the rest the way it came."""
-        for place, one in enumerate(here["paid"], 1):
+        for one in here["paid"]:
             if one["method"] == "cash":
                 yield from self._drawer(here["till"], "refund", here["cashier"], here["receipt"])
             else:
-                yield out("payment.request", payment=f"{here['receipt']}-back-{place}", original=one["payment"], amount=-one["amount"],
-                          method=one["method"], receipt=here["receipt"], till=here["till"])  # fmt: skip
+                yield self._refund(one, one["amount"], here["receipt"], here["till"])
 
     def _sold(self, here):
         receipt, name, hours = here["receipt"], here["till"], self.store.hours
@@ -443,13 +456,13 @@ class OmniTill(Solution):
         if desk["open"] == here["receipt"]:
             desk |= {"open": None, "to_weigh": None}
         del self.state[f"receipt:{here['receipt']}"]
-        self.state[f"ended:{here['receipt']}"] = plain(self.now)
+        self.state[f"ended:{here['receipt']}"] = {"at": plain(self.now), "tries": here["tries"]}
 
     @every("1d", at="03:00")
     def clear(self, due):
         oldest = (self.store.hours.store_day(due.time) - timedelta(days=RETURN_DAYS)).isoformat()
         for key in list(self.state):
-            stale = key.startswith("ended:") and due.time - parse_time(self.state[key]) > timedelta(days=1)
+            stale = key.startswith("ended:") and due.time - parse_time(self.state[key]["at"]) > timedelta(days=1)
             if stale or (key.startswith("sold:") and self.state[key]["day"] < oldest):
                 del self.state[key]
 

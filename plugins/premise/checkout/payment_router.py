@@ -17,7 +17,7 @@ from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
-from storeloom.workers.checkout import routing
+from storeloom.workers.checkout import card_numbers, routing
 
 FORWARDED = ("method", "receipt", "order", "session", "till", "expires")
 FINAL = ("approved", "declined", "refunded")
@@ -153,7 +153,7 @@ class PaymentRouter(Solution):
             self.kpi.sample("latency_p95", latency_ms, "p95")
             fee_bp = next((one.get("fee_bp") or 0 for one in self._providers() if one["id"] == provider), 0)
             self.kpi.share("fee_rate", pay["amount"] * fee_bp, pay["amount"])
-            ref = routing.without_card(event.get("ref"))
+            ref = card_numbers.without_card(event.get("ref"))
             told = self._final(payment, pay, "approved", ref=ref)
             yield out("payment.result", **told.data, latency_ms=latency_ms)
         elif attempt["status"] in ("reversed", "declined"):

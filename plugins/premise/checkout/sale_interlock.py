@@ -161,10 +161,14 @@ class SaleInterlock(Solution):
                       expiry=day, reason="expired", state="booked", ref=event.ref)  # fmt: skip
 
     def _void(self, here, event):
-        """A line that the till took back."""
+        """A line that the till took back; without its number, first one that was blocked."""
         number, gtin = event.get("line"), event.get("gtin")
         if number is None and gtin is None:
             here["lines"] = []
+            return
+        gtin = gtin and (self.tables.products.get(gtin) or event.data)["gtin"]
+        if number is None and (taken := [one for one in here["blocked"] if one["line"] is None and one["gtin"] == gtin]):
+            here["blocked"].remove(taken[0])
             return
         found = [one for one in here["lines"] if (one["line"] == number if number is not None else one["gtin"] == gtin)]
         if found:

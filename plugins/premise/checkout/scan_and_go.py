@@ -203,14 +203,12 @@ class ScanAndGo(Solution):
         here = self.state.get(f"trip:{receipt}")
         if here is None:
             done = self.state.get(f"done:{receipt}")
-            if done and event["status"] == "approved" and done["tries"].get(event["payment"]) not in (None, "approved"):
-                done["tries"][event["payment"]] = "approved"
+            if done and till.bought_nothing(done["tries"], event.data):
                 yield self._refund(event["payment"], event["amount"], event["method"], receipt)
             return
         said = till.answer(here, event)
         if said == "surplus":
-            over = event["amount"] - sum(one["amount"] for one in here["paid"] if one.get("payment") == event["payment"])
-            yield self._refund(event["payment"], over, event["method"], receipt)
+            yield self._refund(event["payment"], till.surplus(here, event.data), event["method"], receipt)
         if said == "declined":
             yield self._show(here["till"], receipt, "declined")
         elif said in ("paid", "surplus"):

@@ -2,8 +2,9 @@
 harmless stops, and proof of which machine causes the trouble.
 
 The list stands on the attendant's handheld, the bound kiosk whose settings say `role: attendant` (else the id `attendant`), anew at every
-change and every ten seconds. A tap comes as `task.done` under `help:<session>` (or the session or the kiosk alone); the walk's task
-answers all that was merged into it, also what joined on the way. `rejected`, `declined` and `failed` answer nothing.
+change and every ten seconds. A tap comes as `task.done` under `help:<session>` (or the session or the kiosk alone), or as `confirm` with
+the kiosk as value and `staff` in values, which from afar answers only what may be approved remotely; the walk's task answers all that was
+merged into it, also what joined on the way. `rejected`, `declined` and `failed` answer nothing.
 
 Kiosks are those of the assets table and those heard of. How many are open is managed once somebody clocked in or out; while a session runs
 a kiosk is taken to hold a basket. An hour without receipts expects no interventions.
@@ -69,7 +70,7 @@ class ScoAttendantDesk(Solution):
     def pressed(self, event):
         name, session, kind = event["kiosk"], event["session"], event["kind"]
         if kind == "confirm" and (values := event.get("values") or {}).get("staff"):
-            yield from self._answer([event.get("value"), values.get("session")], values["staff"])
+            yield from self._answer([event.get("value"), values.get("session")], values["staff"], tapped_at=name)
             return
         kiosk = self._kiosk(name)
         if kind in ("end", "timeout"):
@@ -168,11 +169,12 @@ class ScoAttendantDesk(Solution):
         else:
             yield from self._answer([event["task"].removeprefix("help:"), (event.get("values") or {}).get("kiosk")], event["staff"])
 
-    def _answer(self, names, staff):
-        """A tap on the handheld; nobody approves the basket of their own member id."""
+    def _answer(self, names, staff, tapped_at=None):
+        """A tap on the handheld or at the kiosk, or a task done; nobody approves the basket of their own member id."""
         own = (self.tables.staff.get(staff) or {}).get("own_member")
         found = [key for key in self._waiting() if key in names or {self.state[key]["kiosk"], self.state[key]["session"]} & set(names)]
         found = [key for key in found if own is None or self._kiosk(self.state[key]["kiosk"])["member"] != own]
+        found = [key for key in found if self.state[key]["remote"] or tapped_at in (None, self.state[key]["kiosk"])]
         for key in found:
             one = self.state[key]
             if one["remote"]:

@@ -164,8 +164,10 @@ class SelfCheckout(Solution):
     def weighed(self, event):
         priced = event.get("gtin") or event.get("plu")
         lane = None if priced or event.get("overload") else self._lane_of("scale", event["scale"], None, event.get("session"))
-        if lane is None or not event["stable"]:
+        late = lane and lane["read_at"] and event.time < till.parse_time(lane["read_at"])
+        if lane is None or not event["stable"] or late:
             return
+        lane["read_at"] = event.time.isoformat()
         moved, lane["weight_g"] = abs(event["weight_g"] - lane["weight_g"]) > self.config.min_tol_g, event["weight_g"]
         lane["alive"], here = True, self._receipt(lane)
         if here is None:
@@ -299,7 +301,7 @@ class SelfCheckout(Solution):
         yield out("pos.exception", kind="void_receipt", till=here["till"], receipt=here["receipt"], amount=amount, authorised_by=staff)
         self._close(lane, here)
         for one in here["paid"]:
-            yield self._refund(one)
+            yield self._refund(one["payment"], one["amount"])
 
     @timer("idle")
     def still_there(self, due):
@@ -351,14 +353,12 @@ class SelfCheckout(Solution):
         receipt = self.state.get(f"asked:{event['payment']}") or event["payment"].rpartition("-")[0]
         here = self.state.get(f"receipt:{receipt}")
         if here is None:
-            ended = self.state.get(f"ended:{receipt}")
-            if ended and event["status"] == "approved" and ended.get(event["payment"]) not in (None, "approved"):
-                ended[event["payment"]] = "approved"
-                yield self._refund(event)
+            if till.bought_nothing(self.state.get(f"ended:{receipt}", {}), event.data):
+                yield self._refund(event["payment"], event["amount"])
             return
         said = till.answer(here, event)
         if said == "surplus":
-            yield self._refund(event)
+            yield self._refund(event["payment"], till.surplus(here, event.data))
         if said == "declined" or (said in ("part", "surplus") and till.due(here) > 0):
             self._touch(here)
             yield self._show(here, "declined" if said == "declined" else "pay", {"due": till.due(here)})
@@ -383,10 +383,10 @@ class SelfCheckout(Solution):
         if event["kind"] == "sale" and event["channel"] != "self_checkout":
             self.kpi.share("share_of_receipts", 0, 1)
 
-    def _refund(self, payment):
-        title = f"{self.say(*self.kinds['sco_refund'])}: {payment['payment']}"
-        return out("task.create", task=f"refund:{payment['payment']}", kind="sco_refund", title=title, priority=1, role="attendant",
-                   values={"payment": payment["payment"], "amount": payment["amount"]})  # fmt: skip
+    def _refund(self, payment, amount):
+        title = f"{self.say(*self.kinds['sco_refund'])}: {payment}"
+        return out("task.create", task=f"refund:{payment}", kind="sco_refund", title=title, priority=1, role="attendant",
+                   values={"payment": payment, "amount": amount})  # fmt: skip
 
     def _close(self, lane, here):
         """The basket is over; for a day it still knows its payments."""
@@ -406,7 +406,8 @@ class SelfCheckout(Solution):
     # --- which kiosk ---
 
     def _lane(self, kiosk):
-        fresh = {"kiosk": kiosk, "session": None, "weight_g": 0, "base_g": 0, "slack_g": 0, "bag": False, "alive": False}
+        fresh = {"kiosk": kiosk, "session": None, "weight_g": 0, "base_g": 0, "slack_g": 0, "bag": False, "alive": False,
+                 "read_at": None}  # fmt: skip
         return self.state.setdefault(f"lane:{kiosk}", fresh)
 
     def _lane_of(self, kind, device, named, session):

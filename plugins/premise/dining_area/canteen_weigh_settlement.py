@@ -6,7 +6,8 @@ an antenna where it was read within five seconds before the weight moved, else w
 taken per `unit_g` whatever their `per`; a receipt's line says the price per kg, as weighed lines do. A refill moves from the kitchen to the
 scale. A payment without an answer for a minute, or `unknown`, counts as offline: the account's credit pays, a guest without an account is
 an alert. A refused bill is asked for again when the tray comes to the exit again. A pan that gets other food (another gtin) begins anew. A
-reading with a session is a till's or a label scale's, no pan's.
+pan lifted off, which reads below zero, and an overloaded scale weigh nothing that stands. A reading with a session is a till's or a label
+scale's, no pan's.
 
 No face, no picture: tags, account numbers and grams.
 """
@@ -116,15 +117,17 @@ class CanteenWeighSettlement(Solution):
         scale = event["scale"]
         fresh = {"pan": self.workers.checkout.pans.new_pan(), "gtin": None, "at": None, "off": None, "zero_off": False}
         place = self.state.setdefault(f"scale:{scale}", fresh)
-        if event.get("overload") or event.get("session") or (place["at"] and event.time < parse_time(place["at"])):
+        if event.get("session") or (place["at"] and event.time < parse_time(place["at"])):
             return
         place["at"] = plain(event.time)
         yield from self._check_scale(scale, place, event)
         gtin = self._gtin(event)
         if gtin and gtin != place["gtin"]:
             place |= {"pan": self.workers.checkout.pans.new_pan(), "gtin": gtin}
-        steady, at = event.get("stable", True), plain(event.time)
-        if self.workers.checkout.pans.follow(place["pan"], event["weight_g"], at, steady=steady, division_g=self.config.division_g):
+        division, at = self.config.division_g, plain(event.time)
+        weighs = not event.get("overload") and event["weight_g"] >= -ZERO_DIVISIONS * division
+        steady = event.get("stable", True) and weighs
+        if self.workers.checkout.pans.follow(place["pan"], max(0, event["weight_g"]), at, steady=steady, division_g=division):
             self.timers.cancel("stable", scale)
             if steady:
                 stands = event.time + timedelta(milliseconds=self.config.stable_ms)

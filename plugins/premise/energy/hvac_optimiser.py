@@ -71,9 +71,9 @@ class HvacOptimiser(Solution):
             if kind == "temperature":
                 self.state["outdoor"] = {"c": event["value"], "at": plain(event.time)}
             return
-        room = self._room(zone) if kind == "temperature" else self.state.get(f"zone:{zone}")
-        if room is None or kind not in ("temperature", "co2", "door", "presence"):
+        if kind not in ("temperature", "co2", "door", "presence"):
             return
+        room = self._room(zone)
         if kind == "presence":
             self._people(room, bool(event["value"]), event.time)
         else:
@@ -98,11 +98,10 @@ class HvacOptimiser(Solution):
 
     @on("vision.zone?")
     def watched(self, event):
-        room = self.state.get(f"zone:{event['zone']}")
-        if room is not None:
-            room["persons"] = event["occupancy"]
-            self._people(room, event["occupancy"] > 0, event.time)
-            yield from self._control(event["zone"])
+        room = self._room(event["zone"])
+        room["persons"] = event["occupancy"]
+        self._people(room, event["occupancy"] > 0, event.time)
+        yield from self._control(event["zone"])
 
     @on("vision.count?")
     def counted(self, event):
@@ -196,6 +195,8 @@ class HvacOptimiser(Solution):
 
     def _control(self, zone):
         room = self.state[f"zone:{zone}"]
+        if not room["temperature"]:
+            return
         begin, end, is_open = self._hours(zone)
         air_c = self._temperature(room)
         self._book(zone, room)

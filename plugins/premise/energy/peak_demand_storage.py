@@ -253,22 +253,14 @@ class PeakDemandStorage(Solution):
     def _load(self, day, times):
         """Use by hour by the forecast, in the weekday's shape where it tells a longer time, else that weekday's mean; None without any."""
         days = [day - 7 * DAY * number for number in range(1, HISTORY_DAYS // 7 + 1)]
-        found = {}
+        usual = {}
         for at in times:
             hour = str(self.store.hours.local(at).hour)
             known = [self._day_of("main", one)[hour] + self._day_of("solar", one).get(hour, 0.0) for one in days
                      if hour in self._day_of("main", one)]  # fmt: skip
-            found[at] = sum(known) / len(known) if known else None
-        told = {}
-        for one in sorted(self.state.get("load", []), key=lambda one: parse_time(one["from"]) - parse_time(one["to"])):
-            begin, end = parse_time(one["from"]), parse_time(one["to"])
-            within = [at for at in times if begin <= at < end]
-            whole = sum(found[at] or 0.0 for at in within)
-            for at in within:
-                told[at] = one["value"] * (found[at] or 0.0) / whole if whole else one["value"] / max(1.0, (end - begin) / HOUR)
-        if not told and None in found.values():
-            return None
-        return {at: told.get(at, found[at] or 0.0) for at in times}
+            usual[at] = sum(known) / len(known) if known else None
+        told = [(parse_time(one["from"]), parse_time(one["to"]), one["value"]) for one in self.state.get("load", [])]
+        return self.workers.optimise.dispatch.hourly_load(usual, told)
 
     def _sun(self, times):
         """What the roof gives by hour: its best of the last days, under the clouds that are told."""

@@ -345,21 +345,13 @@ class ScoLossGuard(Solution):
         return next((score for candidate, score in what.get("candidates", ()) if candidate == gtin), None)
 
     def _rows(self):
-        """Rows of the lanes' zones."""
-        return [row for row in self.tables.zones.rows() if row.get("parent") and self.workers.checkout.lane.role_of(row)]
+        return self.workers.checkout.lane.rows_of(self.tables.zones.rows())
 
     def _is_lane(self, till):
         return any(row["parent"] == till for row in self._rows())
 
     def _lane_of(self, camera):
-        """A camera's till, and its zones by what they are in the lane; None for a camera that watches none."""
-        from storeloom.workers.vision.places import places_of
-
-        rows = self._rows()
-        till = self._camera_settings(camera).get("till") or self.workers.checkout.lane.till_of(camera, rows)
-        own = [row for row in rows if row["parent"] == till]
-        roles = {row["zone"]: self.workers.checkout.lane.role_of(row) for row in own}
-        return (till if own else None), [(roles[place.zone], place) for place in places_of(camera, own)]
+        return self.workers.checkout.lane.watched(camera, self._rows(), self._camera_settings(camera).get("till"))
 
     def _camera_settings(self, camera):
         return next((one.settings for one in self.devices.get("camera", ()) if one.id == camera), {})

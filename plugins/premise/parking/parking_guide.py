@@ -1,10 +1,11 @@
 """Bay guidance and find-my-car: signs send each car to free bays near where it wants to go, and visitors find their car again by plate.
 
-Levels are the zones of kind level, with their `capacity` or their bays counted; bays are the zones of kind parking below one (`parent`), or
-what a bay event names with its level. Without bay events a level counts its ramps: `ramp_up` and `enter` of a level put one in, `ramp_down`
-and `exit` take one out. A level's sign is the bound screen in it, else its own id; the entrance's is the one in a zone of kind entrance,
-else `entrance`. Nearest to the doors is the shortest walk from a zone of kind entrance, else the floor nearest to the ground. A forecast
-of traffic for a level's id counts as its inflow where it is more than the present one.
+Levels are the zones of kind level, with their `capacity` or their bays counted; bays are the zones of kind parking below one (`parent`),
+or what a bay event names with its level. Without bay events a level counts its ramps: `ramp_up` and `enter` of a level put one in,
+`ramp_down` and `exit` take one out; under the ground (`floor` below 0) the ramp down puts one in, and the ramp up takes one out. A level's
+sign is the bound screen in it, else its own id; the entrance's is the one in a zone of kind entrance, else `entrance`. Nearest to the
+doors is the shortest walk from a zone of kind entrance, else the floor nearest to the ground. A forecast of traffic for a level's id
+counts as its inflow where it is more than the present one.
 
 A car is known by the hash of its plate; a plate camera whose lane is a bay tells where it stands, as does a bay event with the hash. Of a
 readable plate only the last characters are kept, until the car leaves; what a visitor types is not. A kiosk asks by `plate`, one that bears
@@ -20,7 +21,7 @@ from storeloom.core.kernel.hooks import hookimpl
 SIGN_EVERY, FAULTY, SHOWN_S = timedelta(seconds=5), timedelta(minutes=15), 60
 CAR_KEPT = timedelta(days=30)
 WALK_M_S = 1.2
-INTO, OUT_OF = ("ramp_up", "enter"), ("ramp_down", "exit")
+RAMPS = ("ramp_up", "ramp_down")
 SCREENS = {
     "route": ("Follow the route to your car.", "请按路线找到爱车。"),
     "choose": ("Which one is your car?", "请选择您的车辆。"),
@@ -70,12 +71,13 @@ class ParkingGuide(Solution):
         elif kind == "fault" and bay and self._level_of(bay, event):
             self.state[f"fault:{bay}"] = self._level_of(bay, event)
             self.timers.set("faulty", bay, max(self.now, event.time + FAULTY))
-        elif kind in (*INTO, *OUT_OF):
+        elif kind in ("enter", "exit", *RAMPS):
             if event.get("plate_hash"):
-                self._car(event, here=kind in INTO)
+                self._car(event, here=kind != "exit")
             if event.get("level"):
-                level = self._level(event["level"])
-                level["count"] = min(self._capacity(event["level"]), max(0, level["count"] + (1 if kind in INTO else -1)))
+                level, floor = self._level(event["level"]), (self.tables.zones.get(event["level"]) or {}).get("floor") or 0
+                more = kind == "enter" or kind == RAMPS[floor < 0]
+                level["count"] = min(self._capacity(event["level"]), max(0, level["count"] + (1 if more else -1)))
                 level["ramps"] = True
                 yield from self._changed(event["level"])
 

@@ -16,10 +16,8 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
 
-NEAR_LOAD = timedelta(seconds=60)
 FIXED = timedelta(seconds=60)
 ANOTHER = timedelta(seconds=30)
-ONE_READ = timedelta(milliseconds=990)
 LEAST_DAYS = 5
 LEAST_LOAD_E = 20
 EMPTY_E = 2
@@ -85,9 +83,9 @@ class ScaleMetrology(Solution):
         return self._row(scale).get("e_g") or self.config.e_g
 
     def _scale(self, scale):
-        fresh = {"pan": self.workers.checkout.weighing.new_pan(), "load_at": None, "read_at": None, "waiting": [], "zeros": {},
-                 "days": [], "tares": 0, "weighings": 0, "seal": {}, "service": [], "alerts": {}, "tested": "", "negative": None,
-                 "verified_to": None}  # fmt: skip
+        fresh = {"pan": self.workers.checkout.weighing.new_pan(), **self.workers.checkout.metrology.new_zeros(), "read_at": None,
+                 "zeros": {}, "days": [], "tares": 0, "weighings": 0, "seal": {}, "service": [], "alerts": {}, "tested": "",
+                 "negative": None, "verified_to": None}  # fmt: skip
         return self.state.setdefault(f"scale:{scale}", fresh)
 
     def _raise(self, scale, kind, severity, en, zh, *, again=False, **more):
@@ -164,30 +162,19 @@ class ScaleMetrology(Solution):
             return
         known["read_at"] = plain(at)
         stable = event.get("stable", True) and not event.get("overload")
-        self._zero(known, at, weight, stable, EMPTY_E * e_g)
+        zeros = self.workers.checkout.metrology
+        zeros.note_zero(known, at, weight, stable=stable, empty_g=EMPTY_E * e_g)
+        self._settle(known, at - zeros.NEAR_LOAD)
         yield from self._negative(scale, known, at, weight, stable, self.config.zero_limit_e * e_g)
         net = {**event.data, "weight_g": weight}
         step = self.workers.checkout.weighing.weigh(known["pan"], net, zero_g=EMPTY_E * e_g, least_g=LEAST_LOAD_E * e_g)
         if step == "placed" or (step in ("same", "changed") and last and at - last >= ANOTHER):
             yield from self._weighed(scale, known, event)
 
-    def _zero(self, known, at, weight, stable, empty_g):
-        """Count stable readings of the empty pan that no load came near to in time; they wait until that is known."""
-        if abs(weight) >= empty_g:
-            known["load_at"], known["waiting"] = plain(at), [one for one in known["waiting"] if parse_time(one[0]) < at - NEAR_LOAD]
-        elif stable and self._rests(known["load_at"], at, NEAR_LOAD) and self._rests((known["waiting"] or [[None]])[-1][0], at, ONE_READ):
-            known["waiting"].append([plain(at), weight])
-        self._settle(known, at - NEAR_LOAD)
-
-    @staticmethod
-    def _rests(since, at, least):
-        return since is None or at - parse_time(since) > least
-
     def _settle(self, known, until):
-        day_of = self.store.hours.store_day
-        while known["waiting"] and parse_time(known["waiting"][0][0]) < until:
-            at, weight = known["waiting"].pop(0)
-            counts = known["zeros"].setdefault(plain(day_of(parse_time(at))), {})
+        """Count the readings of the empty pan that no load came near to, by store day."""
+        for at, weight in self.workers.checkout.metrology.settled_zeros(known, until):
+            counts = known["zeros"].setdefault(plain(self.store.hours.store_day(at)), {})
             text = f"{round(weight, 2):g}"
             counts[text] = counts.get(text, 0) + 1
 

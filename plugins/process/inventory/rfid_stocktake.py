@@ -49,7 +49,7 @@ class RfidStocktake(Solution):
 
     class Config(SolutionConfig):
         sweeps: int = setting(
-            2, "Sweeps a session", "每次盘点扫描遍数", ge=1, le=6, 
+            2, "Sweeps a session", "每次盘点扫描遍数", ge=1, le=6,
             help_en="Each tag counts once in each.", help_zh="每遍中每个标签只计一次。",
         )  # fmt: skip
         coverage: float = setting(

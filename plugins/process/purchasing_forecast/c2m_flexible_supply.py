@@ -4,10 +4,11 @@ Each line of a pre-order joins the lot of its item; drafts wait until they are p
 first order; an order that comes in after its lot has closed joins the next. The order that a lot makes is final; an order on the last
 instant of the window still counts. Messages go to the member, else to the payer's token or the order.
 
-A stocked item is one with `delisted_on` (the end of its season) and a season forecast: one `forecast.demand` over at least four weeks. Its
-first run is proposed at once, to be released by a person like its repeats. The days of a reading count from the first day with sales or
-stock, the rate from the last reading on. Received is what was counted and sold, with what was to arrive since the count; without a count
-what was to have arrived. The lead time is 1 day where nobody knows it.
+A stocked item is one with a season forecast: one `forecast.demand` over at least four weeks; its season ends on `delisted_on`, if it has
+that. Its first run is proposed at once, to be released by a person like its repeats. The days of a reading count from the first day with
+sales or stock, the rate from the last reading on. Received is what was counted and sold, with what was to arrive since the count; without a
+count what was to have arrived. A first run came early when it sells uncounted, or at least half of it is counted, before its day. The lead
+time is 1 day where nobody knows it.
 """
 
 import math
@@ -16,7 +17,7 @@ from datetime import date, timedelta
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
-DAY, SEASON_WINDOW, TOO_SLOW = timedelta(days=1), timedelta(days=28), 0.2
+DAY, SEASON_WINDOW, KEPT, TOO_SLOW = timedelta(days=1), timedelta(days=28), timedelta(days=90), 0.2
 CHANNELS = {"app": "app_push", "phone": "sms", "web": "email"}
 
 
@@ -63,7 +64,7 @@ class C2mFlexibleSupply(Solution):
     def placed(self, event):
         if not event.get("made_to_order") or event.get("draft") or f"seen:{event['order']}" in self.state:
             return
-        self.state[f"seen:{event['order']}"] = True
+        self.state[f"seen:{event['order']}"] = rfc3339(self.now)
         items = {}
         for line in event["lines"]:
             items.setdefault(self._gtin(line["gtin"]), []).append(line)
@@ -142,9 +143,9 @@ class C2mFlexibleSupply(Solution):
     @on("forecast.demand?")
     def forecast(self, event):
         gtin = self._gtin(event["key"])
-        row = self.tables.products.get(gtin) or {}
+        row = self.tables.products.get(gtin)
         long = parse_time(event["to"]) - parse_time(event["from"]) >= SEASON_WINDOW
-        if event["level"] != "item" or not row.get("delisted_on") or not long or self._item(gtin)["ordered"]:
+        if event["level"] != "item" or row is None or not long or self._item(gtin)["ordered"]:
             return
         qty = math.ceil(event["mean"] * self.config.first_share - 1e-9)
         if qty > 0:
@@ -164,13 +165,23 @@ class C2mFlexibleSupply(Solution):
                 item["lately"] += units
                 item["today"] += units
                 self.kpi.share("made_to_order_share", 0, max(0, units))
+                if not item["stock"]["places"]:
+                    self._came(item, event.time)
                 self.workers.optimise.position.take(item["stock"]["places"], units, event.time)
 
     @on("inventory.snapshot?")
     def counted(self, event):
         gtin, stock = self._gtin(event["gtin"]), self.workers.optimise.position
         if f"item:{gtin}" in self.state and event.get("other_store", self.store.id) == self.store.id:
-            stock.enter_snapshot(self._item(gtin)["stock"], {**event.data, "other_store": None}, event.time)
+            item = self._item(gtin)
+            stock.enter_snapshot(item["stock"], {**event.data, "other_store": None}, event.time)
+            if item["ordered"] and (stock.on_hand(item["stock"]) or 0) >= item["ordered"][0]["qty"] / 2:
+                self._came(item, event.time)
+
+    def _came(self, item, at):
+        """The first run is there, if it was not due before."""
+        for run in item["ordered"][:1]:
+            run["eta"] = rfc3339(min(at, parse_time(run["eta"])))
 
     @every("1d", at="close")
     def evening(self, due):
@@ -187,17 +198,14 @@ class C2mFlexibleSupply(Solution):
             item["stocked"] += there
             if end and today + DAY == end:
                 self.kpi.share("unsold_at_end", on_hand, received)
-            if (
-                end
-                and today < end
-                and item["days"] % self.config.repeat_day == 0
-                and not item["stopped"]
-                and item["ordered"]
-                and received > 0
-            ):
+            going = row is not None and (end is None or today < end)
+            read = item["days"] % self.config.repeat_day == 0 and item["ordered"] and received > 0
+            if going and read and not item["stopped"]:
                 yield from self._read(key[5:], row, item, on_hand, received, end)
-            if end is None or today >= end:
+            elif not going:
                 del self.state[key]
+        for key in [key for key in self.state if key.startswith("seen:") and parse_time(self.state[key]) < due.time - KEPT]:
+            del self.state[key]
 
     def _read(self, gtin, row, item, on_hand, received, end):
         """Sell-through so far: a repeat, another reading, or no more runs."""
@@ -218,7 +226,7 @@ class C2mFlexibleSupply(Solution):
             )  # fmt: skip
             return
         arrival = self.store.hours.store_day(self.now + timedelta(days=lead))
-        if share < self.config.repeat_at - 1e-9 or arrival > end - self.config.stop_days * DAY:
+        if share < self.config.repeat_at - 1e-9 or (end and arrival > end - self.config.stop_days * DAY):
             return
         coming = sum(run["qty"] for run in item["ordered"] if parse_time(run["eta"]) > self.now)
         need = rate * (lead + self.config.cover) - on_hand - coming

@@ -1,8 +1,9 @@
 """Tells a counter when to cook how many of what for the next half hours, what to throw away now, and when to stop, by HACCP holding times.
 
-Planned are products made in the store: with a recipe, meal periods or one of the attributes below, or without a supplier. `hold_min`,
-`lead_min`, `batch` and `capacity` among an item's attributes go before the settings, `made_to_order` frees it from the last cooking time,
-`case` names the sensor, asset or zone that keeps it (without: every hot case). A hot case is one whose sensor ever read 40 degC or more.
+Planned are products made in the store: with a recipe, a skill, meal periods or one of the attributes below, or without a supplier.
+`hold_min`, `lead_min`, `batch` and `capacity` among an item's attributes go before the settings, `made_to_order` frees it from the last
+cooking time, `case` names the sensor, asset or zone that keeps it (without: every hot case). A hot case is one whose sensor ever read 40
+degC or more.
 
 A day's forecast is spread by `forecast.traffic` of visitors (of receipts where none is told of visitors), of the store as a whole where it
 is told, evenly over the opening hours where there is none. A task done puts its pieces on display, `qty` among its values if it says so;
@@ -10,7 +11,6 @@ one that was not planned here counts with `gtin` and `qty` among its values. A h
 that nobody confirmed within ten minutes.
 """
 
-import math
 from datetime import timedelta
 from typing import Annotated
 
@@ -103,12 +103,7 @@ class FoodserviceProduction(Solution):
                 continue
             for part in ("slot", "day"):
                 item[part]["sold"] += units
-            left = units
-            for batch in item["display"]:
-                taken = min(left, batch["qty"])
-                batch["qty"] -= taken
-                left -= taken
-            item["display"] = [batch for batch in item["display"] if batch["qty"] > 0]
+            self.workers.optimise.ready_food.sell(item["display"], units)
             item["slot"]["out"] = item["slot"]["out"] or not item["display"]
 
     @on("task.done")
@@ -127,7 +122,7 @@ class FoodserviceProduction(Solution):
         if event["state"] == "done":
             item, qty = self._item(row["gtin"]), values.get("qty", cook["qty"])
             ends = event.time + timedelta(minutes=self._own(row, "hold_min", self.config.hold))
-            item["display"] = sorted([*item["display"], {"ends": rfc3339(ends), "qty": qty}], key=lambda batch: batch["ends"])
+            self.workers.optimise.ready_food.put_out(item["display"], qty, ends)
             item["day"]["made"] += qty
             self.kpi.share("food_waste", 0, qty)
             self.timers.set(
@@ -137,9 +132,7 @@ class FoodserviceProduction(Solution):
     @timer("hold")
     def hold(self, due):
         """What has lain its time goes."""
-        item = self._item(due.data["gtin"])
-        over = sum(batch["qty"] for batch in item["display"] if parse_time(batch["ends"]) <= due.time)
-        item["display"] = [batch for batch in item["display"] if parse_time(batch["ends"]) > due.time]
+        over = self.workers.optimise.ready_food.discard(self._item(due.data["gtin"])["display"], due.time)
         if over > 0:
             yield from self._discard(due.data["gtin"], over, "hold", due.time)
 
@@ -165,7 +158,8 @@ class FoodserviceProduction(Solution):
 
     @timer("not_made")
     def not_made(self, due):
-        self.state.pop(f"cook:{due.key}", None)
+        """Planned without it from now on; should it be put out yet, it still counts."""
+        self.state[f"cook:{due.key}"]["overdue"] = True
 
     # Hot cases
 
@@ -241,24 +235,23 @@ class FoodserviceProduction(Solution):
         if expected <= 0:
             return
         self.kpi.share("sold_out_slots", item["slot"]["out"], 1)
-        found = item["slot"]["sold"] / expected
-        item["ratio"] += EWMA * ((max(1, found) if item["slot"]["out"] else found) - item["ratio"])
+        slot = item["slot"]
+        item["ratio"] = self.workers.optimise.ready_food.corrected(item["ratio"], slot["sold"], expected, slot["out"], EWMA)
 
     def _cook(self, row, item, at):
-        low, high = sorted(self.config.ratio_bounds)
+        (low, high), ready_food = sorted(self.config.ratio_bounds), self.workers.optimise.ready_food
         lead = timedelta(minutes=self._own(row, "lead_min", self.config.lead))
         end = at + lead + timedelta(minutes=self.config.slot)
         ratio, gtin = min(high, max(low, item["ratio"])), row["gtin"]
-        good = sum(batch["qty"] for batch in item["display"] if parse_time(batch["ends"]) >= end)
-        cooking = sum(cook["qty"] for key, cook in self.state.items() if key.startswith("cook:") and cook["gtin"] == gtin)
+        good = ready_food.good(item["display"], end)
+        cooks = [cook for key, cook in self.state.items() if key.startswith("cook:") and cook["gtin"] == gtin]
+        cooking = sum(cook["qty"] for cook in cooks if not cook["overdue"])
         need = self._expected(gtin, at, end) * ratio - good - cooking
-        batch = self._own(row, "batch", self.config.batch)
-        run = max(1, self._own(row, "capacity", self.config.capacity) // batch) * batch
-        qty = min(run, math.ceil(need / batch - 1e-9) * batch)
-        if qty <= 0:
+        qty = ready_food.to_cook(need, self._own(row, "batch", self.config.batch), self._own(row, "capacity", self.config.capacity))
+        if qty == 0:
             return
         name, title = f"cook-{gtin}-{at:%Y%m%dT%H%M}", row.get("name", gtin)
-        self.state[f"cook:{name}"] = {"gtin": gtin, "qty": qty}
+        self.state[f"cook:{name}"] = {"gtin": gtin, "qty": qty, "overdue": False}
         self.timers.set("not_made", name, at + lead + PATIENCE)
         yield out(
             "task.create", task=name, kind="cook", priority=2, role="kitchen", due=at + lead, items=[{"gtin": gtin, "qty": qty}],
@@ -276,12 +269,9 @@ class FoodserviceProduction(Solution):
         traffic = self.state.get(f"traffic:{day.isoformat()}", {})
         names = ("visitors|store", "visitors|parts", "receipts|store", "receipts|parts")
         rows = next((list(traffic[name].values()) for name in names if name in traffic), [])
-        rows = [(parse_time(start), parse_time(stop), value) for start, stop, value in rows]
-        whole = sum(value for _, _, value in rows)
-        if whole <= 0:
-            return known["mean"] * hours.open_seconds(begin, end) / hours.open_seconds(*span)
-        part = sum(value * max(0.0, (min(stop, end) - max(start, begin)) / (stop - start)) for start, stop, value in rows)
-        return known["mean"] * part / whole
+        windows = [(parse_time(start), parse_time(stop), value) for start, stop, value in rows]
+        share = self.workers.optimise.ready_food.share(windows, begin, end)
+        return known["mean"] * (hours.open_seconds(begin, end) / hours.open_seconds(*span) if share is None else share)
 
     @every("1d", at="close")
     def evening(self, due):
@@ -297,14 +287,18 @@ class FoodserviceProduction(Solution):
                           parts=[{"name": name, "value": round(value, 3)} for name, value in parts.items()])  # fmt: skip
             item.update(ratio=1.0, day={"sold": 0, "made": 0, "wasted": 0}, slot={"sold": 0, "out": False})
         self.kpi.set("pieces_per_hour", made / ((span[1] - span[0]) / timedelta(hours=1)))
-        for key in [key for key in self.state if key.startswith("traffic:") and key[8:] <= today.isoformat()]:
+        for key in [key for key, known in self.state.items() if self._is_over(key, known, today)]:
             del self.state[key]
+
+    def _is_over(self, key, known, today):
+        return key[8:] <= today.isoformat() if key.startswith("traffic:") else key.startswith("cook:") and known["overdue"]
 
     # What is known
 
     def _made_here(self, row):
         own = row.get("attributes") or {}
-        return bool(row.get("recipe") or row.get("meal_periods") or not row.get("supplier") or any(name in own for name in OWN))
+        told = any(row.get(name) for name in ("recipe", "skill", "meal_periods")) or any(name in own for name in OWN)
+        return told or not row.get("supplier")
 
     def _own(self, row, name, usual):
         return (row.get("attributes") or {}).get(name, usual)

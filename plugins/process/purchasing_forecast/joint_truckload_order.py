@@ -132,7 +132,8 @@ class JointTruckloadOrder(Solution):
         pulled = {"minimum_value": pull(items, config.can_order, config.max_cover, lambda: worth() >= least)}
         if config.fill_from <= fill(items) < 1:
             pulled["truck_fill"] = pull(items, config.can_order, config.max_cover, lambda: False)
-        self.kpi.add("pulled_value", round(worth() - before))
+        extra = worth() - before
+        self.kpi.add("pulled_value", round(extra))
         moved = self.workers.optimise.joint_fill.put_off(items)
         if moved:
             self._carry(supplier, {gtin: {**lines[gtin], "qty": units} for gtin, units in moved.items() if gtin in lines}, 0, due.time)
@@ -140,7 +141,7 @@ class JointTruckloadOrder(Solution):
         delivery = delivery or self._delivery(supplier, lines, due.time)
         yield self._final(supplier, items, lines, pulled, delivery, due.time)
         begin = min((parse_time(draft["at"]) for draft in drafts), default=due.time)
-        yield from self._account(supplier, items, {"value": worth(), "least": least, "pulled": worth() - before}, begin, due.time)
+        yield from self._account(supplier, items, {"value": worth(), "least": least, "pulled": extra}, begin, due.time)
 
     def _merged(self, waiting, drafts):
         """Lines by gtin: those of the drafts added up, and what waited of items that no draft names anew."""

@@ -6,8 +6,8 @@ earliest two weeks before it is listed. Likes are items listed in the two years 
 (`pack_size` else `net_content`, `price_band` else `list_price`). What the likes tell is taken as it stands on the eve of the launch.
 
 An open day counts with stock when the item sold, or was not known to be empty at the close. A day of a promotion price is divided by what
-an elasticity of -2 makes of it. A week is reported when it ends; the verdict comes with it, its accuracy at the end: whether keep or drop,
-as first said, agrees with the rate that the item came to.
+an elasticity of -2 makes of it. A week is reported when it ends; a sale that is heard of later still mends the week that it fell in. The
+verdict comes with the report, its accuracy at the end: whether keep or drop, as first said, agrees with the rate that the item came to.
 """
 
 from datetime import date, timedelta
@@ -74,7 +74,8 @@ class NewItemForecast(Solution):
             units = abs(line["weight_g"]) / 1000 if weighed else abs(line["qty"])
             units = -units if kind == "return" or line["qty"] < 0 else units
             item = self._item(row)
-            item["sold"][day.isoformat()] = item["sold"].get(day.isoformat(), 0) + units / self._uplift(row["gtin"])
+            if not item["done"]:
+                item["sold"][day.isoformat()] = item["sold"].get(day.isoformat(), 0) + units / self._uplift(row["gtin"])
             self.workers.optimise.position.take(item["places"], units, event.time)
             profile = self.state.setdefault(f"category:{row.get('category') or ''}", {})
             profile[day.isoformat()] = profile.get(day.isoformat(), 0) + units
@@ -104,12 +105,12 @@ class NewItemForecast(Solution):
     def _day(self, row, item, today):
         """Enter a day; at the end of a week of the item's life, learn from it and give the verdict."""
         sold, week = item["sold"].pop(today.isoformat(), 0), item["week"]
+        self._late(item, today)
         units = self.workers.optimise.position.units(item["places"])
         if self.store.hours.day(today):
             week["open"] += 1
             week["stocked"] += sold > 0 or units is None or units > 0
         week["units"] += sold
-        item["sold"] = {day: value for day, value in item["sold"].items() if day > today.isoformat()}
         if ((today - date.fromisoformat(item["begin"])).days + 1) % 7:
             return
         exposure = week["stocked"] / week["open"] if week["open"] else 0
@@ -122,6 +123,15 @@ class NewItemForecast(Solution):
         item["done"] = (
             number >= max(self.config.cutover, *self.config.verdict_weeks) if item["prior"] else len(item["weeks"]) >= self.config.cutover
         )
+
+    def _late(self, item, today):
+        """Enter what was sold on days before and is heard of only now into its week."""
+        for day in [day for day in item["sold"] if day < today.isoformat()]:
+            number, units = (date.fromisoformat(day) - date.fromisoformat(item["begin"])).days // 7, item["sold"].pop(day)
+            if number == len(item["weeks"]):
+                item["week"]["units"] += units
+            elif number >= 0:
+                item["weeks"][number][0] = round(max(0, item["weeks"][number][0] + units), 4)
 
     def _learn(self, row, item, number, today):
         *before, (units, exposure) = item["weeks"]

@@ -207,25 +207,15 @@ class PromoDemandPlan(Solution):
             supplier = plan["supplier"] or None
             if qty:
                 stock.expect(item["stock"], name, qty, rfc3339(arrival))
-                options = {"need": round(need, 3), "position": round(have, 3), "daily": round(plan["daily"], 3)}
-                cost = {"cost": row["cost"]} if "cost" in row else {}
-                lines.append(
-                    {
-                        "gtin": gtin,
-                        "qty": qty,
-                        "cases": round(qty / (row.get("case_pack") or 1)),
-                        **cost,
-                        "reason": reason,
-                        "options": options,
-                    }
-                )
+                line = {"gtin": gtin, "qty": qty, "cases": round(qty / (row.get("case_pack") or 1)), "reason": reason}
+                line["options"] = {"need": round(need, 3), "position": round(have, 3), "daily": round(plan["daily"], 3)}
+                lines.append(line | ({"cost": row["cost"]} if "cost" in row else {}))
                 plan["sent"] = [*plan["sent"], name]
         if lines:
             total = round(sum(line["qty"] * line.get("cost", 0) for line in lines))
             self.state[f"order:{name}"] = {"supplier": supplier, "lines": lines}
             yield out("order.propose", proposal=name, stage="draft", kind="buy", supplier=supplier, lines=lines, basis="promotion",
-                      total=total,
-                      deliver_on=self.store.hours.store_day(arrival), ref={"promo": promo})  # fmt: skip
+                      total=total, deliver_on=self.store.hours.store_day(arrival), ref={"promo": promo})  # fmt: skip
 
     # The reading
 
@@ -387,7 +377,7 @@ class PromoDemandPlan(Solution):
 
     def _lead(self, row):
         lead = self.workers.optimise.ordering.lead_row(self.tables.lead_times.rows(supplier=row.get("supplier") or ""), row)
-        return lead.get("days") or 1
+        return 1 if lead.get("days") is None else lead["days"]
 
     def _gtin(self, gtin):
         return (self.tables.products.get(gtin) or {}).get("gtin", gtin)

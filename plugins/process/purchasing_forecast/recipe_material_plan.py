@@ -14,6 +14,7 @@ Usage is measured from count to count, the last of a week against the last befor
 
 import math
 from datetime import date, timedelta
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field
@@ -21,7 +22,7 @@ from pydantic import Field
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
-DAY, FAR, BUSY_HOURS, KEPT_OPEN = timedelta(days=1), "9999-12-31", 3, timedelta(days=14)
+DAY, BUSY_HOURS, KEPT_OPEN = timedelta(days=1), 3, timedelta(days=14)
 Hours = Annotated[float, Field(gt=0, le=720)]
 Ratio = Annotated[float, Field(gt=0, le=100)]
 
@@ -121,11 +122,11 @@ class RecipeMaterialPlan(Solution):
         kind = event.get("kind", "sale")
         if kind in ("void", "training", "return"):
             return
-        known, hour = self._recipes(), f"{self.store.hours.local(event.time):%H:00}"
+        known, sizes, hour = self._recipes(), self._sizes(), f"{self.store.hours.local(event.time):%H:00}"
         for line in event["lines"]:
             gtin = self._gtin(line["gtin"])
             dishes = {gtin: max(0, line["qty"])}
-            used = self.workers.optimise.materials.explode(dishes, known, self._sizes())
+            used = self.workers.optimise.materials.explode(dishes, known, sizes)
             if gtin not in known and f"item:{gtin}" in self.state:
                 used = {gtin: max(0, line["qty"]) * self._piece(gtin)}
             for part, qty in used.items():
@@ -217,22 +218,19 @@ class RecipeMaterialPlan(Solution):
         """Last day and quantity of what is on hand; opened packs end with their life."""
         item, size = self._item(gtin), self._piece(gtin)
         whole = max(0, self.workers.optimise.position.on_hand(item["stock"]) or 0) * size
-        life, lots = self._hours_of(self.config.opened_life, gtin), []
+        life, known = self._hours_of(self.config.opened_life, gtin), []
         for pack in item["opened"] if life else ():
             ends = parse_time(pack["at"]) + timedelta(hours=life)
-            lots.append(((self.store.hours.store_day(ends) - DAY).isoformat(), min(whole, pack["qty"])))
-            whole -= min(whole, pack["qty"])
-        for expiry, qty in sorted(item["lots"]):
-            lots.append((expiry[:10], min(whole, qty * size)))
-            whole -= min(whole, qty * size)
-        return [*lots, (FAR, whole)]
+            known.append(((self.store.hours.store_day(ends) - DAY).isoformat(), pack["qty"]))
+        known += [(expiry[:10], qty * size) for expiry, qty in sorted(item["lots"])]
+        return self.workers.optimise.materials.lots(whole, known)
 
     @every("1d", at="close")
     def evening(self, due):
         today = self.store.hours.ended_day(due.time)
-        orders = {}
+        orders, gross = {}, cache(lambda days: self._gross(due.time, days))
         for part in sorted(self._parts()):
-            line = self._line(part, due.time, today)
+            line = self._line(part, due.time, today, gross)
             if line:
                 orders.setdefault((self.tables.products.get(part) or {}).get("supplier") or "", []).append(line)
         for supplier, lines in orders.items():
@@ -248,19 +246,20 @@ class RecipeMaterialPlan(Solution):
         known = self._recipes()
         return {part for lines in known.values() for part in lines if part not in known}
 
-    def _line(self, part, now, today):
+    def _line(self, part, now, today, gross_of):
+        """What is ordered of an ingredient, None where nothing is; `gross_of` tells the gross needs of so many days."""
         engine, ordering, row = self.workers.optimise.materials, self.workers.optimise.ordering, self.tables.products.get(part) or {}
         lead = ordering.lead_row(self.tables.lead_times.rows(supplier=row.get("supplier") or ""), row)
         weekdays = lead.get("order_weekdays") or ordering.EVERY_DAY
         if today.isoweekday() not in weekdays:
             return None
         days, size, case = (lead.get("days") or 1) + self.config.cover_days, self._piece(part), row.get("case_pack") or 1
-        needs = [(day, need * (1 + self.config.safety)) for day, need in self._gross(now, days).get(part, ())]
+        needs = [(day, need * (1 + self.config.safety)) for day, need in gross_of(days).get(part, ())]
         coming = self.workers.optimise.position.coming(self._item(part)["stock"], now, 2) * size
         missing, _ = engine.short(needs, self._lots(part))
         net = missing - coming
         for other, ratio in sorted(self.config.substitutes.get(part, {}).items()):
-            own = [(day, need * (1 + self.config.safety)) for day, need in self._gross(now, days).get(self._gtin(other), ())]
+            own = [(day, need * (1 + self.config.safety)) for day, need in gross_of(days).get(self._gtin(other), ())]
             left = engine.short(own or [(today.isoformat(), 0)], self._lots(self._gtin(other)))[1]
             net -= min(max(0, net), left / ratio)
         count = engine.cases(net, case * size)
@@ -269,7 +268,7 @@ class RecipeMaterialPlan(Solution):
         gross = sum(need for _, need in needs)
         daily, options = gross / max(1, len(needs)), {"gross": gross / (1 + self.config.safety), "net": net, "coming": coming}
         options["usable"], reason = gross - missing, "recipe_need"
-        if daily > 0 and row.get("shelf_days") and case * size / daily > row["shelf_days"]:
+        if engine.outlives(case * size, daily, row.get("shelf_days")):
             until = (lead.get("days") or 1) + ordering.days_to_next(today, weekdays)
             soon = engine.short([(day, need) for day, need in needs][: math.ceil(until)], self._lots(part))[0] - coming
             count, reason = engine.cases(soon, case * size), "case_outlives_use"
@@ -355,11 +354,11 @@ class RecipeMaterialPlan(Solution):
     # What is known
 
     def _sizes(self):
-        return {
-            row["gtin"]: self._piece(row["gtin"])
-            for row in self.tables.products.all_rows()
-            if row.get("net_content") or row.get("unit") == "kg"
-        }
+        return self.tables.products.derived("sizes", self._all_sizes)
+
+    def _all_sizes(self, rows):
+        piece = self.workers.optimise.materials.piece
+        return {row["gtin"]: piece(row) for row in rows if row.get("net_content") or row.get("unit") == "kg"}
 
     def _piece(self, gtin):
         return self.workers.optimise.materials.piece(self.tables.products.get(gtin) or {})

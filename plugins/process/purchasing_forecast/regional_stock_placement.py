@@ -37,11 +37,11 @@ class RegionalStockPlacement(Solution):
 
     class Config(SolutionConfig):
         review_days: int = setting(
-            28, "Review", "重新布货周期", unit="d", ge=7, le=180, 
+            28, "Review", "重新布货周期", unit="d", ge=7, le=180,
             help_en="Placement is decided anew.", help_zh="重新决定布货的间隔。",
         )  # fmt: skip
         holding_year: float = setting(
-            0.18, "Yearly cost of stock", "年持有成本率", ge=0.01, le=1, 
+            0.18, "Yearly cost of stock", "年持有成本率", ge=0.01, le=1,
             help_en="Share of its cost value.", help_zh="占库存成本金额的比例。",
         )  # fmt: skip
         slot_cost: int = setting(
@@ -49,7 +49,7 @@ class RegionalStockPlacement(Solution):
             help_en="Handling and space of an item at a region.", help_zh="一个商品在区域仓的作业与占位成本。",
         )  # fmt: skip
         service: float = setting(
-            0.97, "Cycle service", "周期服务水平", ge=0.5, le=0.999, 
+            0.97, "Cycle service", "周期服务水平", ge=0.5, le=0.999,
             help_en="At the place where it is held.", help_zh="在存放地点的服务水平。",
         )  # fmt: skip
         min_weeks: int = setting(
@@ -58,7 +58,7 @@ class RegionalStockPlacement(Solution):
         )  # fmt: skip
         share_rule: Literal["equal_risk", "priority", "proportional"] = setting("equal_risk", "Sharing of short supply", "短缺分配规则")
         region_slots: int = setting(
-            3000, "Slots of a region", "区域仓货位数", ge=1, le=100_000, 
+            3000, "Slots of a region", "区域仓货位数", ge=1, le=100_000,
             help_en="Items a region can hold.", help_zh="区域仓可存放的商品数。",
         )  # fmt: skip
 

@@ -97,8 +97,9 @@ class SizeCurveBuy(Solution):
                 sizes[row["size"]] = sizes.get(row["size"], 0) + units
             self.workers.optimise.position.take(self.state.setdefault(f"stock:{gtin}|{event.store}", {}), units, event.time)
             self._there(row, event.store, event.time)
-            for name in [name for name in self.state if name.startswith("bought:") and self.state[name]["style"] == row["style"]]:
-                self.state[name]["sold"][row["size"]] = self.state[name]["sold"].get(row["size"], 0) + units
+            for buy in self._buys().values():
+                if buy["style"] == row["style"]:
+                    buy["sold"][row["size"]] = buy["sold"].get(row["size"], 0) + units
 
     def _paid(self, line):
         """What a piece brought."""
@@ -142,10 +143,10 @@ class SizeCurveBuy(Solution):
     @on("order.propose?")
     def proposed(self, event):
         """Split the styles of a draft into sizes; one taken back takes back what came of it."""
-        for name in [name for name in self.state if name.startswith(f"bought:{event['proposal']}|") and event["stage"] == "cancelled"]:
-            for order in self.state.pop(name)["orders"]:
+        for key in [key for key in self._buys() if key.startswith(f"{event['proposal']}|") and event["stage"] == "cancelled"]:
+            for order in self._buys().pop(key)["orders"]:
                 yield out("order.propose", **{**order, "stage": "cancelled", "lines": []})
-            self.timers.cancel("judge", name[7:])
+            self.timers.cancel("judge", key)
         if event["stage"] != "draft" or event.get("kind", "buy") != "buy":
             return
         for line in event["lines"]:
@@ -153,6 +154,10 @@ class SizeCurveBuy(Solution):
             rows = self._of_style(style, line) if style else {}
             if rows:
                 yield from self._buy(event, line, style, rows)
+
+    def _buys(self):
+        """What was bought and is not judged yet, by proposal and style."""
+        return self.state.setdefault("bought", {})
 
     def _of_style(self, style, line):
         """The items of a style by size, in the colour that is bought."""
@@ -181,7 +186,7 @@ class SizeCurveBuy(Solution):
         for store, pieces in given.items():
             orders.append({"proposal": f"{event['proposal']}-{style}-{store}", "kind": "allocation", "to_store": store})
             yield self._order(orders[-1], rows, pieces, "first_allocation", by_store[store], None, {})
-        self.state[f"bought:{key}"] = {
+        self._buys()[key] = {
             "style": style, "category": category, "at": rfc3339(self.now), "curve": mixed, "stores": sorted(given), "sold": {},
             "orders": orders, "gtins": {size: row["gtin"] for size, row in rows.items()},
         }  # fmt: skip
@@ -262,7 +267,7 @@ class SizeCurveBuy(Solution):
     @timer("judge")
     def judge(self, due):
         """Sell-through by size, broken runs, and how far the curve was off what sold."""
-        buy = self.state.pop(f"bought:{due.key}")
+        buy = self._buys().pop(due.key)
         left, broken = dict.fromkeys(buy["gtins"], 0), []
         for store in buy["stores"]:
             units = {size: max(0, self._units(gtin, store)) for size, gtin in buy["gtins"].items()}

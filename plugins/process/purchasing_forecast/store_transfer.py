@@ -46,7 +46,7 @@ class StoreTransfer(Solution):
             help_en="Selling days that a transfer is judged on.", help_zh="评估调拨的销售天数。",
         )  # fmt: skip
         keep_cover: int = setting(
-            21, "Cover kept", "调出店保留天数", unit="d", ge=0, le=180, 
+            21, "Cover kept", "调出店保留天数", unit="d", ge=0, le=180,
             help_en="Cover a giving store keeps.", help_zh="调出门店保留的可售天数。",
         )  # fmt: skip
         unit_cost: int = setting(
@@ -65,7 +65,7 @@ class StoreTransfer(Solution):
             help_en="An item moved in or out of a store is not moved there again.", help_zh="商品调入或调出某店后该天数内不再调拨。",
         )  # fmt: skip
         max_lines: int = setting(
-            30, "Most lines", "单日最多行数", ge=1, le=500, 
+            30, "Most lines", "单日最多行数", ge=1, le=500,
             help_en="Lines that a store must pick on one day.", help_zh="门店单日需拣的行数上限。",
         )  # fmt: skip
         batch_day: Literal["daily", "monday", "tuesday", "wednesday", "thursday", "friday"] = setting(

@@ -137,7 +137,8 @@ class VmiCollaboration(Solution):
             gtin = self._item(line["gtin"])[0]
             lines[gtin] = lines.get(gtin, 0) + line["qty"]
         if event["state"] == "planned":
-            yield from self._answer(event, lines)
+            if lines:
+                yield from self._answer(event, lines)
             return
         for gtin, qty in lines.items():
             qty = 0 if event["state"] == "cancelled" else qty
@@ -156,6 +157,8 @@ class VmiCollaboration(Solution):
         for gtin, qty in lines.items():
             row, book = self.tables.products.get(gtin) or {}, self._book(gtin)
             book["coming"].pop(event["shipment"], None)
+            if not book["coming"]:
+                stock.expect(book, "before", book["in_transit"], event["eta"])
             have, daily = self._position(gtin) or 0, self._daily(gtin)
             accepted, case = qty, row.get("case_pack") or 1
             if daily is not None:

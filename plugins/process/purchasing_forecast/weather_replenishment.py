@@ -87,17 +87,17 @@ class WeatherReplenishment(Solution):
 
     @on("forecast.demand")
     def forecast(self, event):
-        outlook = self.workers.optimise.outlook
+        row = self.tables.products.get(event["key"]) if event["level"] == "item" else None
         if event["level"] == "category":
-            outlook.enter_window(self._category(event["key"])["demand"], event.data, self.store.hours, self.now)
+            book = self._category(event["key"])
+        elif row is not None:
+            book = self._item(row["gtin"])
+        else:
             return
-        row = self.tables.products.get(event["key"])
-        if event["level"] == "item" and row is not None:
-            item, drivers = self._item(row["gtin"]), event.get("drivers") or {}
-            outlook.enter_window(item["demand"], event.data, self.store.hours, self.now)
-            day = self.store.hours.store_day(parse_time(event["from"])).isoformat()
-            if event.get("basis", "base") == "base":
-                item["drivers"][day] = [name for name in ("weather", *CALENDAR) if name in drivers]
+        self.workers.optimise.outlook.enter_window(book["demand"], event.data, self.store.hours, self.now)
+        if event.get("basis", "base") == "base":
+            day, drivers = self.store.hours.store_day(parse_time(event["from"])).isoformat(), event.get("drivers") or {}
+            book["drivers"][day] = [name for name in ("weather", *CALENDAR) if name in drivers]
 
     @on("pos.sale")
     def sold(self, event):
@@ -156,7 +156,8 @@ class WeatherReplenishment(Solution):
                 self.kpi.share("forecast_gain", abs(actual - base) - abs(actual - base * factor), abs(actual - base))
         known, base = self.state.get("weather", {}).get(day), sum(one or 0 for one in bases)
         sold = sum(item["sold"].get(day, 0) for item in items)
-        odd = any("promotion" in item["demand"].get(day, {}) or set(item["drivers"].get(day, ())) & {*CALENDAR} for item in items)
+        promoted = any("promotion" in one["demand"].get(day, {}) for one in (book, *items))
+        odd = promoted or any(set(self._drivers(item, category, day)) & {*CALENDAR} for item in items)
         if known and base > 0 and sold > 0 and not odd:
             felt, rain, _, _ = self.workers.forecast.weather_response.of_day(known)
             book["days"][day] = [math.log(sold / base), felt, rain]
@@ -201,7 +202,7 @@ class WeatherReplenishment(Solution):
             if not base:
                 continue
             whole += base
-            if "weather" in item["drivers"].get(day.isoformat(), ()):
+            if "weather" in self._drivers(item, category, day.isoformat()):
                 continue
             factor = self._factor(category, day, ahead)
             extra += base * (factor - 1)
@@ -285,19 +286,22 @@ class WeatherReplenishment(Solution):
         total = sum(recent.values())
         return whole["mean"] * (recent[row["gtin"]] / total if total > 0 else 1 / len(rows))
 
+    def _drivers(self, item, category, day):
+        """What the base forecast of that day says it is made from."""
+        book = item if "base" in item["demand"].get(day, {}) else self._category(category)
+        return book["drivers"].get(day, ())
+
     def _forget(self, today):
-        oldest, kept, weather = (
-            (today - HISTORY_DAYS * DAY).isoformat(),
-            (today - KEPT_DAYS * DAY).isoformat(),
-            self.state.get("weather", {}),
-        )
+        oldest, kept = (today - HISTORY_DAYS * DAY).isoformat(), (today - KEPT_DAYS * DAY).isoformat()
+        weather = self.state.get("weather", {})
         for day in [day for day in weather if day <= today.isoformat()]:
             del weather[day]
         for key in list(self.state):
             if key.startswith("category:"):
-                book = self.state[key]["days"]
-                for day in [day for day in book if day < oldest]:
-                    del book[day]
+                category = self.state[key]
+                for book, since in ((category["days"], oldest), (category["drivers"], kept)):
+                    for day in [day for day in book if day < since]:
+                        del book[day]
             elif key.startswith("item:"):
                 item = self.state[key]
                 item["ordered"] = [one for one in item["ordered"] if one["until"] > today.isoformat()]
@@ -306,7 +310,7 @@ class WeatherReplenishment(Solution):
                         del book[day]
 
     def _category(self, category):
-        return self.state.setdefault(f"category:{category}", {"days": {}, "fit": None, "demand": {}})
+        return self.state.setdefault(f"category:{category}", {"days": {}, "fit": None, "demand": {}, "drivers": {}})
 
     def _item(self, gtin):
         fresh = {"sold": {}, "bases": {}, "drivers": {}, "moved": {}, "ordered": [], "demand": {}}

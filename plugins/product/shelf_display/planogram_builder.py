@@ -65,13 +65,8 @@ class PlanogramBuilder(Solution):
             return
         today = event.get("business_day") or self.store.hours.trading_day(event.time).isoformat()
         oldest = (date.fromisoformat(today) - SALES_DAYS * DAY).isoformat()
-        for line in event["lines"]:
-            weighed = (self.tables.products.get(line["gtin"]) or {}).get("unit") == "kg" and line.get("weight_g") is not None
-            units = abs(line["weight_g"]) / 1000 if weighed else abs(line["qty"])
-            name = f"sold:{item_key(line['gtin'])}"
-            days = {day: sold for day, sold in self.state.get(name, {}).items() if day > oldest}
-            back = event["kind"] == "return" or line["qty"] < 0
-            self.state[name] = {**days, today: days.get(today, 0) + (-units if back else units)}
+        book, product = self.workers.optimise.sold_days, self.tables.products.get
+        book.enter(self.state, event["lines"], today, after=oldest, returned=event["kind"] == "return", product=product)
 
     @on("forecast.demand?")
     def forecast(self, event):

@@ -440,6 +440,7 @@ class Journey:
         self.press("pilot_evaluate")
         self.sees(self.say("pilot_checks"))
         self.picture("pilot-result")
+        self.rests()
         with self.page.expect_download() as coming:
             self.press("pilot_report")
         report = Path(coming.value.path()).read_text(encoding="utf-8")

@@ -27,6 +27,17 @@ def test_two_receipts_are_two_people_and_a_late_passage_uses_none():
     assert [one["receipt"] for one in openings] == ["R3"]
 
 
+def test_a_receipt_has_no_more_unused_openings_than_uses_left():
+    openings = []
+    exit_gate.opened(openings, "R1", AT, 5)
+    exit_gate.opened(openings, "R1", at(4), 5)
+    assert [one["until"] for one in openings] == ["2026-03-02T10:00:09Z"]
+    assert [exit_gate.passed(openings, at(s))[1] for s in (5, 6)] == [False, True]
+    exit_gate.opened(openings, "R2", at(7), 5, left=2)
+    exit_gate.opened(openings, "R2", at(7), 5, left=2)
+    assert [one["receipt"] for one in openings] == ["R1", "R2", "R2"]
+
+
 def test_validity_and_checks():
     assert not exit_gate.late(AT, at(1800), timedelta(minutes=30)) and exit_gate.late(AT, at(1801), timedelta(minutes=30))
     found = [

@@ -60,3 +60,37 @@ def test_the_till_of_a_camera() -> None:
     rows = [{"zone": "b", "parent": "T2", "cameras": [{"camera": "c1"}]}, {"zone": "a", "parent": "T1", "cameras": [{"camera": "c1"}]}]
     assert lane.till_of("c1", rows) == "T1"
     assert lane.till_of("c2", [*rows, {"zone": "c", "parent": "T3"}]) is None
+
+
+def test_a_manned_lane_has_other_parts() -> None:
+    roles = ("belt", "bag", "customer", "lower_deck")
+    rows = [{"zone": "t1-deck", "name": "Lower deck", "parent": "t1"}, {"zone": "t1_lower_deck"}, {"zone": "belt", "parent": "t1"}]
+    assert [lane.role_of(row, roles) for row in rows] == ["lower_deck", "lower_deck", "belt"]
+    assert lane.rows_of(rows, roles) == [rows[0], rows[2]]
+    assert lane.rows_of(rows) == []
+
+
+def test_a_camera_sees_the_parts_of_its_till() -> None:
+    rows = [
+        {"zone": "t1-belt", "name": "belt", "parent": "t1", "cameras": [{"camera": "c1", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}]},
+        {"zone": "t1-bag", "name": "bag", "parent": "t1", "cameras": [{"camera": "c2"}]},
+    ]
+    till, places = lane.watched("c1", rows, roles=("belt", "bag"))
+    assert (till, [(role, place.zone) for role, place in places]) == ("t1", [("belt", "t1-belt")])
+    assert lane.watched("c3", rows, roles=("belt", "bag"))[0] is None
+    assert lane.watched("c3", rows, "t9", ("belt", "bag"))[0] is None
+
+
+@pytest.mark.parametrize(
+    ("line", "rung"),
+    [
+        ({"kind": "item"}, 1),
+        ({"kind": "key", "qty": 6}, 6),
+        ({"kind": "weigh", "qty": 3}, 1),
+        ({"kind": "item", "qty": 2, "weight_g": 800}, 1),
+        ({"kind": "item", "qty": 0.8}, 1),
+        ({"kind": "item", "qty": -1}, 0),
+    ],
+)
+def test_pieces_that_a_line_rings_up(line: dict[str, object], rung: int) -> None:
+    assert lane.pieces(line) == rung

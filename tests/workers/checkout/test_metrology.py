@@ -1,6 +1,8 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from storeloom.workers.checkout.metrology import limit_g, median_of, passes, slope, time_to
+from storeloom.workers.checkout.metrology import limit_g, median_of, new_zeros, note_zero, passes, settled_zeros, slope, time_to
 
 
 def test_limits_in_service_of_class_three():
@@ -30,3 +32,22 @@ def test_the_time_to_a_limit_on_either_side():
     assert time_to(-1.5, 0.5, 2.5) == 8
     assert time_to(2.6, -1, 2.5) == 0
     assert time_to(1, 0, 2.5) is None
+
+
+def test_an_empty_pan_tells_of_the_zero_a_minute_away_from_any_load():
+    ten = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    zeros = new_zeros()
+    readings = [(0, 0.5, True), (0.5, 0.6, True), (30, 0.7, True), (40, 0.8, False), (100, 250, True), (160, 0.9, True), (161, 1.0, True)]
+    for second, weight, stable in readings:
+        note_zero(zeros, ten + timedelta(seconds=second), weight, stable=stable, empty_g=10)
+    assert settled_zeros(zeros, ten + timedelta(seconds=101)) == [(ten, 0.5), (ten + timedelta(seconds=30), 0.7)]
+    assert settled_zeros(zeros, ten + timedelta(seconds=162)) == [(ten + timedelta(seconds=161), 1.0)]
+
+
+def test_a_load_strikes_out_what_was_read_within_the_minute_before_it():
+    ten = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    zeros = new_zeros()
+    note_zero(zeros, ten, 0.5, stable=True, empty_g=10)
+    note_zero(zeros, ten + timedelta(seconds=1), 0.6, stable=True, empty_g=10)
+    note_zero(zeros, ten + timedelta(seconds=61), -10, stable=True, empty_g=10)
+    assert settled_zeros(zeros, ten + timedelta(hours=1)) == [(ten, 0.5)]

@@ -113,6 +113,24 @@ def test_the_sale_carries_its_times_and_no_card_number(receipt):
     assert sale["payments"] == [{"payment": "R1-1", "method": "card", "amount": 2740}]
 
 
+def test_a_card_number_is_no_reference_and_what_is_beyond_the_total_is_told(receipt):
+    till.ask(receipt)
+    told = {"payment": "R1-1", "method": "card", "amount": 2750, "ref": "4111111111111111", "payer": "t9", "status": "approved"}
+    assert till.answer(receipt, told) == "surplus" and till.surplus(receipt, told) == 10
+    assert receipt["paid"] == [{"payment": "R1-1", "method": "card", "payer": "t9", "amount": 2740}]
+
+
+def test_an_approval_of_a_closed_receipt_bought_nothing_once():
+    tries = {"R1-1": "declined", "R1-2": "approved"}
+    told = [till.bought_nothing(tries, {"payment": f"R1-{n}", "status": "approved"}) for n in (1, 1, 2, 3)]
+    assert told == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("qty", "weight_g"), [(0, None), (-1, None), (1, -250)])
+def test_nothing_and_less_is_no_line(shop, qty, weight_g):
+    assert shop.line(till.Goods(MILK, shop.read({"code": MILK}).product, weight_g), qty=qty) is None
+
+
 def test_scans_are_numbered(receipt):
     assert [till.scan(receipt, "item", receipt["lines"][0])["seq"], till.scan(receipt, "end")["seq"]] == [1, 2]
 

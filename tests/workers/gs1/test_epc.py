@@ -1,6 +1,6 @@
 import pytest
 
-from storeloom.workers.gs1.epc import company_prefix, sgtin
+from storeloom.workers.gs1.epc import company_prefix, sgtin, uri
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,10 @@ def test_the_company_prefix_where_it_is_told():
     assert company_prefix("urn:epc:id:sgtin:0614141.812345.6789") == "0614141"
     assert company_prefix("https://id.gs1.org/01/80614141123458/21/6789") is None
     assert company_prefix("3174257BF4499602D2000000") is None
+
+
+def test_the_uri_of_a_tag():
+    pure = "urn:epc:id:sgtin:0614141.812345.6789"
+    assert {uri(text) for text in ("3074257BF7194E4000001A85", "urn:epc:tag:sgtin-96:3.0614141.812345.6789", pure)} == {pure}
+    assert uri("https://id.gs1.org/01/80614141123458/21/6789") == "https://id.gs1.org/01/80614141123458/21/6789"
+    assert uri("E2801160600002054CC2096F") == "E2801160600002054CC2096F"

@@ -27,7 +27,8 @@ def test_a_swap_needs_its_gain_and_a_change_left():
 
 def test_one_drop_a_need_and_the_last_of_a_need_stays():
     assert choose(five(), [], 30, 500, 5) == Choice(["D"], wanted=["E"])
-    assert choose(five(D="only"), [], 40, 500, 5) == Choice(wanted=["D"])
+    assert choose(five(D="only"), [], 40, 500, 5) == Choice(["E"])
+    assert choose(five(D="only"), [], 10, 500, 1) == Choice(["E"], wanted=["C", "B"])
 
 
 def test_a_wide_candidate_does_not_fit():

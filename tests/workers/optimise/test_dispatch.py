@@ -1,6 +1,8 @@
+from datetime import datetime, timedelta
+
 import pytest
 
-from storeloom.workers.optimise.dispatch import Battery, Hour, clear_share, plan, projected, to_shed
+from storeloom.workers.optimise.dispatch import Battery, Hour, clear_share, hourly_load, plan, projected, to_shed
 
 BATTERY = Battery(100, 50, 0.9)
 
@@ -57,3 +59,22 @@ def test_demand_of_a_window():
 def test_clouds_let_a_quarter_through():
     assert (clear_share(0), clear_share(100)) == (1, 0.25)
     assert clear_share(50) == pytest.approx(0.929, abs=1e-3)
+
+
+def test_a_day_that_is_told_has_the_usual_shape_and_a_shorter_forecast_goes_before():
+    noon = datetime(2026, 3, 2, 12)
+    hours = [noon + timedelta(hours=number) for number in range(4)]
+    usual = dict(zip(hours, (10.0, 20.0, 30.0, 40.0), strict=True))
+    day = (noon, noon + timedelta(hours=4), 200.0)
+    assert list(hourly_load(usual, [day]).values()) == [20, 40, 60, 80]
+    assert list(hourly_load(usual, [(hours[1], hours[2], 5.0), day]).values()) == [20, 5, 60, 80]
+    assert list(hourly_load(usual, [(hours[3], hours[3] + timedelta(hours=1), 7.0)]).values()) == [10, 20, 30, 7]
+
+
+def test_without_a_usual_day_what_is_told_is_even_and_nothing_told_is_nothing_known():
+    noon = datetime(2026, 3, 2, 12)
+    hours = [noon + timedelta(hours=number) for number in range(2)]
+    unknown = dict.fromkeys(hours)
+    assert list(hourly_load(unknown, [(noon, noon + timedelta(hours=2), 50.0)]).values()) == [25, 25]
+    assert hourly_load(unknown, []) is None
+    assert list(hourly_load({hours[0]: 3.0, hours[1]: None}, [(hours[1], hours[1] + timedelta(hours=1), 9.0)]).values()) == [3, 9]

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from storeloom.workers.optimise.eligibility import Skills, is_available, is_employed
+from storeloom.workers.optimise.eligibility import Skills, is_available, is_employed, of_section
 from storeloom.workers.optimise.roster_pay import wages, week_overtime
 from storeloom.workers.optimise.shifts import Duty, Shift
 
@@ -55,6 +55,15 @@ def test_availability() -> None:
     night = [{"weekday": 1, "from": "20:00", "to": "06:00"}]
     assert is_available(night, at(22), at(30)) and not is_available(night, at(22), at(30.5))
     assert is_available([], at(9), at(17)) and is_available(None, at(9), at(17))
+
+
+def test_of_section() -> None:
+    late = [{"weekday": 1, "from": "12:00", "to": "22:00"}]
+    staff = [{"staff": "b", "section": "dairy"}, {"staff": "a", "section": "dairy", "availability": late}, {"staff": "c"},
+             {"staff": "d", "section": "dairy", "left": "2026-03-02"}]  # fmt: skip
+    assert of_section(staff, "dairy", at(13), at(14)) == ["a", "b"]
+    assert of_section(staff, "dairy", at(9), at(10)) == ["b"]
+    assert of_section(staff, None, at(9), at(10)) == []
 
 
 def test_pay() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storeloom.workers.optimise.materials import base_units, cases, explode, loop, piece, recipes, short
+from storeloom.workers.optimise.materials import base_units, cases, explode, loop, lots, outlives, piece, recipes, short
 
 ROWS = [
     {"recipe": "tea", "gtin": "T", "yield_qty": 1, "ingredients": [{"gtin": "M", "qty": 150, "unit": "ml"}]},
@@ -41,3 +41,15 @@ def test_what_spoils_before_its_day_does_not_count():
 def test_units():
     assert (base_units("L"), base_units("pcs")) == (1000, 1)
     assert (piece({"net_content": 1, "content_unit": "l"}), piece({"unit": "kg"}), piece({})) == (1000, 1000, 1)
+
+
+def test_lots_hold_no_more_than_there_is():
+    assert lots(10, [("2026-03-02", 4), ("2026-03-09", 3)]) == [("2026-03-02", 4), ("2026-03-09", 3), ("9999-12-31", 3)]
+    assert lots(5, [("2026-03-02", 4), ("2026-03-09", 3)]) == [("2026-03-02", 4), ("2026-03-09", 1), ("9999-12-31", 0)]
+
+
+def test_a_case_outlives_its_use():
+    assert outlives(12, 2, 5)
+    assert not outlives(12, 2, 6)
+    assert not outlives(12, 0, 5)
+    assert not outlives(12, 2, None)
