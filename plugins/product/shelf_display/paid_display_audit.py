@@ -119,9 +119,9 @@ class PaidDisplayAudit(Solution):
             return
         day["told"] = told
         self.kpi.share("display_compliance", found.good - before["good"], found.known - before["known"])
-        if day.get("counted") and state != "unproven":
-            day["counted"] = False
-            self.kpi.add("unproven_days", -1)
+        if day.get("counted", False) != (lost := state == "unproven" and "until" in day and self.now > parse_time(day["until"])):
+            day["counted"] = lost
+            self.kpi.add("unproven_days", 1 if lost else -1)
         parts = {"slots": slots, "compliant": found.good, "failed": found.known - found.good, "unknown": slots - found.known}
         yield self._report(promo, contract, opens, closes, 100 * found.good / found.known if found.known else None, parts,
                            {"state": state, "day": today.isoformat()})  # fmt: skip
@@ -180,7 +180,7 @@ class PaidDisplayAudit(Solution):
         for name in names:
             self.state.pop(f"task:{self.state.pop(name).get('task')}", None)
         del self.state[f"contract:{promo}"]
-        self.state.setdefault("settled", []).append(promo)
+        self.state["settled"].append(promo)
         yield self._report(promo, contract, parse_time(contract["from"]), due.time, 100 * passed / days if days else None, parts,
                            {"state": "settled"})  # fmt: skip
 
@@ -212,7 +212,8 @@ class PaidDisplayAudit(Solution):
             if promo not in rows and contract["from"] > now:
                 del self.state[f"contract:{promo}"]
                 self.timers.cancel("settle", promo)
-        for promo in sorted(rows.keys() - set(self.state.get("settled", ()))):
+        settled = self.state["settled"] = [promo for promo in self.state.get("settled", ()) if promo in rows]
+        for promo in sorted(rows.keys() - set(settled)):
             row, known = rows[promo], self.state.get(f"contract:{promo}")
             zone = (self.tables.fixtures.get(row["fixture"]) or {}).get("zone") or row.get("zone")
             contract = display_proof.contract_of(row, zone, hours, known, self.now)
