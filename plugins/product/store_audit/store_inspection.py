@@ -1,15 +1,15 @@
 """For field managers: scores store visits, makes repeated faults hurt more, and takes out who is strict and who is lenient.
 
-A visit is a `task.done` (done, approved or failed) that answers a checklist: `values.checklist`, else the one that most answered items are
-of; by somebody of the checklist's role, where both are known. Its id is `values.visit`, else the task. Required is what `required` or
-`mandatory` says, else what is critical. A visit that is told late is judged by those before it. Fixes are followed by their own tasks, and
-a fault ends with its fix or with a later pass.
+A visit is a `task.done` (done, approved or failed) that answers a checklist: `values.checklist`, else the one that most answered items
+are of; by somebody of the checklist's role, where both are known. Its id is `values.visit`, else the task. Required is what `required` or
+`mandatory` says, else what is critical. A visit that is told late is judged by those before it. Fixes are followed by their own tasks,
+and a fault ends with its fix or with a later pass.
 
-The store is that of the envelope. Its code names the store's id or location number (AI 414); any other code that is no item's counts once
-a visit began and ended with it, and from then on it is the only other one. A visit lasts from the first scan to the last of that inspector
-since his last visit, at most a day before; a scan that closes it may come up to 10 minutes after its answers. A code read again within a
-minute was read once. Without codes a visit lasts from `started` to its end; one that tells neither is not held to be short. Leaning counts
-earlier visits only, and scores before adjustment.
+The store is that of the envelope. Its code names the store's id or location number (AI 414); any other code that is no item's and not
+read at a till counts once a visit began and ended with it, and from then on it is the only other one. A visit lasts from the first scan
+to the last of that inspector since his last visit, at most a day before; a scan that closes it may come up to 10 minutes after its
+answers. A code read again within a minute was read once. Without codes a visit lasts from `started` to its end; one that tells neither is
+not held to be short. Leaning counts earlier visits only, and scores before adjustment.
 """
 
 from datetime import timedelta
@@ -19,7 +19,7 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 
 VISIT_AT_MOST, CLOSING, TWICE = timedelta(days=1), timedelta(minutes=10), timedelta(minutes=1)
 VISITS_KEPT = timedelta(days=400)
-MOST_VISITS, MOST_PEERS = 20, 50
+MOST_VISITS, MOST_PEERS, MOST_SCANS = 20, 50, 200
 ENDED = ("done", "approved", "failed")
 
 
@@ -68,7 +68,7 @@ class StoreInspection(Solution):
         if event.get("gtin") or "01" in ai:
             return
         named = store in code or "414" in ai
-        if not named and self.state.get(f"code:{store}", code) != code:
+        if not named and (event.get("till") or self.state.get(f"code:{store}", code) != code):
             return
         name, first = f"scans:{store}", rfc3339(self.now - VISIT_AT_MOST)
         scan = {"at": rfc3339(event.time), "code": "" if named else code, "staff": event.get("staff"), "used": False}
@@ -76,6 +76,7 @@ class StoreInspection(Solution):
         if any(self._is_twice(scan, one) for one in scans):
             return
         scans.append(scan)
+        del scans[:-MOST_SCANS]
         for waiting in [name for name in self.state if name.startswith(f"waiting:{store}|")]:
             visit = self.state[waiting]
             if event.get("staff") in (None, visit["staff"]):
@@ -85,9 +86,9 @@ class StoreInspection(Solution):
 
     def _is_twice(self, scan, other):
         """Whether a code was read twice at once."""
-        apart = abs(parse_time(scan["at"]) - parse_time(other["at"]))
-        same = (scan["code"], scan["staff"]) == (other["code"], other["staff"])
-        return same and apart < min(TWICE, timedelta(minutes=self.config.min_visit_min))
+        if (scan["code"], scan["staff"]) != (other["code"], other["staff"]):
+            return False
+        return abs(parse_time(scan["at"]) - parse_time(other["at"])) < min(TWICE, timedelta(minutes=self.config.min_visit_min))
 
     @on("task.done")
     def done(self, event):
