@@ -13,6 +13,7 @@ from storeloom.core.virtual.receipts import COUPON, make_lines, pay, tax_of
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.till_events import TillEvents
+from storeloom.core.virtual.watched_lane import WatchedLane
 from storeloom.core.virtual.world import World
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Checkout:
         self.prices = prices
         self.staffing = staffing
         self.events = TillEvents(world, stock, prices, staffing, self)
+        self.watched = WatchedLane(world, stock)
         self.trade: Trade | None = None
         self.free: dict[str, float] = {}
         self.self_lanes = [key for key, row in world.devices.items() if row["kind"] == "pos" and row.get("channel") == "self_checkout"]
@@ -105,9 +107,11 @@ class Checkout:
         end = round(start + sum(spans), 1)
         entry = "scan" if channel != "cart" else "vision"
         voided = self.events.on_the_way(shopper, receipt, till, cashier, start + spans[0] * 0.8)
+        doing = self.watched.before(shopper.basket, receipt, till, start)
         lines = make_lines(shopper.basket, self.stock.items, self.prices, start, entry)
         self.events.override(lines, receipt, till, cashier, start + spans[0] * 0.9)
         self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end))
+        self.watched.show(self.events.stamped(lines, (start, spans[0], end)), doing, receipt, till, (start, end))
         data: Row = {"receipt": receipt, "kind": "sale", "till": till, "channel": channel, "lines": lines}
         data |= self._settle(lines, receipt, shopper.member)
         data |= {
