@@ -98,7 +98,9 @@ class ItemHeat(Solution):
 
     @on("inventory.snapshot?")
     def stocked(self, event):
-        self.workers.optimise.position.count(self.state.setdefault(f"stock:{self._key(event['gtin'])}", {}), event.data, event.time)
+        position = self.workers.optimise.position
+        if position.is_count(event.data):
+            position.count(self.state.setdefault(f"stock:{self._key(event['gtin'])}", {}), event.data, event.time)
 
     @every("1d", at="close")
     def close(self, due):
