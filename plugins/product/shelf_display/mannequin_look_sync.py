@@ -56,8 +56,7 @@ class MannequinLookSync(Solution):
 
     @every("1d", at="open")
     def opening(self, due):
-        for name in [name for name in self.state if name.startswith("heat:") and due.time - parse_time(self.state[name][0]) > HEAT_KEPT]:
-            del self.state[name]
+        self._forget(due.time)
         span = self.store.hours.span(due.time)
         if span:
             self._wait(*span, due.time)
@@ -141,6 +140,17 @@ class MannequinLookSync(Solution):
     def dressed_anew(self, table):
         for name in [name for name in self.state if name.startswith("shows:")]:
             del self.state[name]
+
+    def _forget(self, now):
+        """Heat, looks and sales of long ago."""
+        rested = now - timedelta(days=self.config.rest_days)
+        window = f"{now - timedelta(days=self.config.effect_days, hours=1):%Y-%m-%dT%H}"
+        for name, known in list(self.state.items()):
+            kind = name.partition(":")[0]
+            old = kind == "heat" and now - parse_time(known[0]) > HEAT_KEPT
+            old |= kind == "last" and parse_time(known) < rested
+            if old or (kind in ("sold", "category") and max(known, default="") < window):
+                del self.state[name]
 
     def _check_all(self):
         fixtures = sorted(row["fixture"] for row in self.tables.fixtures.rows() if row.get("kind") in SHOWS)
