@@ -115,10 +115,10 @@ def _instant(hours: StoreHours, text: str | None) -> datetime | None:
 def slots_of(contract: Contract, hours: StoreHours, day: date, minutes: int) -> tuple[datetime, datetime, int] | None:
     """Begin, end and number of slots of a day of a contract, its opening hours as far as it runs; None of any other day, and where the
     store stays closed."""
-    opening = hours.day(day)
-    if opening is None:
+    opening, first = hours.day(day), parse_time(contract["from"])
+    if opening is None or day < hours.store_day(first):
         return None
-    begin, end = max(opening[0], parse_time(contract["from"])), min(opening[1], parse_time(contract["to"]))
+    begin, end = max(opening[0], first), min(opening[1], parse_time(contract["to"]))
     return (begin, end, -(-(end - begin) // timedelta(minutes=minutes))) if begin < end else None
 
 
