@@ -2,13 +2,13 @@
 
 A contract is a row of `promotions` of kind `display`, unless its `approved` is false. Its days are those on which the store opens between
 `from` and `to` (which is not in it); a contract that has begun is settled even where its row goes. A frame is clear when it is bright and
-sharp and people hide at most 15 % of it; every clear frame of a camera of the fixture's zone counts, at most one in 5 s, and so do all
-facings of the items in it: a camera should see one display of an item. Goods are recognised among the enrolled items of the shop
-`products`, or of the camera's setting `shop`.
+sharp and people hide at most 15 % of it; every clear frame of a camera of the fixture's zone counts, at most one in 5 s (of others one a
+second is looked at), and so do all facings of the items in it: a camera should see one display of an item. Goods are recognised among the
+enrolled items of the shop `products`, or of the camera's setting `shop`.
 
-A photo is accepted when its task is done with one or approved, until it is rejected; it proves an unproven day, not a failed one. Only days
-that failed one after the other are in a row, an unproven day ends it. The fee is settled when the contract ends, or when the time of the
-last photo that is asked for is over.
+A photo is accepted when its task is done with one or approved, until it is rejected; it proves an unproven day, not a failed one. Only
+days that failed one after the other are in a row, an unproven day ends it. The fee is settled when the contract ends, or when the time of
+the last photo that is asked for is over.
 
 Evidence of each slot is the first clear frame and the first that shows the display: a thumbnail with people hidden, kept in this
 solution's picture folder until 90 days after the contract, its SHA-256 in `vision.item`. Of a scene it is the hash of what was seen.
@@ -20,7 +20,8 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.workers.vision import display_proof
 
-LOOK, KEPT = timedelta(seconds=5), timedelta(days=90)
+LOOK, LOOK_AGAIN = timedelta(seconds=5), timedelta(seconds=1)
+KEPT = timedelta(days=90)
 DAY = timedelta(days=1)
 SHOP = "products"
 
@@ -76,12 +77,13 @@ class PaidDisplayAudit(Solution):
             inside = contract["from"] <= rfc3339(event.time) < contract["to"]
             if inside and not self.state.get(f"day:{promo}|{today}", {}).get("slots", {}).get(slot):
                 wanted.append((promo, contract, slot))
-        last = self.state.get(f"look:{event['camera']}")
-        if not wanted or (last and timedelta(0) <= event.time - parse_time(last) < LOOK):
+        following = self.state.get(f"look:{event['camera']}")
+        if not wanted or (following and timedelta(0) < parse_time(following) - event.time <= LOOK):
             return
-        self.state[f"look:{event['camera']}"] = rfc3339(event.time)
         view = self.workers.vision.view(event.data, event.time)
-        if not display_proof.is_clear(view):
+        clear = display_proof.is_clear(view)
+        self.state[f"look:{event['camera']}"] = rfc3339(event.time + (LOOK if clear else LOOK_AGAIN))
+        if not clear:
             return
         shop = next((one.settings.get("shop") for one in self.devices.get("camera", ()) if one.id == view.camera), None) or SHOP
         keys = {key for _, contract, _ in wanted for key in contract["items"]}
