@@ -95,7 +95,7 @@ class MannedLaneGuard(Solution):
         elif kind == "tender":
             yield from self._tendered(till, lane)
         elif kind == "park":
-            self._park(till, lane, event.time)
+            yield from self._park(till, lane, event.time)
         elif kind == "end":
             yield from self._end(till, event.time)
 
@@ -296,7 +296,9 @@ class MannedLaneGuard(Solution):
         return lane
 
     def _park(self, till, lane, at):
-        """Set a receipt aside; what the camera missed of it so far stays missed."""
+        """Set a receipt aside; what the camera missed of it so far stays missed. Its next tender warns again."""
+        if lane["alert"]:
+            yield self._deck_alert(till, lane, "cleared")
         self.state[f"lane|{till}"] = self.workers.checkout.manned_lane.waiting(lane["n"] + 1)
         self.state[f"parked|{lane['receipt']}"] = lane | {"lost": not self._observed(till, lane, at)}
 
