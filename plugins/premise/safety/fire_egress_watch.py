@@ -87,10 +87,10 @@ class FireEgressWatch(Solution):
 
     def _smoke(self, event):
         detector, zone = event["sensor"], event.get("zone") or self._asset(event).get("zone") or ""
-        known = self.state.setdefault(f"detector:{detector}", {"zone": zone, "since": None, "fault": False, "at": ""})
-        if plain(event.time) < known["at"]:
+        known = self.state.setdefault(f"detector:{detector}", {"zone": zone, "since": None, "fault": False, "at_s": 0})
+        if event.time.timestamp() < known["at_s"]:
             return
-        known["at"] = plain(event.time)
+        known["at_s"] = event.time.timestamp()
         faulty = event.get("quality") == "bad"
         if faulty != known["fault"]:
             known["fault"] = faulty
@@ -194,10 +194,10 @@ class FireEgressWatch(Solution):
         if event.get("quality") == "bad":
             return
         cable, value = event["sensor"], event["value"]
-        known = self.state.setdefault(f"cable:{cable}", {"warm": 0, "hot": 0, "told": [], "at": ""})
-        if plain(event.time) <= known["at"]:
+        known = self.state.setdefault(f"cable:{cable}", {"warm": 0, "hot": 0, "told": [], "at_s": 0})
+        if event.time.timestamp() <= known["at_s"]:
             return
-        known["at"] = plain(event.time)
+        known["at_s"] = event.time.timestamp()
         known["warm"] = known["warm"] + 1 if value >= self.config.cable_warn_c else 0
         known["hot"] = known["hot"] + 1 if value >= self.config.cable_trip_c else 0
         row = self._asset(event)
@@ -253,10 +253,10 @@ class FireEgressWatch(Solution):
     def _leak(self, event):
         if event.get("quality") == "bad":
             return
-        known = self.state.setdefault(f"leak:{event['sensor']}", {"over": 0, "told": False, "at": ""})
-        if plain(event.time) <= known["at"]:
+        known = self.state.setdefault(f"leak:{event['sensor']}", {"over": 0, "told": False, "at_s": 0})
+        if event.time.timestamp() <= known["at_s"]:
             return
-        known["at"] = plain(event.time)
+        known["at_s"] = event.time.timestamp()
         known["over"] = known["over"] + 1 if event["value"] >= self.config.leak_ma else 0
         told = known["over"] >= READINGS_WARN or (known["told"] and known["over"] > 0)
         if told != known["told"]:
@@ -357,9 +357,10 @@ class FireEgressWatch(Solution):
             return
         inside = self.state.setdefault("inside", {})
         ended = self.state.setdefault("ended", {})
-        if plain(parse_time(event["to"])) <= ended.get(event["line"], ""):
+        to_s = parse_time(event["to"]).timestamp()
+        if to_s <= ended.get(event["line"], 0):
             return
-        ended[event["line"]] = plain(parse_time(event["to"]))
+        ended[event["line"]] = to_s
         inside[zone] = max(0, inside.get(zone, 0) + event["in"] - event["out"])
         yield from self._crowd(zone, inside[zone], row or {"area_m2": self._area(rows)}, event.time)
 
@@ -375,8 +376,8 @@ class FireEgressWatch(Solution):
         limit = row.get("capacity") or int((row.get("area_m2") or 0) * self.config.persons_per_m2 + 1e-9)
         if not limit:
             return
-        known = self.state.setdefault(f"crowd:{zone}", {"since": None, "at": ""})
-        if plain(at) < known["at"]:
+        known = self.state.setdefault(f"crowd:{zone}", {"since": None, "at": None})
+        if known["at"] and at < parse_time(known["at"]):
             return
         if known["since"]:
             self.kpi.add("overcrowding", (at - parse_time(known["at"])).total_seconds() / 60)
