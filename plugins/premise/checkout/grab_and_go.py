@@ -82,6 +82,8 @@ class GrabAndGo(Solution):
         if visit is None:
             name = f"{gate}:{plain(event.time)}"
             visit = self.state[f"visit|{name}"] = visits.begin(name, payer, gate, event.time)
+        elif visit["opened"] == plain(event.time):
+            return None
         visit["opened"] = plain(event.time)
         self.timers.set("entry", visit["session"], self.now + AWAY_FOR_GOOD)
         return out("gate.open", gate=gate, direction="in", seconds=EXIT_OPEN_S, reason="payment_code", credential=payer)
@@ -99,6 +101,10 @@ class GrabAndGo(Solution):
             return [self._exit(event["gate"])]
         if kind != "passed" or event.get("direction") not in ("in", "out") or event.get("staff"):
             return []
+        told = [plain(event.time), event["direction"], event.get("credential"), count]
+        if self.state.get(f"passed|{event['gate']}") == told:
+            return []
+        self.state[f"passed|{event['gate']}"] = told
         if event["direction"] == "in":
             visits.came_in(self._open(), event.get("credential"), count)
             return []
@@ -402,12 +408,8 @@ class GrabAndGo(Solution):
         receipt["total"] = sum(line["amount"] for line in receipt["lines"])
         asked = till.ask(receipt, "qr")
         receipt["paid"] = [{"payment": asked["payment"], "method": "qr", "amount": receipt["total"], "payer": visit["payer"]}]
-        self.state[f"pay|{asked['payment']}"] = {
-            "payer": visit["payer"],
-            "amount": receipt["total"],
-            "at": plain(self.now),
-            "status": "asked",
-        }
+        pay = {"payer": visit["payer"], "amount": receipt["total"], "at": plain(self.now), "status": "asked"}
+        self.state[f"pay|{asked['payment']}"] = pay
         day = self.store.hours.store_day(self.now)
         yield out("pos.sale", **till.sale(receipt, "unattended", self.now, day, uncharged_events=left_out))
         yield out("payment.request", **asked, payer=visit["payer"])

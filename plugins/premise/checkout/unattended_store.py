@@ -142,6 +142,9 @@ class UnattendedStore(Solution):
         member = values.get("member")
         if not member or night["mode"] == "day":
             return None
+        read, pending = plain(event.time), self.state.get(f"entry|{member}", {})
+        if (pending.get("code"), pending.get("read")) == (self._code(event), read):
+            return None
         reason = self._refused(member, values.get("issued"), event)
         gate = self._gate("in", "scanner", event["scanner"])
         if reason:
@@ -150,7 +153,7 @@ class UnattendedStore(Solution):
                 station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get("scanner", ()), event["scanner"]) or event["scanner"]
             )
             return self._show(kiosk, "refused", REASONS[reason], {"reason": reason, "member": member})
-        self.state[f"entry|{member}"] = {"code": self._code(event), "gate": gate, "at": plain(self.now)}
+        self.state[f"entry|{member}"] = {"code": self._code(event), "gate": gate, "at": plain(self.now), "read": read}
         self.timers.set("unused", member, self.now + PASS)
         return out("gate.open", gate=gate, direction="in", seconds=OPEN_S, reason="entry", credential=member)
 
@@ -216,6 +219,10 @@ class UnattendedStore(Solution):
         yield self._voice(("Please close the door.", "请关好门。"))
 
     def _passed(self, event, way, count):
+        told, key = [plain(event.time), way, event.get("credential"), count], f"passed|{event['gate']}"
+        if self.state.get(key) == told:
+            return
+        self.state[key] = told
         before, counts = self._inside(), self._counts()
         counts[0 if way == "in" else 1] += count
         self.state["count"], named = counts, event.get("credential")
