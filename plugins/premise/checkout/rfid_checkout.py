@@ -196,8 +196,10 @@ class RfidCheckout(Solution):
         """Goods whose tag is dead."""
         station = self._station("scanner", event["scanner"])
         here, goods = self._bin(station), till.Shop(self.tables, self.store.hours, self.now).goods(event.data)
-        if here["closed"] or here["asked"] or goods.product is None:
+        scan = [event["code"], plain(event.time)]
+        if here["closed"] or here["asked"] or goods.product is None or here["scan"] == scan:
             return
+        here["scan"] = scan
         here["began"] = here["began"] or plain(event.time)
         here["added"].append(goods.gtin)
         if here["shown"] is not None:
@@ -347,7 +349,7 @@ class RfidCheckout(Solution):
     def _fresh(self):
         return {"tags": {}, "set": [], "shown": None, "session": None, "began": None, "first": None, "added": [], "strays": [],
             "asked": None, "attempt": 0, "weight_g": None, "misfit": None, "warnings": 0,
-            "alerts": {}, "closed": False, "ended": None}  # fmt: skip
+            "alerts": {}, "scan": None, "closed": False, "ended": None}  # fmt: skip
 
     def _bin(self, station):
         return self.state.setdefault(f"bin|{station}", self._fresh())

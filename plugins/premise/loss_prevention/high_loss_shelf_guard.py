@@ -21,6 +21,7 @@ AWAY, BACK = ("offline", "fault"), ("online",)
 APPROVED, ENDED = ("approved", "done"), ("rejected", "failed", "cancelled")
 REQUESTS = ("help", "other")  # a till's need for staff is none
 SETTLE = timedelta(seconds=5)
+SALES_KEPT = 20  # a till's, to tell one that is sent again
 
 
 class HighLossShelfGuard(Solution):
@@ -87,8 +88,10 @@ class HighLossShelfGuard(Solution):
 
     @on("pos.sale")
     def sold(self, event):
-        if event["kind"] in ("training", "void"):
+        told, latest = [event["receipt"], plain(event.time)], self.state.get(f"till|{event['till']}", [])
+        if event["kind"] in ("training", "void") or told in latest:
             return
+        self.state[f"till|{event['till']}"] = [*latest, told][-SALES_KEPT:]
         for line in event["lines"]:
             product = self.tables.products.get(line["gtin"])
             if not product or not product.get("high_loss"):
