@@ -22,7 +22,7 @@ ROLES = ("belt", "bag", "customer", "lower_deck")
 ALIKE = {"belt": "tray", "bag": "bag"}
 LOST_S, LEAD_S, KEPT_S = 2.0, 30.0, 1800.0
 GOODS, REFUNDS = ("item", "weigh", "key"), ("return", "void_line", "void_receipt")
-CLIP = timedelta(seconds=5)
+CLIP, CASE_KEPT = timedelta(seconds=5), timedelta(days=90)
 ROUNDING = 1e-9
 SETTLED = ("done", "approved", "rejected", "failed")
 
@@ -146,11 +146,14 @@ class MannedLaneGuard(Solution):
 
     @every("1d", at="close")
     def closed(self, due):
-        """The day's standing of each cashier by number; those who have left are forgotten."""
+        """The day's standing of each cashier by number; those who have left, and cases that nobody reviewed, are forgotten."""
         day = self.store.hours.ended_day(due.time)
         start = self.store.hours.midnight(day)
         for key in sorted(key for key in self.state if key.startswith("parked|")):
             if _at(self.state[key]["started_s"]) < start:
+                del self.state[key]
+        for key in [key for key in self.state if key.startswith("case|")]:
+            if due.time - parse_time(self.state[key]["to"]) > max(CASE_KEPT, timedelta(hours=self.config.clip_keep_h)):
                 del self.state[key]
         for key in sorted(key for key in self.state if key.startswith("cashier|")):
             entry, person = self.state[key], self.tables.staff.get(key.removeprefix("cashier|")) or {}
