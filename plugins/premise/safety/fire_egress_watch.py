@@ -2,8 +2,8 @@
 turns two smoke detectors into open doors, light and a spoken evacuation. It adds to the certified fire panel, never replaces it.
 
 A detector's zone is that of its reading, else of its asset; detectors without a zone watch the store together. Exit gates are the assets of
-a gate's or door's kind that are not told to stand in a zone other than an exit or entrance, with the doors that exit zones name, else the
-store's gate devices. Lights are the lamps of the assets table, else the lighting devices, else the zones. The evacuation is repeated every
+a gate's or door's kind and the gate devices that are not told to stand in a zone other than an exit or entrance, with the doors that exit
+zones name. Lights are the lamps of the assets table, else the lighting devices, else the zones. The evacuation is repeated every
 minute until its task is done, or a task is answered with `all clear`; loads stay off until a person switches them on.
 
 An object is held against the exit zones that its camera sees; people and unknown things that are no objects are left out. It is gone once
