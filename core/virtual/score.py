@@ -122,6 +122,12 @@ def _labels(events: list[Event], result: TrialResult) -> tuple[float, float] | N
     return _found(cases, said, AFTER, lambda case, e: case["label"] in str(e.data))
 
 
+def _device_faults(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if "offline" in e["kind"]]
+    cases = _cases(result, "device_faults")
+    return _found(cases, said, timedelta(), lambda case, e: e.get("subject") == case["device"]) if said and cases else None
+
+
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
     zone = ZoneInfo(result.zone)
@@ -144,5 +150,6 @@ PAIRS = (
     Pair("Empty shelves seen", "发现的货架缺货", _gaps),
     Pair("Till fraud cases pointed out", "指出的收银舞弊", _till_cases),
     Pair("Faulty price labels reported", "上报的价签故障", _labels),
+    Pair("Devices found off line", "发现的离线设备", _device_faults),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

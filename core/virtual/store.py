@@ -13,9 +13,9 @@ from storeloom.core.virtual.demand import Demand, Prices
 from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
 from storeloom.core.virtual.formats import default_devices_of, default_profile
-from storeloom.core.virtual.machines import Machines
+from storeloom.core.virtual.machines import WATCHED_S, Machines
 from storeloom.core.virtual.online import Online
-from storeloom.core.virtual.outside import Outside
+from storeloom.core.virtual.outside import PROBED_S, Outside
 from storeloom.core.virtual.price_changes import PriceChanges
 from storeloom.core.virtual.rounds import Rounds
 from storeloom.core.virtual.staffing import Staffing
@@ -33,11 +33,18 @@ class VirtualStore:
 
     `profile` needs a `format`; what it leaves out is taken from `default_profile`. `scale` multiplies traffic (1.0 is a
     supermarket of about 3,000 receipts a day). `tables` replaces whole tables, the others are derived to fit. The same
-    arguments give the same facts, whatever streams are asked for. Raises ValueError for an unknown format or table.
+    arguments give the same facts, whatever streams are asked for. `beats`: see `Machines`. Raises ValueError for an unknown format or
+    table.
     """
 
     def __init__(
-        self, profile: Mapping[str, Any], *, seed: int = 1, scale: float = 1.0, tables: Mapping[str, list[Row]] | None = None
+        self,
+        profile: Mapping[str, Any],
+        *,
+        seed: int = 1,
+        scale: float = 1.0,
+        tables: Mapping[str, list[Row]] | None = None,
+        beats: Mapping[str, float] | None = None,
     ) -> None:
         store_format = profile.get("format", "supermarket")
         self.profile: Row = {**default_profile(store_format), **profile}
@@ -53,9 +60,9 @@ class VirtualStore:
         self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
-        self.machines = Machines(self.world, self.stock)
+        self.machines = Machines(self.world, self.stock, beats)
         self.online = Online(self.world, self.stock, self.demand, self.staffing, self.checkout)
-        self.outside = Outside(self.world)
+        self.outside = Outside(self.world, PROBED_S if beats is None else WATCHED_S)
         self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
         self.checkout.trade = self.trade

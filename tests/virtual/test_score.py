@@ -111,3 +111,12 @@ def test_a_history_before_the_trial_is_no_part_of_its_truth() -> None:
 
 def test_real_input_has_no_truth_to_be_judged_by() -> None:
     assert score(result({}, ("score.report", 11, traffic("2026-03-02T02:00:00Z", 6)))) == []
+
+
+def test_a_fault_is_found_by_an_alert_on_its_device_while_it_lasts() -> None:
+    fault = {"device": "till-1", "from": "2026-03-02T02:00:00Z", "to": "2026-03-02T03:00:00Z"}
+    truth = {"device_faults": [fault, {**fault, "device": "till-2"}, {**fault, "device": "till-3"}]}
+    found = ("alert.raise", 10.5, alert("device_offline", subject="till-1"))
+    late = ("alert.raise", 11.5, alert("device_offline", subject="till-2"))
+    assert pairs(result(truth, found, late)) == [("Devices found off line", 1, 3)]
+    assert pairs(result(truth, ("alert.raise", 10.5, alert("queue_long", subject="till-1")))) == []
