@@ -134,7 +134,9 @@ class PeopleAnswers:
         return [Fact(moment(self._at_work(at) + 30 * MINUTE), "shift.fixed", "terminal-1", {**fixed, "version": 1})]
 
     def coupon(self, data: Mapping[str, Any], at: float, chance: Chance) -> list[Fact]:
-        state: Row = {"coupon": data["template"], "code": data["coupon"], "status": "active", "until": data["valid_to"]}
+        """A copy lies in the member's wallet from now on, known by its own id."""
+        self.store.world.schedule(at, lambda now: self.store.wallets.issue(data, now))
+        state: Row = {"coupon": data["coupon"], "code": data["coupon"], "status": "active", "until": data["valid_to"]}
         return [Fact(moment(at + 1), "coupon.state", "online-1", state | ({"member": data["member"]} if "member" in data else {}))]
 
 

@@ -22,8 +22,10 @@ from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.supply import Supply
 from storeloom.core.virtual.tables import build_tables
+from storeloom.core.virtual.tables_club import add_programme
 from storeloom.core.virtual.trade import Trade
 from storeloom.core.virtual.truth import Truth
+from storeloom.core.virtual.wallets import Wallets
 from storeloom.core.virtual.weather import Weather
 from storeloom.core.virtual.world import World
 
@@ -49,6 +51,7 @@ class VirtualStore:
         store_format = profile.get("format", "supermarket")
         self.profile: Row = {**default_profile(store_format), **profile}
         self.tables: Tables = build_tables(store_format, seed, tables, scale=scale, store=self.profile["store"])
+        add_programme(self.tables, store_format, seed, tables or ())
         self.world = World(self.profile, self.tables, seed, scale)
         self.stock = Stock(self.world)
         self.supply = Supply(self.world, self.stock)
@@ -57,7 +60,8 @@ class VirtualStore:
         self.prices = Prices(self.world)
         self.demand = Demand(self.world, self.stock, self.prices)
         self.price_changes = PriceChanges(self.world, self.prices, self.demand)
-        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing)
+        self.wallets = Wallets(self.world)
+        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing, self.wallets)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
         self.machines = Machines(self.world, self.stock, beats)

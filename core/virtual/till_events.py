@@ -183,8 +183,9 @@ class TillEvents:
         cashier: str | None,
         shopper: Shopper,
         span: tuple[float, float, float],
+        coupons: Sequence[str] = (),
     ) -> None:
-        """Each scan with its raw code, evenly over the ringing time, then total and tender."""
+        """Each scan with its raw code, evenly over the ringing time, then coupons, total and tender."""
         if not self.world.wants("pos.scan", "scanner.code", "scale.reading", "kiosk.event"):
             return
         start, ring, end = span
@@ -216,6 +217,11 @@ class TillEvents:
         if voided is not None:
             seq += 1
             self.world.tell(start + ring * 0.8, "pos.scan", source, {**base, "seq": seq, "kind": "void", "gtin": voided.gtin})
+        for code in coupons:
+            seq += 1
+            self.world.tell(
+                start + ring - 0.5, "pos.scan", source, {**base, "seq": seq, "kind": "coupon", "code": code, "member": shopper.member}
+            )
         total = sum(line["amount"] for line in lines)
         asked: Row = {"kind": "total", "price": total, "version": 1, "basket": [undiscounted(line) for line in lines]}
         asked |= {"member": shopper.member} if shopper.member else {}

@@ -23,6 +23,7 @@ class Truth:
     - cases: till fraud, {kind, receipt, till, cashier, at, amount}; thefts: {gtin, qty, at, zone}
     - excursions, label_faults, device_faults: with from and to
     - findings: items of a checklist found at fault on a round, {checklist, item, task, staff, at}
+    - coupons: template to {issued, used, granted}: copies issued to members in the trial, those used at tills, and minor units taken off
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -40,6 +41,7 @@ class Truth:
     label_faults: list[Row] = field(default_factory=list)
     device_faults: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
+    coupons: dict[str, dict[str, int]] = field(default_factory=dict)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 
