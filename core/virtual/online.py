@@ -219,7 +219,7 @@ class Online:
         chance = self.world.chance("members")
         kind = chance.choice(["visit", "click", "share", "survey", "complaint", "chat", "join", "view"])
         if kind == "join":
-            self._join(stamp)
+            self.join(stamp)
             return
         data: Row = {"kind": kind, "member": chance.pick(self.members) if self.members else "m-none", "channel": "mini_app"}
         if kind == "survey":
@@ -230,7 +230,8 @@ class Online:
             )
         self.world.tell(stamp, "member.event", "online-1", data)
 
-    def _join(self, stamp: float) -> None:
+    def join(self, stamp: float) -> str:
+        """A new member, with a profile and consents."""
         chance = self.world.chance("joins")
         member = chance.token("m-", 10)
         consents = {"marketing": chance.hit(0.8), "profiling": chance.hit(0.7), "messaging": ["mini_program"]}
@@ -257,6 +258,7 @@ class Online:
                 "channel": "mini_app",
             }
             self.world.tell(stamp + 2, "member.consent", "online-1", given)
+        return member
 
     def _mention(self, stamp: float) -> None:
         chance = self.world.chance("mentions")

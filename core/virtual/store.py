@@ -13,6 +13,8 @@ from storeloom.core.virtual.demand import Demand, Prices
 from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
 from storeloom.core.virtual.formats import default_devices_of, default_profile
+from storeloom.core.virtual.groups import Groups
+from storeloom.core.virtual.live_rooms import LiveRooms
 from storeloom.core.virtual.machines import WATCHED_S, Machines
 from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import PROBED_S, Outside
@@ -66,6 +68,8 @@ class VirtualStore:
         self.cameras = Cameras(self.world, self.stock)
         self.machines = Machines(self.world, self.stock, beats)
         self.online = Online(self.world, self.stock, self.demand, self.staffing, self.checkout)
+        self.groups = Groups(self.world)
+        self.live_rooms = LiveRooms(self.world, self.stock, self.prices, self.online)
         self.outside = Outside(self.world, PROBED_S if beats is None else WATCHED_S)
         self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
@@ -137,3 +141,5 @@ class VirtualStore:
         self.outside.start_day(midnight)
         self.price_changes.start_day(midnight)
         self.rounds.start_day(midnight)
+        self.groups.start_day(midnight)
+        self.live_rooms.start_day(midnight)

@@ -106,6 +106,8 @@ class Trade:
         wanted = self.demand.basket(chance, mission, shape.basket * size, stamp) if buys else {}
         member = chance.pick(self.members) if self.members and chance.hit(shape.member_share) else None
         lane = chance.random()
+        if buys:
+            wanted |= {gtin: 1 for gtin in sorted(self.checkout.wallets.wishes(member, stamp)) if self._piece(gtin) and gtin not in wanted}
         path = self._path(stamp, wanted)
         shopper = Shopper(
             self._number,
@@ -123,6 +125,10 @@ class Trade:
         if lane >= 1 - shape.cart_share:
             shopper.cart = self._free_cart(shopper)
         return shopper
+
+    def _piece(self, gtin: str) -> bool:
+        """Whether it is goods of the store sold by the piece."""
+        return gtin in self.stock.items and not self.stock.items[gtin].weighed
 
     def _path(self, stamp: float, wanted: dict[str, int]) -> list[tuple[str, float, float]]:
         """Entrance, then the zones of the wanted goods; 12 s a zone on average to walk, about half a minute for each item."""

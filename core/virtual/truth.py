@@ -24,6 +24,8 @@ class Truth:
     - excursions, label_faults, device_faults: with from and to
     - findings: items of a checklist found at fault on a round, {checklist, item, task, staff, at}
     - coupons: template to {issued, used, granted}: copies issued to members in the trial, those used at tills, and minor units taken off
+    - groups: chat groups, {group, network, metres from the store, members}
+    - live_rooms: {live, from, to, viewers, orders, packs}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -42,6 +44,8 @@ class Truth:
     device_faults: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
     coupons: dict[str, dict[str, int]] = field(default_factory=dict)
+    groups: list[Row] = field(default_factory=list)
+    live_rooms: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

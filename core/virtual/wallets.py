@@ -70,6 +70,11 @@ class Wallets:
         for owner in [member] if member else list(self.held):
             self.held[owner] = [one for one in self.held.get(owner, ()) if one.coupon != coupon]
 
+    def wishes(self, member: str | None, stamp: float) -> frozenset[str]:
+        """Products that a member comes for, as a coupon in hand is for them alone."""
+        held = self.held.get(member, ()) if member else ()
+        return frozenset(gtin for one in held if one.begins <= stamp < one.ends for gtin in one.gtins)
+
     def use(self, member: str | None, receipt: str, lines: Sequence[Row], stamp: float) -> tuple[Coupon, int] | None:
         """The coupon that a member uses for a receipt, with what it takes off; None for none."""
         held = self.held.get(member) if member else None
