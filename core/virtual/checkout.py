@@ -118,6 +118,9 @@ class Checkout:
         voided = self.events.on_the_way(shopper, receipt, till, cashier, start + spans[0] * 0.8)
         lines = make_lines(shopper.basket, self.stock.items, self.prices, start, entry)
         self.events.override(lines, receipt, till, cashier, start + spans[0] * 0.9)
+        for line in lines:
+            if (epc := shopper.tags.pop(line["gtin"], None)) is not None:
+                line["epc"] = epc
         data: Row = {"receipt": receipt, "kind": "sale", "till": till, "channel": channel, "lines": lines}
         settled, template = self._settle(lines, receipt, shopper.member, start)
         data |= settled

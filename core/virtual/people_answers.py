@@ -104,7 +104,7 @@ class PeopleAnswers:
                 told.append(tell(read + chance.uniform(3, 60), "clicked"))
             elif data["purpose"] == "marketing" and chance.hit(0.01):
                 told.append(tell(read + 20, "unsubscribed"))
-        return told
+        return told + self.store.parcels.collect(data, at, chance)
 
     def gig(self, data: Mapping[str, Any], at: float, chance: Chance) -> list[Fact]:
         """The better the pay, the likelier that each wanted head is found."""

@@ -128,6 +128,12 @@ def _device_faults(events: list[Event], result: TrialResult) -> tuple[float, flo
     return _found(cases, said, timedelta(), lambda case, e: e.get("subject") == case["device"]) if said and cases else None
 
 
+def _fitting_losses(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "item_missing"]
+    cases = _cases(result, "fitting_losses")
+    return _found(cases, said, timedelta(), lambda case, e: case["epc"].endswith(f".{e['ref']['serial']}")) if said and cases else None
+
+
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
     zone = ZoneInfo(result.zone)
@@ -151,5 +157,6 @@ PAIRS = (
     Pair("Till fraud cases pointed out", "指出的收银舞弊", _till_cases),
     Pair("Faulty price labels reported", "上报的价签故障", _labels),
     Pair("Devices found off line", "发现的离线设备", _device_faults),
+    Pair("Pieces missed after fitting", "试衣后丢失的商品", _fitting_losses),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

@@ -6,20 +6,24 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from storeloom.core.virtual.bookings import Bookings
 from storeloom.core.virtual.building import Building
 from storeloom.core.virtual.cameras import Cameras
 from storeloom.core.virtual.checkout import Checkout
 from storeloom.core.virtual.demand import Demand, Prices
 from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
+from storeloom.core.virtual.fitting import Fitting
 from storeloom.core.virtual.formats import default_devices_of, default_profile
 from storeloom.core.virtual.groups import Groups
 from storeloom.core.virtual.live_rooms import LiveRooms
 from storeloom.core.virtual.machines import WATCHED_S, Machines
 from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import PROBED_S, Outside
+from storeloom.core.virtual.parcels import Parcels
 from storeloom.core.virtual.price_changes import PriceChanges
 from storeloom.core.virtual.rounds import Rounds
+from storeloom.core.virtual.skin_tests import SkinTests
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.supply import Supply
@@ -70,13 +74,17 @@ class VirtualStore:
         self.online = Online(self.world, self.stock, self.demand, self.staffing, self.checkout)
         self.groups = Groups(self.world)
         self.live_rooms = LiveRooms(self.world, self.stock, self.prices, self.online)
+        self.bookings = Bookings(self.world, self.stock, self.online)
+        self.parcels = Parcels(self.world)
+        self.fitting = Fitting(self.world, self.stock)
+        self.skin_tests = SkinTests(self.world)
         self.outside = Outside(self.world, PROBED_S if beats is None else WATCHED_S)
         self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
         self.checkout.trade = self.trade
         self.checkout.waiting = self.cameras.visit
-        self.trade.watchers += [self.cameras.watch, self.outside.watch]
-        self.trade.leavers += [self.cameras.left, self.outside.left]
+        self.trade.watchers += [self.fitting.watch, self.cameras.watch, self.outside.watch]
+        self.trade.leavers += [self.cameras.left, self.outside.left, self.fitting.left]
         self._devices = Devices(self)
         self._started = False
 
@@ -143,3 +151,6 @@ class VirtualStore:
         self.rounds.start_day(midnight)
         self.groups.start_day(midnight)
         self.live_rooms.start_day(midnight)
+        self.bookings.start_day(midnight)
+        self.parcels.start_day(midnight)
+        self.skin_tests.start_day(midnight)

@@ -23,7 +23,7 @@ LAST_TILL = 8 * MINUTE
 
 @dataclass(slots=True)
 class Shopper:
-    """One visit. `path` holds (zone, from, to); `basket` the units in hand by gtin."""
+    """One visit. `path` holds (zone, from, to); `basket` the units in hand by gtin; `tags` the EPCs of what was tried on."""
 
     number: int
     key: str
@@ -39,6 +39,7 @@ class Shopper:
     cart: str | None = None
     cart_seq: int = 0
     basket: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 Watcher = Callable[[Shopper], None]

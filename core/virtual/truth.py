@@ -26,6 +26,8 @@ class Truth:
     - coupons: template to {issued, used, granted}: copies issued to members in the trial, those used at tills, and minor units taken off
     - groups: chat groups, {group, network, metres from the store, members}
     - live_rooms: {live, from, to, viewers, orders, packs}
+    - bookings: services ordered, {order, member, wish, comes}; parcels: {waybill, size, agreed}
+    - fitting_losses: tried on and carried off, {epc, gtin, zone, at}; skin_tests: {session, at, scores, age, member}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -46,6 +48,10 @@ class Truth:
     coupons: dict[str, dict[str, int]] = field(default_factory=dict)
     groups: list[Row] = field(default_factory=list)
     live_rooms: list[Row] = field(default_factory=list)
+    bookings: list[Row] = field(default_factory=list)
+    parcels: list[Row] = field(default_factory=list)
+    fitting_losses: list[Row] = field(default_factory=list)
+    skin_tests: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

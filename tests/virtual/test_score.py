@@ -120,3 +120,10 @@ def test_a_fault_is_found_by_an_alert_on_its_device_while_it_lasts() -> None:
     late = ("alert.raise", 11.5, alert("device_offline", subject="till-2"))
     assert pairs(result(truth, found, late)) == [("Devices found off line", 1, 3)]
     assert pairs(result(truth, ("alert.raise", 10.5, alert("queue_long", subject="till-1")))) == []
+
+
+def test_a_piece_lost_in_the_fitting_room_is_told_by_its_serial() -> None:
+    lost = {"epc": "urn:epc:id:sgtin:6981552.090108.77", "gtin": "6981552901080", "at": "2026-03-02T02:00:00Z"}
+    truth = {"fitting_losses": [lost, {**lost, "epc": "urn:epc:id:sgtin:6981552.090108.78"}]}
+    told = ("alert.raise", 10.6, alert("item_missing", subject="6981552901080", ref={"serial": "78"}))
+    assert pairs(result(truth, told)) == [("Pieces missed after fitting", 1, 2)]
