@@ -47,6 +47,7 @@ class Checkout:
         self.free: dict[str, float] = {}
         self.self_lanes = [key for key, row in world.devices.items() if row["kind"] == "pos" and row.get("channel") == "self_checkout"]
         self.recent: deque[Row] = deque(maxlen=KEPT_RECEIPTS)
+        self.banked: Callable[[str | None, str, float], str | None] | None = None
         self.waiting: Callable[[str, float, float], None] | None = None
         self._numbers: dict[str, int] = {}
 
@@ -133,8 +134,9 @@ class Checkout:
         }
         if cashier:
             data["cashier"] = cashier
-        if shopper.member:
-            data["member"] = shopper.member
+        member = shopper.member or (self.banked(cashier, receipt, start) if self.banked else None)
+        if member:
+            data["member"] = member
         if self.guides and cashier and share(self.world.seed, "guided", receipt) < GUIDED_SHARE:
             data["guide"] = self._guide(shopper.member, receipt, start) or cashier
         self.world.schedule(end, lambda now: self._finish(shopper, data, template, now))

@@ -17,6 +17,7 @@ from storeloom.core.virtual.figures import within
 from storeloom.core.virtual.trial import TrialResult
 
 COLD = ("excursion", "cold", "temperature", "use_first", "warm")
+MEMBER_ABUSE = frozenset({"account_ring", "staff_points", "coupon_burst", "review_abuse"})
 AFTER = timedelta(hours=2)  # food warms more slowly than its air: an alert may come when the air is cold again
 Row = Mapping[str, Any]
 
@@ -107,7 +108,7 @@ def _gaps(events: list[Event], result: TrialResult) -> tuple[float, float] | Non
 
 
 def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
-    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data)]
+    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data) and e["kind"] not in MEMBER_ABUSE]
     cases = _cases(result, "cases")
     if not said or not cases:
         return None
@@ -134,6 +135,42 @@ def _fitting_losses(events: list[Event], result: TrialResult) -> tuple[float, fl
     return _found(cases, said, timedelta(), lambda case, e: case["epc"].endswith(f".{e['ref']['serial']}")) if said and cases else None
 
 
+def _rings(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "account_ring" and e["state"] == "open"]
+    cases = [case for case in _cases(result, "abuse") if case["kind"] == "account_ring"]
+    return _found(cases, said, timedelta(), lambda case, e: e["subject"] in case["accounts"]) if said and cases else None
+
+
+def _false_traffic(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Posts that were told of, of those with false clicks."""
+    said = {e["subject"] for e in _of(events, "alert.raise") if e["kind"] == "false_traffic"}
+    posts = {post["mention"] for post in result.truth.get("posts", ()) if post["false_traffic"]}
+    return (len(said & posts), len(posts)) if said and posts else None
+
+
+def _data_requests(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    asked = len([e for e in _of(events, "task.create") if e["kind"] == "data_request"])
+    cases = _cases(result, "data_requests")
+    return (asked, len(cases)) if asked and cases else None
+
+
+def _packs(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Packs by the last report of each room that is over."""
+    rooms = {
+        e["report"].partition(":")[2]: e["figures"]["packs"]["value"] for e in _of(events, "insight.report") if e["kind"] == "live_room"
+    }
+    true = sum(room["packs"] for room in result.truth.get("live_rooms", ()) if room["live"] in rooms)
+    return (sum(rooms.values()), true) if rooms else None
+
+
+def _no_shows(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Of the guests that were expected by now, who stayed away."""
+    over = {e["booking"] for e in _of(events, "service.booking") if e["status"] in ("no_show", "served")}
+    told = {e["booking"] for e in _of(events, "service.booking") if e["status"] == "no_show"}
+    true = [row for row in result.truth.get("bookings", ()) if row["order"] in over and not row["comes"]]
+    return (len(told), len(true)) if over and result.truth.get("bookings") else None
+
+
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
     zone = ZoneInfo(result.zone)
@@ -158,5 +195,10 @@ PAIRS = (
     Pair("Faulty price labels reported", "上报的价签故障", _labels),
     Pair("Devices found off line", "发现的离线设备", _device_faults),
     Pair("Pieces missed after fitting", "试衣后丢失的商品", _fitting_losses),
+    Pair("Rings of accounts found", "发现的账户团伙", _rings),
+    Pair("Posts with false clicks found", "发现的虚假流量内容", _false_traffic),
+    Pair("Data requests taken up", "受理的信息申请", _data_requests),
+    Pair("Packs sold in live rooms", "直播售出券包", _packs),
+    Pair("Booked guests who stayed away", "预约爽约", _no_shows),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

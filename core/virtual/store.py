@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from storeloom.core.virtual.abuse import Abuse
 from storeloom.core.virtual.bookings import Bookings
 from storeloom.core.virtual.building import Building
 from storeloom.core.virtual.cameras import Cameras
 from storeloom.core.virtual.checkout import Checkout
+from storeloom.core.virtual.consents import Consents
+from storeloom.core.virtual.creators import Creators
 from storeloom.core.virtual.demand import Demand, Prices
 from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
@@ -21,7 +24,9 @@ from storeloom.core.virtual.machines import WATCHED_S, Machines
 from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import PROBED_S, Outside
 from storeloom.core.virtual.parcels import Parcels
+from storeloom.core.virtual.plans import Plans
 from storeloom.core.virtual.price_changes import PriceChanges
+from storeloom.core.virtual.receipt_photos import ReceiptPhotos
 from storeloom.core.virtual.rounds import Rounds
 from storeloom.core.virtual.skin_tests import SkinTests
 from storeloom.core.virtual.staffing import Staffing
@@ -78,6 +83,12 @@ class VirtualStore:
         self.parcels = Parcels(self.world)
         self.fitting = Fitting(self.world, self.stock)
         self.skin_tests = SkinTests(self.world)
+        self.creators = Creators(self.world, self.stock, self.online)
+        self.consents = Consents(self.world)
+        self.receipt_photos = ReceiptPhotos(self.world)
+        self.plans = Plans(self.world, self.online)
+        self.abuse = Abuse(self.world, self.wallets, self.trade)
+        self.checkout.banked = self.abuse.banked
         self.outside = Outside(self.world, PROBED_S if beats is None else WATCHED_S)
         self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
@@ -154,3 +165,8 @@ class VirtualStore:
         self.bookings.start_day(midnight)
         self.parcels.start_day(midnight)
         self.skin_tests.start_day(midnight)
+        self.creators.start_day(midnight)
+        self.consents.start_day(midnight)
+        self.receipt_photos.start_day(midnight)
+        self.plans.start_day(midnight)
+        self.abuse.start_day(midnight)

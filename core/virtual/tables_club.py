@@ -7,10 +7,12 @@ from datetime import date, timedelta
 
 from storeloom.core.virtual.chance import share
 from storeloom.core.virtual.facts import Row, Tables
+from storeloom.core.virtual.tables_people import DISHONEST
 
 GUIDED = {"mall": 0.3, "specialty": 0.45}
 WITH_CHILD = 0.12
 CHILDREN_FROM, CHILDREN_DAYS = date(2020, 1, 1), 2160
+TRADES = {"餐饮": "dining", "咖啡": "dining", "茶饮": "dining", "珠宝": "jewellery", "眼镜": "fashion", "美甲": "fashion"}
 AMOUNTS: tuple[tuple[str, str, int, int, int], ...] = (
     ("welcome", "新会员礼券", 500, 3000, 14),
     ("second_purchase", "二次消费券", 300, 2500, 14),
@@ -37,7 +39,8 @@ def add_programme(tables: Tables, store_format: str, seed: int, given: Collectio
     """Add to the tables in place; a table that is `given` stays as it is.
 
     Coupons of the usual campaigns, of an amount each; of members in shops with shopping guides 30 % (mall) or 45 % (specialty) are bound
-    to one, who is of role `sales`; 12 % told the birthday of a child.
+    to one, who is of role `sales`; 12 % told the birthday of a child. The dishonest cashier has a card of her own, one that is hardly used.
+    Tenants' trades get the names by which points are given (dining, fashion, jewellery).
     """
     if "coupons" not in given:
         known = {row["template"] for row in tables["coupons"]}
@@ -47,6 +50,15 @@ def add_programme(tables: Tables, store_format: str, seed: int, given: Collectio
         bound = GUIDED.get(store_format, 0.0) if guides else 0.0
         for row in tables["members"]:
             _member(row, guides, bound, seed)
+
+    if "staff" not in given and "members" not in given:
+        thief = next((row for row in tables["staff"] if row["staff"] == DISHONEST and "cashier" in row["roles"]), None)
+        here = [row for row in tables["members"] if not row.get("left")]
+        if thief is not None and here:
+            thief["own_member"] = min(here, key=lambda row: (row["receipts_12m"], row["member"]))["member"]
+    if "tenants" not in given:
+        for row in tables["tenants"]:
+            row["category"] = TRADES.get(row["category"], row["category"])
 
 
 def _amount(template: str, name: str, value: int, threshold: int, days: int) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from storeloom.core.virtual.demand import Demand
@@ -61,6 +62,7 @@ class Trade:
         self.zone_of = {gtin: item.slot["zone"] for gtin, item in stock.items.items() if item.slot}
         self.sales_zones = [row["zone"] for row in world.tables["zones"] if row["kind"] in {"sales", "fresh"}]
         self._cart_free: dict[str, float] = {}
+        self.expected: list[tuple[float, str]] = []
         self._number = 0
 
     def start_day(self, midnight: float) -> None:
@@ -107,6 +109,8 @@ class Trade:
         wanted = self.demand.basket(chance, mission, shape.basket * size, stamp) if buys else {}
         member = chance.pick(self.members) if self.members and chance.hit(shape.member_share) else None
         lane = chance.random()
+        if buys and self.expected and self.expected[0][0] <= stamp:
+            member = heappop(self.expected)[1]
         if buys:
             wanted |= {gtin: 1 for gtin in sorted(self.checkout.wallets.wishes(member, stamp)) if self._piece(gtin) and gtin not in wanted}
         path = self._path(stamp, wanted)
@@ -126,6 +130,10 @@ class Trade:
         if lane >= 1 - shape.cart_share:
             shopper.cart = self._free_cart(shopper)
         return shopper
+
+    def expect(self, stamp: float, member: str) -> None:
+        """Somebody comes to buy at or after a time: the next shopper who buys is that member."""
+        heappush(self.expected, (stamp, member))
 
     def _piece(self, gtin: str) -> bool:
         """Whether it is goods of the store sold by the piece."""

@@ -28,6 +28,9 @@ class Truth:
     - live_rooms: {live, from, to, viewers, orders, packs}
     - bookings: services ordered, {order, member, wish, comes}; parcels: {waybill, size, agreed}
     - fitting_losses: tried on and carried off, {epc, gtin, zone, at}; skin_tests: {session, at, scores, age, member}
+    - posts of creators: {mention, creator, broken rules, false_traffic}; plans: paid memberships, {order, member, paid, at}
+    - data_requests: {member, request, at}; receipt_photos: {member, number, kind (fine, unclear, borrowed, edited), at}
+    - abuse of the membership programme: {kind (staff_points, account_ring), accounts, at, cashier and receipt of staff_points}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -52,6 +55,11 @@ class Truth:
     parcels: list[Row] = field(default_factory=list)
     fitting_losses: list[Row] = field(default_factory=list)
     skin_tests: list[Row] = field(default_factory=list)
+    posts: list[Row] = field(default_factory=list)
+    plans: list[Row] = field(default_factory=list)
+    data_requests: list[Row] = field(default_factory=list)
+    receipt_photos: list[Row] = field(default_factory=list)
+    abuse: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

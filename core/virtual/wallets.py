@@ -42,6 +42,7 @@ class Wallets:
     def __init__(self, world: World) -> None:
         self.world = world
         self.held: dict[str, list[Coupon]] = {}
+        self.sure: set[str] = set()
         self.templates = {row["template"]: row for row in world.tables["coupons"]}
 
     def issue(self, data: Mapping[str, Any], at: float) -> None:
@@ -65,6 +66,12 @@ class Wallets:
             if all(one.coupon != coupon.coupon for one in held):
                 self.held[data["member"]] = [*held, coupon][-KEPT_MOST:]
 
+    def grant(self, member: str, coupon: Coupon) -> None:
+        """Give a copy that somebody else issued, to be used at the next receipt."""
+        self.world.truth.coupons.setdefault(coupon.template, {"issued": 0, "used": 0, "granted": 0})
+        self.held[member] = [*self.held.get(member, ()), coupon]
+        self.sure.add(coupon.coupon)
+
     def void(self, coupon: str, member: str | None) -> None:
         """Take back a copy that was cancelled."""
         for owner in [member] if member else list(self.held):
@@ -83,7 +90,7 @@ class Wallets:
         self.held[member] = held = [one for one in held if stamp < one.ends]
         fitting = [(one.worth(lines), one) for one in held if one.begins <= stamp]
         worth, best = max(fitting, key=lambda entry: (entry[0], entry[1].coupon), default=(0, None))
-        if best is None or worth <= 0 or not Chance(self.world.seed, "wallet", receipt).hit(USES):
+        if best is None or worth <= 0 or (best.coupon not in self.sure and not Chance(self.world.seed, "wallet", receipt).hit(USES)):
             return None
         held.remove(best)
         counts = self.world.truth.coupons[best.template]

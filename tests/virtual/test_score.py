@@ -127,3 +127,43 @@ def test_a_piece_lost_in_the_fitting_room_is_told_by_its_serial() -> None:
     truth = {"fitting_losses": [lost, {**lost, "epc": "urn:epc:id:sgtin:6981552.090108.78"}]}
     told = ("alert.raise", 10.6, alert("item_missing", subject="6981552901080", ref={"serial": "78"}))
     assert pairs(result(truth, told)) == [("Pieces missed after fitting", 1, 2)]
+
+
+def test_a_ring_is_found_by_any_of_its_accounts_and_is_no_till_fraud() -> None:
+    ring = {"kind": "account_ring", "accounts": ["m-1", "m-2"], "at": "2026-03-02T01:00:00Z"}
+    banked = {"kind": "staff_points", "accounts": ["m-9"], "receipt": "R1", "cashier": "3", "at": "2026-03-02T01:00:00Z"}
+    fraud = {"kind": "ghost_return", "receipt": "R1", "at": "2026-03-02T01:00:00Z"}
+    truth = {"abuse": [ring, {**ring, "accounts": ["m-3"]}, banked], "cases": [fraud]}
+    told = ("alert.raise", 12.0, alert("account_ring", subject="m-2"))
+    review = ("task.create", 12.0, {"task": "t", "kind": "review_abuse", "title": "t", "priority": 2, "values": {"receipts": ["R1"]}})
+    assert pairs(result(truth, told, review)) == [("Rings of accounts found", 1, 2)]
+
+
+def test_false_clicks_are_found_by_post() -> None:
+    truth = {"posts": [{"mention": name, "false_traffic": name != "p3"} for name in ("p1", "p2", "p3")]}
+    told = [("alert.raise", 12.0, alert("false_traffic", subject=name)) for name in ("p1", "p3")]
+    assert pairs(result(truth, *told)) == [("Posts with false clicks found", 1, 2)]
+
+
+def test_data_requests_are_counted() -> None:
+    truth = {"data_requests": [{"member": "m-1", "request": "access", "at": f"2026-03-02T0{n}:00:00Z"} for n in range(3)]}
+    asked = [("task.create", 9.0 + n, {"task": f"t{n}", "kind": "data_request", "title": "t", "priority": 2}) for n in range(2)]
+    assert pairs(result(truth, *asked)) == [("Data requests taken up", 2, 3)]
+
+
+def test_packs_are_those_of_the_last_report_of_rooms_that_were_told() -> None:
+    truth = {"live_rooms": [{"live": "l1", "packs": 5}, {"live": "l2", "packs": 7}]}
+    reports = [
+        ("insight.report", hour, {"report": "live_room:l1", "kind": "live_room", "figures": {"packs": {"value": packs}}})
+        for hour, packs in ((20, 3), (21, 4))
+    ]
+    assert pairs(result(truth, *reports)) == [("Packs sold in live rooms", 4, 5)]
+
+
+def test_guests_who_stayed_away_count_once_their_time_is_over() -> None:
+    truth = {"bookings": [{"order": order, "comes": order == "S1"} for order in ("S1", "S2", "S3")]}
+    told = [
+        ("service.booking", 12.0, {"booking": one, "status": status})
+        for one, status in (("S1", "served"), ("S2", "no_show"), ("S3", "booked"))
+    ]
+    assert pairs(result(truth, *told)) == [("Booked guests who stayed away", 1, 1)]
