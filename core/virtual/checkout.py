@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from storeloom.core.virtual.chance import share
 from storeloom.core.virtual.demand import Prices
 from storeloom.core.virtual.facts import MINUTE, Row, iso
+from storeloom.core.virtual.gift_cards import GiftCards
 from storeloom.core.virtual.receipts import COUPON, make_lines, pay, tax_of
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
@@ -35,9 +36,10 @@ def _guides(world: World) -> dict[str, str]:
 class Checkout:
     """Each lane serves one shopper at a time; a shopper joins the lane that is free first."""
 
-    def __init__(self, world: World, stock: Stock, prices: Prices, staffing: Staffing, wallets: Wallets) -> None:
+    def __init__(self, world: World, stock: Stock, prices: Prices, staffing: Staffing, wallets: Wallets, gift_cards: GiftCards) -> None:
         self.world = world
         self.wallets = wallets
+        self.gift_cards = gift_cards
         self.guides = _guides(world)
         self.stock = stock
         self.prices = prices
@@ -125,7 +127,8 @@ class Checkout:
         data: Row = {"receipt": receipt, "kind": "sale", "till": till, "channel": channel, "lines": lines}
         settled, template = self._settle(lines, receipt, shopper.member, start)
         data |= settled
-        self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end), data.get("coupons", ()))
+        cards = [payment for payment in data["payments"] if payment["method"] == "stored_value" and "ref" in payment]
+        self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end), data.get("coupons", ()), cards)
         data |= {
             "started": iso(start),
             "ring_s": round(spans[0], 1),
@@ -159,6 +162,9 @@ class Checkout:
         if held is not None:
             template, copy, coupon = held[0].template, held[0].coupon, held[1]
         payments = pay(total, receipt, chance, coupon)
+        for payment in payments:
+            if payment["method"] == "stored_value" and (code := self.gift_cards.pay(payment["amount"], member, start)):
+                payment["ref"] = code
         settled: Row = {"payments": payments, "total": total, "tax": tax_of(lines, self.stock.items)}
         discount = sum(line.get("discount", 0) for line in lines)
         if discount:

@@ -171,6 +171,17 @@ def _no_shows(events: list[Event], result: TrialResult) -> tuple[float, float] |
     return (len(told), len(true)) if over and result.truth.get("bookings") else None
 
 
+def _card_money(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """What the books say is on gift cards when the trial ends."""
+    told = [
+        e["figures"]["card_balance"]["value"]
+        for e in _of(events, "insight.report")
+        if e["kind"] == "prepaid_books" and e.time == result.end
+    ]
+    cards = result.truth.get("gift_cards", {})
+    return (told[-1], sum(card["face"] - card["spent"] for card in cards.values())) if told and cards else None
+
+
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
     zone = ZoneInfo(result.zone)
@@ -200,5 +211,6 @@ PAIRS = (
     Pair("Data requests taken up", "受理的信息申请", _data_requests),
     Pair("Packs sold in live rooms", "直播售出券包", _packs),
     Pair("Booked guests who stayed away", "预约爽约", _no_shows),
+    Pair("Money on gift cards (minor units)", "礼品卡余额（分）", _card_money),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

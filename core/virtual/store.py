@@ -18,6 +18,7 @@ from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
 from storeloom.core.virtual.fitting import Fitting
 from storeloom.core.virtual.formats import default_devices_of, default_profile
+from storeloom.core.virtual.gift_cards import GiftCards
 from storeloom.core.virtual.groups import Groups
 from storeloom.core.virtual.live_rooms import LiveRooms
 from storeloom.core.virtual.machines import WATCHED_S, Machines
@@ -72,7 +73,8 @@ class VirtualStore:
         self.demand = Demand(self.world, self.stock, self.prices)
         self.price_changes = PriceChanges(self.world, self.prices, self.demand)
         self.wallets = Wallets(self.world)
-        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing, self.wallets)
+        self.gift_cards = GiftCards(self.world, self.staffing)
+        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing, self.wallets, self.gift_cards)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
         self.machines = Machines(self.world, self.stock, beats)
@@ -170,3 +172,4 @@ class VirtualStore:
         self.receipt_photos.start_day(midnight)
         self.plans.start_day(midnight)
         self.abuse.start_day(midnight)
+        self.gift_cards.start_day(midnight)

@@ -31,6 +31,7 @@ class Truth:
     - posts of creators: {mention, creator, broken rules, false_traffic}; plans: paid memberships, {order, member, paid, at}
     - data_requests: {member, request, at}; receipt_photos: {member, number, kind (fine, unclear, borrowed, edited), at}
     - abuse of the membership programme: {kind (staff_points, account_ring), accounts, at, cashier and receipt of staff_points}
+    - gift_cards sold: code to {face, spent}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -60,6 +61,7 @@ class Truth:
     data_requests: list[Row] = field(default_factory=list)
     receipt_photos: list[Row] = field(default_factory=list)
     abuse: list[Row] = field(default_factory=list)
+    gift_cards: dict[str, dict[str, int]] = field(default_factory=dict)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

@@ -167,3 +167,13 @@ def test_guests_who_stayed_away_count_once_their_time_is_over() -> None:
         for one, status in (("S1", "served"), ("S2", "no_show"), ("S3", "booked"))
     ]
     assert pairs(result(truth, *told)) == [("Booked guests who stayed away", 1, 1)]
+
+
+def test_money_on_cards_is_that_of_the_books_at_the_end() -> None:
+    truth = {"gift_cards": {"a": {"face": 10000, "spent": 2500}, "b": {"face": 20000, "spent": 0}}}
+    books = [
+        ("insight.report", hour, {"report": "p", "kind": "prepaid_books", "figures": {"card_balance": {"value": value}}})
+        for hour, value in ((1, 1), (24, 27000))
+    ]
+    assert pairs(result(truth, *books)) == [("Money on gift cards (minor units)", 27000, 27500)]
+    assert pairs(result(truth, books[0])) == []
