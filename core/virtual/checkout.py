@@ -17,6 +17,7 @@ from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.tables_club import guide_of
 from storeloom.core.virtual.till_events import TillEvents
 from storeloom.core.virtual.wallets import Wallets
+from storeloom.core.virtual.watched_lane import WatchedLane
 from storeloom.core.virtual.world import World
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Checkout:
         self.prices = prices
         self.staffing = staffing
         self.events = TillEvents(world, stock, prices, staffing, self)
+        self.watched = WatchedLane(world, stock)
         self.trade: Trade | None = None
         self.free: dict[str, float] = {}
         self.self_lanes = [key for key, row in world.devices.items() if row["kind"] == "pos" and row.get("channel") == "self_checkout"]
@@ -119,6 +121,7 @@ class Checkout:
         end = round(start + sum(spans), 1)
         entry = "scan" if channel != "cart" else "vision"
         voided = self.events.on_the_way(shopper, receipt, till, cashier, start + spans[0] * 0.8)
+        doing = self.watched.before(shopper.basket, receipt, till, start)
         lines = make_lines(shopper.basket, self.stock.items, self.prices, start, entry)
         self.events.override(lines, receipt, till, cashier, start + spans[0] * 0.9)
         for line in lines:
@@ -129,6 +132,7 @@ class Checkout:
         data |= settled
         cards = [payment for payment in data["payments"] if payment["method"] == "stored_value" and "ref" in payment]
         self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end), data.get("coupons", ()), cards)
+        self.watched.show(self.events.stamped(lines, (start, spans[0], end)), doing, receipt, till, (start, end))
         data |= {
             "started": iso(start),
             "ring_s": round(spans[0], 1),

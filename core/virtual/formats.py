@@ -164,6 +164,8 @@ def default_devices_of(store_format: str) -> dict[str, Row]:
         put(f"display-{number}", "display", "z-checkout", till=f"till-{number}")
         put(f"drawer-{number}", "drawer", "z-checkout", till=f"till-{number}")
     put("pos-server", "pos", "z-backroom", channel="server")
+    if shape.self_checkouts:
+        put("cam-sco", "camera", "z-checkout")
     for number in range(1, shape.self_checkouts + 1):
         put(f"sco-{number}", "pos", "z-checkout", channel="self_checkout")
         put(f"kiosk-sco-{number}", "kiosk", "z-checkout", till=f"sco-{number}")

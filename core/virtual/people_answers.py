@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from storeloom.core.virtual.chance import Chance
 from storeloom.core.virtual.facts import MINUTE, Fact, Row, iso, moment
+from storeloom.core.virtual.tables_place import LANE_TILL
 
 if TYPE_CHECKING:
     from storeloom.core.virtual.store import VirtualStore
@@ -72,13 +73,18 @@ class PeopleAnswers:
         self.store.world.schedule(end, act)
 
     def _values(self, data: Mapping[str, Any], chance: Chance) -> Row:
-        """Counts of the goods named, answers of the checklist named, or one of the answers offered; a check fails one time in twenty."""
+        """Counts of the goods named, answers of the checklist named, or one of the answers offered; a check fails one time in twenty.
+
+        Who looks into a receipt of the watched self-checkout finds what is unpaid.
+        """
         if data.get("evidence") == "count":
             stock = self.store.stock.items
             return {
                 row["gtin"]: stock[row["gtin"]].qty(stock[row["gtin"]].total) for row in data.get("items") or () if row.get("gtin") in stock
             }
         values = _chosen(data.get("values") or {}, chance)
+        if (data.get("values") or {}).get("till") == LANE_TILL:
+            values["loss"] = self.store.checkout.watched.lost(str(data["values"].get("receipt")))
         for row in self.store.tables["checklists"]:
             if row["checklist"] == data.get("checklist"):
                 fine = chance.hit(0.95)

@@ -19,6 +19,7 @@ from storeloom.core.virtual.trial import TrialResult
 COLD = ("excursion", "cold", "temperature", "use_first", "warm")
 MEMBER_ABUSE = frozenset({"account_ring", "staff_points", "coupon_burst", "review_abuse"})
 AFTER = timedelta(hours=2)  # food warms more slowly than its air: an alert may come when the air is cold again
+LANE_S = timedelta(minutes=5)
 Row = Mapping[str, Any]
 
 
@@ -115,6 +116,14 @@ def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float]
     return _found(cases, said, timedelta(), lambda case, e: case["receipt"] in str(e.data))
 
 
+def _lane_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "vision.incident") if e["kind"] in ("missed_scan", "label_switch")]
+    cases = _cases(result, "lane_cases")
+    if not said or not cases:
+        return None
+    return _found(cases, said, LANE_S, lambda case, e: e["kind"] == case["kind"] and e.get("item") == case["gtin"])
+
+
 def _labels(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     said = _of(events, "alert.raise", "task.create")
     cases = _cases(result, "label_faults")
@@ -203,6 +212,7 @@ PAIRS = (
     Pair("Cold-cabinet faults alerted", "冷柜异常告警", _excursions),
     Pair("Empty shelves seen", "发现的货架缺货", _gaps),
     Pair("Till fraud cases pointed out", "指出的收银舞弊", _till_cases),
+    Pair("Goods unpaid at the self-checkout seen", "发现的自助收银漏付", _lane_cases),
     Pair("Faulty price labels reported", "上报的价签故障", _labels),
     Pair("Devices found off line", "发现的离线设备", _device_faults),
     Pair("Pieces missed after fitting", "试衣后丢失的商品", _fitting_losses),

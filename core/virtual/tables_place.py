@@ -17,6 +17,9 @@ CONTRACTOR = "6970000000016"
 FRESH_STORAGE = frozenset({"chilled", "frozen"})
 
 
+LANE_TILL, LANE_CAMERA = "sco-1", "cam-sco"
+
+
 def sales_zones(products: Sequence[Row]) -> dict[str, str]:
     """Category to the zone that holds it, numbered in the order in which the categories first appear."""
     categories = list(dict.fromkeys(row["category"] for row in products))
@@ -44,6 +47,27 @@ def make_zones(store_format: str, shape: Shape, products: Sequence[Row]) -> list
     parking |= {"polygon": [[-40.0, 0.0], [-2.0, 0.0], [-2.0, 30.0], [-40.0, 30.0]], "area_m2": 1140.0, "capacity": 60, "floor": 0}
     rows.append(parking)
     _link(rows, width, depth)
+    return rows + (_lane(width, depth) if shape.self_checkouts else [])
+
+
+def _lane(width: float, depth: float) -> list[Row]:
+    """The places of goods at the self-checkout under a camera, thirds of its picture; on the floor they lie in the checkout zone."""
+    rows = []
+    for number, place in enumerate(("tray", "scan", "bag")):
+        left, x = number / 3, width + 1.0 + 0.5 * number
+        rows.append(
+            {
+                "zone": f"{LANE_TILL}-{place}",
+                "name": place,
+                "kind": "lane",
+                "parent": LANE_TILL,
+                "floor": 1,
+                "polygon": [[x, 1.0], [x + 0.5, 1.0], [x + 0.5, 1.5], [x, 1.5]],
+                "area_m2": 0.25,
+                "neighbours": [],
+                "cameras": [{"camera": LANE_CAMERA, "polygon": [[left, 0.0], [left + 1 / 3, 0.0], [left + 1 / 3, 1.0], [left, 1.0]]}],
+            }
+        )
     return rows
 
 

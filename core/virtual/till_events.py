@@ -194,8 +194,7 @@ class TillEvents:
         seq = 0
         base: Row = {"till": till, "receipt": receipt} | ({"cashier": cashier} if cashier else {})
         scanner = f"scanner-{till[5:]}" if till.startswith("till-") else "scanner-1"
-        for line in lines:
-            stamp = start + 2 + (ring - 4) * seq / max(1, len(lines))
+        for line, stamp in self.stamped(lines, span):
             seq += 1
             code = raw_code(line)
             kind = "weigh" if "weight_g" in line else "item"
@@ -233,6 +232,12 @@ class TillEvents:
         self.world.tell(end - 1, "pos.scan", source, {**base, "seq": seq + 2 + len(cards), "kind": "end"})
         if till.startswith("sco-"):
             self._self_service(till, receipt, shopper, total, (start, start + ring, end))
+
+    @staticmethod
+    def stamped(lines: Sequence[Row], span: tuple[float, float, float]) -> list[tuple[Row, float]]:
+        """Each line with the second of its scan."""
+        start, ring, _ = span
+        return [(line, start + 2 + (ring - 4) * number / len(lines)) for number, line in enumerate(lines)]
 
     def _weighing(self, line: Row, shopper: Shopper, stamp: float) -> None:
         weighed: Row = {"scale": "scale-1", "gtin": line["gtin"], "session": shopper.key, "tare_g": 5.0}

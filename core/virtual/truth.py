@@ -21,6 +21,8 @@ class Truth:
     - affinities: {a, b, chance, lift, baskets}; lift over wanted baskets
     - abandoned: carts or queues left, {shopper, kind, at, value}
     - cases: till fraud, {kind, receipt, till, cashier, at, amount}; thefts: {gtin, qty, at, zone}
+    - lane_cases: goods that left the watched self-checkout unpaid, {kind: missed_scan|label_switch, receipt, till, gtin, at, amount}
+    - lane_slips: honest shoppers there who scanned an item some seconds after they had bagged it, {receipt, till, gtin, at}
     - excursions, label_faults, device_faults: with from and to
     - findings: items of a checklist found at fault on a round, {checklist, item, task, staff, at}
     - coupons: template to {issued, used, granted}: copies issued to members in the trial, those used at tills, and minor units taken off
@@ -45,6 +47,8 @@ class Truth:
     abandoned: list[Row] = field(default_factory=list)
     cases: list[Row] = field(default_factory=list)
     thefts: list[Row] = field(default_factory=list)
+    lane_cases: list[Row] = field(default_factory=list)
+    lane_slips: list[Row] = field(default_factory=list)
     excursions: list[Row] = field(default_factory=list)
     label_faults: list[Row] = field(default_factory=list)
     device_faults: list[Row] = field(default_factory=list)

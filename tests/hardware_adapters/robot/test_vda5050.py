@@ -17,7 +17,7 @@ from storeloom.hardware_adapters.links.mqtt_twin import Broker
 from storeloom.hardware_adapters.robot.vda5050 import Vda5050
 from storeloom.hardware_adapters.robot.vda5050_twin import BASE, Vda5050Twin
 
-SOON_S = 8.0
+SOON_S = 20.0
 
 
 @pytest.fixture
