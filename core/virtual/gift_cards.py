@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from storeloom.core.virtual.chance import Chance
 from storeloom.core.virtual.facts import HOUR, Row
 from storeloom.core.virtual.staffing import Staffing
@@ -32,9 +34,9 @@ class GiftCards:
         chance = self.world.chance("gift cards")
         stamps = sorted(chance.uniform(opens + HOUR, closes - HOUR) for _ in range(chance.poisson(A_DAY * self.world.scale)))
         for number, stamp in enumerate(stamps, 1):
-            self.world.schedule(stamp, lambda now, number=number: self._sell(now, f"G{self.world.day:%y%m%d}-{number:03d}"))
+            self.world.schedule(stamp, partial(self._sell, f"G{self.world.day:%y%m%d}-{number:03d}"))
 
-    def _sell(self, stamp: float, receipt: str) -> None:
+    def _sell(self, receipt: str, stamp: float) -> None:
         chance = Chance(self.world.seed, "gift card", receipt)
         till, face, code = self.staffing.tills[0], chance.choice(FACES), f"gc-{chance.getrandbits(48):012x}"
         member = chance.pick(self.members) if self.members and chance.hit(NAMED) else None

@@ -224,6 +224,8 @@ class Online:
             self.join(stamp)
             return
         data: Row = {"kind": kind, "member": chance.pick(self.members) if self.members else "m-none", "channel": "mini_app"}
+        if kind == "click":
+            data["campaign"] = "activity"
         if kind == "survey":
             data["score"] = chance.choice([10, 9, 9, 8, 8, 7, 6, 3])
         if kind in {"complaint", "chat"}:

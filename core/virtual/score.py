@@ -17,7 +17,7 @@ from storeloom.core.virtual.figures import within
 from storeloom.core.virtual.trial import TrialResult
 
 COLD = ("excursion", "cold", "temperature", "use_first", "warm")
-MEMBER_ABUSE = frozenset({"account_ring", "staff_points", "coupon_burst", "review_abuse"})
+NO_TILL_FRAUD = frozenset({"account_ring", "staff_points", "coupon_burst", "review_abuse", "price_fuse"})
 AFTER = timedelta(hours=2)  # food warms more slowly than its air: an alert may come when the air is cold again
 LANE_S = timedelta(minutes=5)
 Row = Mapping[str, Any]
@@ -109,7 +109,7 @@ def _gaps(events: list[Event], result: TrialResult) -> tuple[float, float] | Non
 
 
 def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
-    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data) and e["kind"] not in MEMBER_ABUSE]
+    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data) and e["kind"] not in NO_TILL_FRAUD]
     cases = _cases(result, "cases")
     if not said or not cases:
         return None
@@ -191,6 +191,12 @@ def _card_money(events: list[Event], result: TrialResult) -> tuple[float, float]
     return (told[-1], sum(card["face"] - card["spent"] for card in cards.values())) if told and cards else None
 
 
+def _price_slips(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "price_fuse"]
+    cases = _cases(result, "price_slips")
+    return _found(cases, said, timedelta(), lambda case, e: e.get("subject") == case["gtin"]) if said and cases else None
+
+
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
     """Units that the last forecast before a day expected of it, and units that shoppers wanted, over the same items and days."""
     zone = ZoneInfo(result.zone)
@@ -222,5 +228,6 @@ PAIRS = (
     Pair("Packs sold in live rooms", "直播售出券包", _packs),
     Pair("Booked guests who stayed away", "预约爽约", _no_shows),
     Pair("Money on gift cards (minor units)", "礼品卡余额（分）", _card_money),
+    Pair("Wrong prices cut off", "熔断的错误价格", _price_slips),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

@@ -27,6 +27,7 @@ from storeloom.core.virtual.outside import PROBED_S, Outside
 from storeloom.core.virtual.parcels import Parcels
 from storeloom.core.virtual.plans import Plans
 from storeloom.core.virtual.price_changes import PriceChanges
+from storeloom.core.virtual.price_slips import PriceSlips
 from storeloom.core.virtual.receipt_photos import ReceiptPhotos
 from storeloom.core.virtual.rounds import Rounds
 from storeloom.core.virtual.skin_tests import SkinTests
@@ -74,6 +75,7 @@ class VirtualStore:
         self.price_changes = PriceChanges(self.world, self.prices, self.demand)
         self.wallets = Wallets(self.world)
         self.gift_cards = GiftCards(self.world, self.staffing)
+        self.price_slips = PriceSlips(self.world, self.stock, self.prices, self.demand)
         self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing, self.wallets, self.gift_cards)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
@@ -173,3 +175,4 @@ class VirtualStore:
         self.plans.start_day(midnight)
         self.abuse.start_day(midnight)
         self.gift_cards.start_day(midnight)
+        self.price_slips.start_day(midnight)

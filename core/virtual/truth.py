@@ -34,6 +34,7 @@ class Truth:
     - data_requests: {member, request, at}; receipt_photos: {member, number, kind (fine, unclear, borrowed, edited), at}
     - abuse of the membership programme: {kind (staff_points, account_ring), accounts, at, cashier and receipt of staff_points}
     - gift_cards sold: code to {face, spent}
+    - price_slips: prices keyed wrong, {gtin, price, right, from, to}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -66,6 +67,7 @@ class Truth:
     receipt_photos: list[Row] = field(default_factory=list)
     abuse: list[Row] = field(default_factory=list)
     gift_cards: dict[str, dict[str, int]] = field(default_factory=dict)
+    price_slips: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

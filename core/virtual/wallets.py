@@ -30,7 +30,7 @@ class Coupon:
 
     def worth(self, lines: Sequence[Row]) -> int:
         """What it takes off a receipt of these lines; 0 where it does not fit."""
-        fits = sum(line["amount"] for line in lines if not self.gtins or line["gtin"] in self.gtins)
+        fits: int = sum(line["amount"] for line in lines if not self.gtins or line["gtin"] in self.gtins)
         if fits <= 0 or fits < self.threshold:
             return 0
         return min(fits, round(fits * self.percent / 100) if self.percent else self.value)

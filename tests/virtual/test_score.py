@@ -177,3 +177,10 @@ def test_money_on_cards_is_that_of_the_books_at_the_end() -> None:
     ]
     assert pairs(result(truth, *books)) == [("Money on gift cards (minor units)", 27000, 27500)]
     assert pairs(result(truth, books[0])) == []
+
+
+def test_a_wrong_price_is_cut_off_while_it_holds() -> None:
+    slip = {"gtin": "g1", "price": 500, "right": 1000, "from": "2026-03-02T02:00:00Z", "to": "2026-03-02T02:50:00Z"}
+    truth = {"price_slips": [slip, {**slip, "gtin": "g2"}]}
+    told = [("alert.raise", hour, alert("price_fuse", subject=gtin)) for hour, gtin in ((10.5, "g1"), (11.5, "g2"))]
+    assert pairs(result(truth, *told)) == [("Wrong prices cut off", 1, 2)]
