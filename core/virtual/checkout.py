@@ -7,12 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from storeloom.core.virtual.chance import share
 from storeloom.core.virtual.demand import Prices
 from storeloom.core.virtual.facts import MINUTE, Row, iso
+from storeloom.core.virtual.gift_cards import GiftCards
 from storeloom.core.virtual.receipts import COUPON, make_lines, pay, tax_of
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
+from storeloom.core.virtual.tables_club import guide_of
 from storeloom.core.virtual.till_events import TillEvents
+from storeloom.core.virtual.wallets import Wallets
 from storeloom.core.virtual.watched_lane import WatchedLane
 from storeloom.core.virtual.world import World
 
@@ -22,13 +26,22 @@ if TYPE_CHECKING:
 PATIENCE = 12 * MINUTE
 SELF_MOST_LINES = 15
 KEPT_RECEIPTS = 600
+GUIDED_SHARE = 0.7
+
+
+def _guides(world: World) -> dict[str, str]:
+    """Member to shopping guide; empty in a store without guides. Where nobody is bound there are none."""
+    return {row["member"]: guide for row in world.tables["members"] if (guide := guide_of(row)) is not None}
 
 
 class Checkout:
     """Each lane serves one shopper at a time; a shopper joins the lane that is free first."""
 
-    def __init__(self, world: World, stock: Stock, prices: Prices, staffing: Staffing) -> None:
+    def __init__(self, world: World, stock: Stock, prices: Prices, staffing: Staffing, wallets: Wallets, gift_cards: GiftCards) -> None:
         self.world = world
+        self.wallets = wallets
+        self.gift_cards = gift_cards
+        self.guides = _guides(world)
         self.stock = stock
         self.prices = prices
         self.staffing = staffing
@@ -38,6 +51,7 @@ class Checkout:
         self.free: dict[str, float] = {}
         self.self_lanes = [key for key, row in world.devices.items() if row["kind"] == "pos" and row.get("channel") == "self_checkout"]
         self.recent: deque[Row] = deque(maxlen=KEPT_RECEIPTS)
+        self.banked: Callable[[str | None, str, float], str | None] | None = None
         self.waiting: Callable[[str, float, float], None] | None = None
         self._numbers: dict[str, int] = {}
 
@@ -110,10 +124,15 @@ class Checkout:
         doing = self.watched.before(shopper.basket, receipt, till, start)
         lines = make_lines(shopper.basket, self.stock.items, self.prices, start, entry)
         self.events.override(lines, receipt, till, cashier, start + spans[0] * 0.9)
-        self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end))
-        self.watched.show(self.events.stamped(lines, (start, spans[0], end)), doing, receipt, till, (start, end))
+        for line in lines:
+            if (epc := shopper.tags.pop(line["gtin"], None)) is not None:
+                line["epc"] = epc
         data: Row = {"receipt": receipt, "kind": "sale", "till": till, "channel": channel, "lines": lines}
-        data |= self._settle(lines, receipt, shopper.member)
+        settled, template = self._settle(lines, receipt, shopper.member, start)
+        data |= settled
+        cards = [payment for payment in data["payments"] if payment["method"] == "stored_value" and "ref" in payment]
+        self.events.scans(lines, voided, receipt, till, cashier, shopper, (start, spans[0], end), data.get("coupons", ()), cards)
+        self.watched.show(self.events.stamped(lines, (start, spans[0], end)), doing, receipt, till, (start, end))
         data |= {
             "started": iso(start),
             "ring_s": round(spans[0], 1),
@@ -122,25 +141,43 @@ class Checkout:
         }
         if cashier:
             data["cashier"] = cashier
-        if shopper.member:
-            data["member"] = shopper.member
-        self.world.schedule(end, lambda now: self._finish(shopper, data, now))
+        member = shopper.member or (self.banked(cashier, receipt, start) if self.banked else None)
+        if member:
+            data["member"] = member
+        if self.guides and cashier and share(self.world.seed, "guided", receipt) < GUIDED_SHARE:
+            data["guide"] = self._guide(shopper.member, receipt, start) or cashier
+        self.world.schedule(end, lambda now: self._finish(shopper, data, template, now))
 
-    def _settle(self, lines: list[Row], receipt: str, member: str | None) -> Row:
+    def _guide(self, member: str | None, receipt: str, stamp: float) -> str | None:
+        """Who served: the member's own guide where that one is on duty, else one of those who are."""
+        present = self.staffing.on_duty(stamp, "sales")
+        own = self.guides.get(member or "")
+        if own in present:
+            return own
+        return present[int(share(self.world.seed, "guide of", receipt) * len(present))] if present else None
+
+    def _settle(self, lines: list[Row], receipt: str, member: str | None, start: float) -> tuple[Row, str]:
+        """Tenders, total, tax and coupons, and the template of the coupon that was used."""
         chance = self.world.chance("payments")
         total = sum(line["amount"] for line in lines)
         uses, copy = chance.hit(0.05), chance.token("cp-", 10)
-        coupon = COUPON[1] if uses and member and total >= COUPON[2] else 0
+        template, coupon = COUPON[0], COUPON[1] if uses and member and total >= COUPON[2] else 0
+        held = None if coupon else self.wallets.use(member, receipt, lines, start)
+        if held is not None:
+            template, copy, coupon = held[0].template, held[0].coupon, held[1]
         payments = pay(total, receipt, chance, coupon)
+        for payment in payments:
+            if payment["method"] == "stored_value" and (code := self.gift_cards.pay(payment["amount"], member, start)):
+                payment["ref"] = code
         settled: Row = {"payments": payments, "total": total, "tax": tax_of(lines, self.stock.items)}
         discount = sum(line.get("discount", 0) for line in lines)
         if discount:
             settled["discount"] = discount
         if coupon:
             settled["coupons"] = [copy]
-        return settled
+        return settled, template
 
-    def _finish(self, shopper: Shopper, data: Row, now: float) -> None:
+    def _finish(self, shopper: Shopper, data: Row, template: str, now: float) -> None:
         lag = round(0.2 + 1.6 * ((shopper.number * 37) % 100) / 100, 1)
         self._book(data)
         self.world.tell(now, "pos.sale", self.world.pos(data["till"]), data, lag)
@@ -149,7 +186,7 @@ class Checkout:
         if data.get("coupons"):
             coupon: Row = {
                 "coupon": data["coupons"][0],
-                "template": COUPON[0],
+                "template": template,
                 "amount": data["payments"][0]["amount"],
                 "receipt": data["receipt"],
                 "till": data["till"],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from math import ceil
+
 from storeloom.core.virtual.chance import share
 from storeloom.core.virtual.facts import DAY, HOUR, MINUTE, Row, iso
 from storeloom.core.virtual.stock import Stock
@@ -9,6 +13,7 @@ from storeloom.core.virtual.world import World
 
 SERVICES = frozenset({"messaging", "online_store", "delivery", "payment", "edi", "terminal", "weather", "calendar", "market_feed"})
 HEARTBEAT_S = 30 * MINUTE
+WATCHED_S = MINUTE
 FAULTS_A_DAY = 2.0
 CODES = {
     "pos": "LINE_DOWN",
@@ -21,12 +26,19 @@ CODES = {
 
 
 class Machines:
-    """A device that is off line keeps its facts and sends them when it is back."""
+    """A device that is off line keeps its facts and sends them when it is back.
 
-    def __init__(self, world: World, stock: Stock) -> None:
+    Devices report every half hour; where something watches them by their heartbeat, as often as it expects of their kind (`beats`, in
+    seconds; every minute for kinds that it does not name), and the network is probed every minute.
+    """
+
+    def __init__(self, world: World, stock: Stock, beats: Mapping[str, float] | None = None) -> None:
         self.world = world
         self.stock = stock
         self.reporting = {key: row for key, row in world.devices.items() if row["kind"] not in SERVICES}
+        self.beats: dict[float, list[str]] = {}
+        for key, row in self.reporting.items():
+            self.beats.setdefault((beats or {}).get(row["kind"], HEARTBEAT_S if beats is None else WATCHED_S), []).append(key)
         self.labels: dict[str, str] = {}
         for row in world.tables["planogram"]:
             label = row.get("label")
@@ -38,10 +50,11 @@ class Machines:
 
     def start_day(self, midnight: float) -> None:
         self._faults(midnight)
-        stamp = midnight
-        while stamp < midnight + DAY:
-            self.world.schedule(stamp + 1, self._beat)
-            stamp += HEARTBEAT_S
+        for every, devices in self.beats.items():
+            for number in range(ceil(DAY / every)):
+                self.world.schedule(midnight + number * every + 1, partial(self._beat, devices))
+        for number in range(ceil(DAY / HEARTBEAT_S)):
+            self.world.schedule(midnight + number * HEARTBEAT_S + 1, lambda stamp: self._robot(stamp, "state", {}))
         if self.world.hours is None:
             return
         opens, closes = self.world.hours
@@ -76,10 +89,12 @@ class Machines:
         span = self.world.outages.get(device)
         return span is not None and span[0] <= stamp < span[1]
 
-    def _beat(self, stamp: float) -> None:
+    def _beat(self, devices: list[str], stamp: float) -> None:
+        if not self.world.wants("device.status"):
+            return
         chance = self.world.chance("beats")
-        for number, (device, row) in enumerate(self.reporting.items()):
-            load = chance.random()
+        for number, device in enumerate(devices):
+            load, row = chance.random(), self.world.devices[device]
             if self.is_down(device, stamp):
                 continue
             metrics: Row = {"cpu_pct": round(5 + 30 * load, 1)}
@@ -88,7 +103,6 @@ class Machines:
             if row["kind"] == "printer":
                 metrics["paper"] = "ok"
             self._status(stamp + number * 0.05, device, "online", metrics=metrics)
-        self._robot(stamp, "state", {})
 
     def _robot(self, stamp: float, kind: str, values: Row) -> None:
         battery = round(100 - 3.0 * (self.world.local(stamp).hour % 8), 0)

@@ -33,7 +33,7 @@ class Online:
         chance = self.world.chance("online day")
         mean = self.world.shape.online * self.demand.day_factor(self.world.day) * self.world.scale
         for _ in range(chance.poisson(mean)):
-            self.world.schedule(chance.uniform(opens, closes - 2 * HOUR), self._order)
+            self.world.schedule(chance.uniform(opens, closes - 2 * HOUR), self.order)
         for _ in range(chance.poisson(mean * 3)):
             self.world.schedule(chance.uniform(opens - HOUR, closes), self._browse)
         for _ in range(chance.poisson(mean * 0.35)):
@@ -44,7 +44,8 @@ class Online:
             for _ in range(chance.poisson(4 * self.world.scale)):
                 self.world.schedule(chance.uniform(opens, closes - 3 * HOUR), self._booking)
 
-    def _order(self, stamp: float) -> None:
+    def order(self, stamp: float, member: str | None = None) -> None:
+        """Somebody's basket: of this member, or of anybody."""
         chance = self.world.chance("orders")
         self._number += 1
         order = f"O{self.world.day:%y%m%d}-{self._number:05d}"
@@ -54,7 +55,8 @@ class Online:
             line.pop("entry")
             line.pop("promo", None)
             line["substitute"] = chance.choice(["allow", "call", "refuse"])
-        member = chance.pick(self.members) if self.members and chance.hit(0.8) else None
+        drawn = chance.pick(self.members) if self.members and chance.hit(0.8) else None
+        member = member or drawn
         pickup = chance.hit(0.33)
         goods = sum(line["amount"] for line in lines)
         fee = 0 if pickup or goods >= FREE_FROM else FEE
@@ -219,9 +221,11 @@ class Online:
         chance = self.world.chance("members")
         kind = chance.choice(["visit", "click", "share", "survey", "complaint", "chat", "join", "view"])
         if kind == "join":
-            self._join(stamp)
+            self.join(stamp)
             return
         data: Row = {"kind": kind, "member": chance.pick(self.members) if self.members else "m-none", "channel": "mini_app"}
+        if kind == "click":
+            data["campaign"] = "activity"
         if kind == "survey":
             data["score"] = chance.choice([10, 9, 9, 8, 8, 7, 6, 3])
         if kind in {"complaint", "chat"}:
@@ -230,7 +234,8 @@ class Online:
             )
         self.world.tell(stamp, "member.event", "online-1", data)
 
-    def _join(self, stamp: float) -> None:
+    def join(self, stamp: float) -> str:
+        """A new member, with a profile and consents."""
         chance = self.world.chance("joins")
         member = chance.token("m-", 10)
         consents = {"marketing": chance.hit(0.8), "profiling": chance.hit(0.7), "messaging": ["mini_program"]}
@@ -257,6 +262,7 @@ class Online:
                 "channel": "mini_app",
             }
             self.world.tell(stamp + 2, "member.consent", "online-1", given)
+        return member
 
     def _mention(self, stamp: float) -> None:
         chance = self.world.chance("mentions")

@@ -15,11 +15,13 @@ from storeloom.core.virtual.world import World
 AHEAD_DAYS = 60
 WATCHED_PRICES = 40
 DRIVERS = 0.35
+PROBED_S = 15 * MINUTE
 
 
 class Outside:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, probed_s: float = PROBED_S) -> None:
         self.world = world
+        self.probed_s = probed_s
         self.days = 0
 
     def start_day(self, midnight: float) -> None:
@@ -29,7 +31,7 @@ class Outside:
         stamp = midnight
         while stamp < midnight + 24 * HOUR:
             self.world.schedule(stamp + 2, self._probe)
-            stamp += 15 * MINUTE
+            stamp += self.probed_s
 
     def _calendar(self, stamp: float) -> None:
         """Blocks that begin within sixty days: all of them on the first day, then those that come into sight."""

@@ -107,10 +107,11 @@ class PeopleAnswers:
             read = at + chance.spread(25, 1.0) * MINUTE + MINUTE
             told.append(tell(read, "read"))
             if chance.hit(0.25):
-                told.append(tell(read + chance.uniform(3, 60), "clicked"))
+                clicked = read + chance.uniform(3, 60)
+                told += [tell(clicked, "clicked"), *_followed(data, clicked)]
             elif data["purpose"] == "marketing" and chance.hit(0.01):
                 told.append(tell(read + 20, "unsubscribed"))
-        return told
+        return told + self.store.parcels.collect(data, at, chance)
 
     def gig(self, data: Mapping[str, Any], at: float, chance: Chance) -> list[Fact]:
         """The better the pay, the likelier that each wanted head is found."""
@@ -140,8 +141,18 @@ class PeopleAnswers:
         return [Fact(moment(self._at_work(at) + 30 * MINUTE), "shift.fixed", "terminal-1", {**fixed, "version": 1})]
 
     def coupon(self, data: Mapping[str, Any], at: float, chance: Chance) -> list[Fact]:
-        state: Row = {"coupon": data["template"], "code": data["coupon"], "status": "active", "until": data["valid_to"]}
+        """A copy lies in the member's wallet from now on, known by its own id."""
+        self.store.world.schedule(at, lambda now: self.store.wallets.issue(data, now))
+        state: Row = {"coupon": data["coupon"], "code": data["coupon"], "status": "active", "until": data["valid_to"]}
         return [Fact(moment(at + 1), "coupon.state", "online-1", state | ({"member": data["member"]} if "member" in data else {}))]
+
+
+def _followed(data: Mapping[str, Any], at: float) -> list[Fact]:
+    """The page that a member sees who clicked a message of a campaign."""
+    if "campaign" not in data or not str(data["to"]).startswith("m-"):
+        return []
+    visit: Row = {"visitor": f"w-{data['to'][2:]}", "member": data["to"], "kind": "view", "page": "campaign", "campaign": data["campaign"]}
+    return [Fact(moment(at + 2), "web.visit", "online-1", {**visit, "token": data["message"]})]
 
 
 def _chosen(asked: Mapping[str, Any], chance: Chance) -> Row:

@@ -14,6 +14,7 @@ PRODUCED = frozenset(
         "inventory.movement",
         "inventory.snapshot",
         "kiosk.event",
+        "live.event",
         "member.consent",
         "member.event",
         "member.profile",

@@ -17,6 +17,7 @@ from storeloom.core.virtual.figures import within
 from storeloom.core.virtual.trial import TrialResult
 
 COLD = ("excursion", "cold", "temperature", "use_first", "warm")
+NO_TILL_FRAUD = frozenset({"account_ring", "staff_points", "coupon_burst", "review_abuse", "price_fuse"})
 AFTER = timedelta(hours=2)  # food warms more slowly than its air: an alert may come when the air is cold again
 LANE_S = timedelta(minutes=5)
 Row = Mapping[str, Any]
@@ -108,7 +109,7 @@ def _gaps(events: list[Event], result: TrialResult) -> tuple[float, float] | Non
 
 
 def _till_cases(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
-    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data)]
+    said = [e for e in _of(events, "alert.raise", "task.create") if "receipt" in str(e.data) and e["kind"] not in NO_TILL_FRAUD]
     cases = _cases(result, "cases")
     if not said or not cases:
         return None
@@ -129,6 +130,71 @@ def _labels(events: list[Event], result: TrialResult) -> tuple[float, float] | N
     if not cases or not _of(events, "label.update"):
         return None
     return _found(cases, said, AFTER, lambda case, e: case["label"] in str(e.data))
+
+
+def _device_faults(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if "offline" in e["kind"]]
+    cases = _cases(result, "device_faults")
+    return _found(cases, said, timedelta(), lambda case, e: e.get("subject") == case["device"]) if said and cases else None
+
+
+def _fitting_losses(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "item_missing"]
+    cases = _cases(result, "fitting_losses")
+    return _found(cases, said, timedelta(), lambda case, e: case["epc"].endswith(f".{e['ref']['serial']}")) if said and cases else None
+
+
+def _rings(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "account_ring" and e["state"] == "open"]
+    cases = [case for case in _cases(result, "abuse") if case["kind"] == "account_ring"]
+    return _found(cases, said, timedelta(), lambda case, e: e["subject"] in case["accounts"]) if said and cases else None
+
+
+def _false_traffic(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Posts that were told of, of those with false clicks."""
+    said = {e["subject"] for e in _of(events, "alert.raise") if e["kind"] == "false_traffic"}
+    posts = {post["mention"] for post in result.truth.get("posts", ()) if post["false_traffic"]}
+    return (len(said & posts), len(posts)) if said and posts else None
+
+
+def _data_requests(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    asked = len([e for e in _of(events, "task.create") if e["kind"] == "data_request"])
+    cases = _cases(result, "data_requests")
+    return (asked, len(cases)) if asked and cases else None
+
+
+def _packs(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Packs by the last report of each room that is over."""
+    rooms = {
+        e["report"].partition(":")[2]: e["figures"]["packs"]["value"] for e in _of(events, "insight.report") if e["kind"] == "live_room"
+    }
+    true = sum(room["packs"] for room in result.truth.get("live_rooms", ()) if room["live"] in rooms)
+    return (sum(rooms.values()), true) if rooms else None
+
+
+def _no_shows(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """Of the guests that were expected by now, who stayed away."""
+    over = {e["booking"] for e in _of(events, "service.booking") if e["status"] in ("no_show", "served")}
+    told = {e["booking"] for e in _of(events, "service.booking") if e["status"] == "no_show"}
+    true = [row for row in result.truth.get("bookings", ()) if row["order"] in over and not row["comes"]]
+    return (len(told), len(true)) if over and result.truth.get("bookings") else None
+
+
+def _card_money(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    """What the books say is on gift cards when the trial ends."""
+    told = [
+        e["figures"]["card_balance"]["value"]
+        for e in _of(events, "insight.report")
+        if e["kind"] == "prepaid_books" and e.time == result.end
+    ]
+    cards = result.truth.get("gift_cards", {})
+    return (told[-1], sum(card["face"] - card["spent"] for card in cards.values())) if told and cards else None
+
+
+def _price_slips(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
+    said = [e for e in _of(events, "alert.raise") if e["kind"] == "price_fuse"]
+    cases = _cases(result, "price_slips")
+    return _found(cases, said, timedelta(), lambda case, e: e.get("subject") == case["gtin"]) if said and cases else None
 
 
 def _demand(events: list[Event], result: TrialResult) -> tuple[float, float] | None:
@@ -154,5 +220,14 @@ PAIRS = (
     Pair("Till fraud cases pointed out", "指出的收银舞弊", _till_cases),
     Pair("Goods unpaid at the self-checkout seen", "发现的自助收银漏付", _lane_cases),
     Pair("Faulty price labels reported", "上报的价签故障", _labels),
+    Pair("Devices found off line", "发现的离线设备", _device_faults),
+    Pair("Pieces missed after fitting", "试衣后丢失的商品", _fitting_losses),
+    Pair("Rings of accounts found", "发现的账户团伙", _rings),
+    Pair("Posts with false clicks found", "发现的虚假流量内容", _false_traffic),
+    Pair("Data requests taken up", "受理的信息申请", _data_requests),
+    Pair("Packs sold in live rooms", "直播售出券包", _packs),
+    Pair("Booked guests who stayed away", "预约爽约", _no_shows),
+    Pair("Money on gift cards (minor units)", "礼品卡余额（分）", _card_money),
+    Pair("Wrong prices cut off", "熔断的错误价格", _price_slips),
     Pair("Units expected by the forecast", "预测销量（件）", _demand),
 )

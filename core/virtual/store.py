@@ -6,24 +6,39 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from storeloom.core.virtual.abuse import Abuse
+from storeloom.core.virtual.bookings import Bookings
 from storeloom.core.virtual.building import Building
 from storeloom.core.virtual.cameras import Cameras
 from storeloom.core.virtual.checkout import Checkout
+from storeloom.core.virtual.consents import Consents
+from storeloom.core.virtual.creators import Creators
 from storeloom.core.virtual.demand import Demand, Prices
 from storeloom.core.virtual.devices import Devices
 from storeloom.core.virtual.facts import Fact, Row, Tables, at_local
+from storeloom.core.virtual.fitting import Fitting
 from storeloom.core.virtual.formats import default_devices_of, default_profile
-from storeloom.core.virtual.machines import Machines
+from storeloom.core.virtual.gift_cards import GiftCards
+from storeloom.core.virtual.groups import Groups
+from storeloom.core.virtual.live_rooms import LiveRooms
+from storeloom.core.virtual.machines import WATCHED_S, Machines
 from storeloom.core.virtual.online import Online
-from storeloom.core.virtual.outside import Outside
+from storeloom.core.virtual.outside import PROBED_S, Outside
+from storeloom.core.virtual.parcels import Parcels
+from storeloom.core.virtual.plans import Plans
 from storeloom.core.virtual.price_changes import PriceChanges
+from storeloom.core.virtual.price_slips import PriceSlips
+from storeloom.core.virtual.receipt_photos import ReceiptPhotos
 from storeloom.core.virtual.rounds import Rounds
+from storeloom.core.virtual.skin_tests import SkinTests
 from storeloom.core.virtual.staffing import Staffing
 from storeloom.core.virtual.stock import Stock
 from storeloom.core.virtual.supply import Supply
 from storeloom.core.virtual.tables import build_tables
+from storeloom.core.virtual.tables_club import add_programme
 from storeloom.core.virtual.trade import Trade
 from storeloom.core.virtual.truth import Truth
+from storeloom.core.virtual.wallets import Wallets
 from storeloom.core.virtual.weather import Weather
 from storeloom.core.virtual.world import World
 
@@ -33,15 +48,23 @@ class VirtualStore:
 
     `profile` needs a `format`; what it leaves out is taken from `default_profile`. `scale` multiplies traffic (1.0 is a
     supermarket of about 3,000 receipts a day). `tables` replaces whole tables, the others are derived to fit. The same
-    arguments give the same facts, whatever streams are asked for. Raises ValueError for an unknown format or table.
+    arguments give the same facts, whatever streams are asked for. `beats`: see `Machines`. Raises ValueError for an unknown format or
+    table.
     """
 
     def __init__(
-        self, profile: Mapping[str, Any], *, seed: int = 1, scale: float = 1.0, tables: Mapping[str, list[Row]] | None = None
+        self,
+        profile: Mapping[str, Any],
+        *,
+        seed: int = 1,
+        scale: float = 1.0,
+        tables: Mapping[str, list[Row]] | None = None,
+        beats: Mapping[str, float] | None = None,
     ) -> None:
         store_format = profile.get("format", "supermarket")
         self.profile: Row = {**default_profile(store_format), **profile}
         self.tables: Tables = build_tables(store_format, seed, tables, scale=scale, store=self.profile["store"])
+        add_programme(self.tables, store_format, seed, tables or ())
         self.world = World(self.profile, self.tables, seed, scale)
         self.stock = Stock(self.world)
         self.supply = Supply(self.world, self.stock)
@@ -50,18 +73,33 @@ class VirtualStore:
         self.prices = Prices(self.world)
         self.demand = Demand(self.world, self.stock, self.prices)
         self.price_changes = PriceChanges(self.world, self.prices, self.demand)
-        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing)
+        self.wallets = Wallets(self.world)
+        self.gift_cards = GiftCards(self.world, self.staffing)
+        self.price_slips = PriceSlips(self.world, self.stock, self.prices, self.demand)
+        self.checkout = Checkout(self.world, self.stock, self.prices, self.staffing, self.wallets, self.gift_cards)
         self.trade = Trade(self.world, self.stock, self.demand, self.weather, self.checkout)
         self.cameras = Cameras(self.world, self.stock)
-        self.machines = Machines(self.world, self.stock)
+        self.machines = Machines(self.world, self.stock, beats)
         self.online = Online(self.world, self.stock, self.demand, self.staffing, self.checkout)
-        self.outside = Outside(self.world)
+        self.groups = Groups(self.world)
+        self.live_rooms = LiveRooms(self.world, self.stock, self.prices, self.online)
+        self.bookings = Bookings(self.world, self.stock, self.online)
+        self.parcels = Parcels(self.world)
+        self.fitting = Fitting(self.world, self.stock)
+        self.skin_tests = SkinTests(self.world)
+        self.creators = Creators(self.world, self.stock, self.online)
+        self.consents = Consents(self.world)
+        self.receipt_photos = ReceiptPhotos(self.world)
+        self.plans = Plans(self.world, self.online)
+        self.abuse = Abuse(self.world, self.wallets, self.trade)
+        self.checkout.banked = self.abuse.banked
+        self.outside = Outside(self.world, PROBED_S if beats is None else WATCHED_S)
         self.rounds = Rounds(self.world, self.staffing)
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
         self.checkout.trade = self.trade
         self.checkout.waiting = self.cameras.visit
-        self.trade.watchers += [self.cameras.watch, self.outside.watch]
-        self.trade.leavers += [self.cameras.left, self.outside.left]
+        self.trade.watchers += [self.fitting.watch, self.cameras.watch, self.outside.watch]
+        self.trade.leavers += [self.cameras.left, self.outside.left, self.fitting.left]
         self._devices = Devices(self)
         self._started = False
 
@@ -126,3 +164,15 @@ class VirtualStore:
         self.outside.start_day(midnight)
         self.price_changes.start_day(midnight)
         self.rounds.start_day(midnight)
+        self.groups.start_day(midnight)
+        self.live_rooms.start_day(midnight)
+        self.bookings.start_day(midnight)
+        self.parcels.start_day(midnight)
+        self.skin_tests.start_day(midnight)
+        self.creators.start_day(midnight)
+        self.consents.start_day(midnight)
+        self.receipt_photos.start_day(midnight)
+        self.plans.start_day(midnight)
+        self.abuse.start_day(midnight)
+        self.gift_cards.start_day(midnight)
+        self.price_slips.start_day(midnight)

@@ -183,8 +183,10 @@ class TillEvents:
         cashier: str | None,
         shopper: Shopper,
         span: tuple[float, float, float],
+        coupons: Sequence[str] = (),
+        cards: Sequence[Row] = (),
     ) -> None:
-        """Each scan with its raw code, evenly over the ringing time, then total and tender."""
+        """Each scan with its raw code, evenly over the ringing time, then coupons, total, gift cards and the end."""
         if not self.world.wants("pos.scan", "scanner.code", "scale.reading", "kiosk.event"):
             return
         start, ring, end = span
@@ -215,11 +217,19 @@ class TillEvents:
         if voided is not None:
             seq += 1
             self.world.tell(start + ring * 0.8, "pos.scan", source, {**base, "seq": seq, "kind": "void", "gtin": voided.gtin})
+        for code in coupons:
+            seq += 1
+            self.world.tell(
+                start + ring - 0.5, "pos.scan", source, {**base, "seq": seq, "kind": "coupon", "code": code, "member": shopper.member}
+            )
         total = sum(line["amount"] for line in lines)
         asked: Row = {"kind": "total", "price": total, "version": 1, "basket": [undiscounted(line) for line in lines]}
         asked |= {"member": shopper.member} if shopper.member else {}
         self.world.tell(start + ring, "pos.scan", source, {**base, "seq": seq + 1, **asked})
-        self.world.tell(end - 1, "pos.scan", source, {**base, "seq": seq + 2, "kind": "end"})
+        for number, card in enumerate(cards):
+            tender: Row = {"kind": "tender", "code": card["ref"], "price": card["amount"], "method": "stored_value"}
+            self.world.tell(end - 4, "pos.scan", source, {**base, "seq": seq + 2 + number, **tender})
+        self.world.tell(end - 1, "pos.scan", source, {**base, "seq": seq + 2 + len(cards), "kind": "end"})
         if till.startswith("sco-"):
             self._self_service(till, receipt, shopper, total, (start, start + ring, end))
 

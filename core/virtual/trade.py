@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from storeloom.core.virtual.demand import Demand
@@ -23,7 +24,7 @@ LAST_TILL = 8 * MINUTE
 
 @dataclass(slots=True)
 class Shopper:
-    """One visit. `path` holds (zone, from, to); `basket` the units in hand by gtin."""
+    """One visit. `path` holds (zone, from, to); `basket` the units in hand by gtin; `tags` the EPCs of what was tried on."""
 
     number: int
     key: str
@@ -39,6 +40,7 @@ class Shopper:
     cart: str | None = None
     cart_seq: int = 0
     basket: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 Watcher = Callable[[Shopper], None]
@@ -60,6 +62,7 @@ class Trade:
         self.zone_of = {gtin: item.slot["zone"] for gtin, item in stock.items.items() if item.slot}
         self.sales_zones = [row["zone"] for row in world.tables["zones"] if row["kind"] in {"sales", "fresh"}]
         self._cart_free: dict[str, float] = {}
+        self.expected: list[tuple[float, str]] = []
         self._number = 0
 
     def start_day(self, midnight: float) -> None:
@@ -106,6 +109,10 @@ class Trade:
         wanted = self.demand.basket(chance, mission, shape.basket * size, stamp) if buys else {}
         member = chance.pick(self.members) if self.members and chance.hit(shape.member_share) else None
         lane = chance.random()
+        if buys and self.expected and self.expected[0][0] <= stamp:
+            member = heappop(self.expected)[1]
+        if buys:
+            wanted |= {gtin: 1 for gtin in sorted(self.checkout.wallets.wishes(member, stamp)) if self._piece(gtin) and gtin not in wanted}
         path = self._path(stamp, wanted)
         shopper = Shopper(
             self._number,
@@ -123,6 +130,14 @@ class Trade:
         if lane >= 1 - shape.cart_share:
             shopper.cart = self._free_cart(shopper)
         return shopper
+
+    def expect(self, stamp: float, member: str) -> None:
+        """Somebody comes to buy at or after a time: the next shopper who buys is that member."""
+        heappush(self.expected, (stamp, member))
+
+    def _piece(self, gtin: str) -> bool:
+        """Whether it is goods of the store sold by the piece."""
+        return gtin in self.stock.items and not self.stock.items[gtin].weighed
 
     def _path(self, stamp: float, wanted: dict[str, int]) -> list[tuple[str, float, float]]:
         """Entrance, then the zones of the wanted goods; 12 s a zone on average to walk, about half a minute for each item."""

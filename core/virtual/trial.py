@@ -20,6 +20,7 @@ from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.figures import hour_name
+from storeloom.core.virtual.machines import WATCHED_S
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
@@ -213,7 +214,7 @@ def try_virtual(
     For `history` days before them it is given what a store has records of (`RECORDS`), so that what learns from the past has one;
     these days count for nothing in the result.
     """
-    store = VirtualStore(plan.store, seed=seed, scale=scale)
+    store = VirtualStore(plan.store, seed=seed, scale=scale, beats=watched_beats(plan))
     hours = StoreHours(str(plan.store["zone"]), plan.store["hours"])
     first = start - timedelta(days=history)
     trial = Trial(plan, registry, store.tables, hours.midnight(first), name=name)
@@ -224,6 +225,14 @@ def try_virtual(
     result = trial.run(itertools.chain(past, facts), end, answer=store.command, progress=progress)
     result.truth = store.truth.as_dict()
     return result
+
+
+def watched_beats(plan: Plan) -> dict[str, float] | None:
+    """Seconds between two reports that are expected of devices, by kind: what settings `heartbeat_s` by kind of device say, of several the
+    shortest. None where nothing watches devices so."""
+    watching = [one.config["heartbeat_s"] for one in plan.instances if isinstance(one.config.get("heartbeat_s"), Mapping)]
+    kinds = sorted({kind for beats in watching for kind in beats})
+    return {kind: float(min(beats.get(kind, WATCHED_S) for beats in watching)) for kind in kinds} if watching else None
 
 
 def try_real(

@@ -25,6 +25,16 @@ class Truth:
     - lane_slips: honest shoppers there who scanned an item some seconds after they had bagged it, {receipt, till, gtin, at}
     - excursions, label_faults, device_faults: with from and to
     - findings: items of a checklist found at fault on a round, {checklist, item, task, staff, at}
+    - coupons: template to {issued, used, granted}: copies issued to members in the trial, those used at tills, and minor units taken off
+    - groups: chat groups, {group, network, metres from the store, members}
+    - live_rooms: {live, from, to, viewers, orders, packs}
+    - bookings: services ordered, {order, member, wish, comes}; parcels: {waybill, size, agreed}
+    - fitting_losses: tried on and carried off, {epc, gtin, zone, at}; skin_tests: {session, at, scores, age, member}
+    - posts of creators: {mention, creator, broken rules, false_traffic}; plans: paid memberships, {order, member, paid, at}
+    - data_requests: {member, request, at}; receipt_photos: {member, number, kind (fine, unclear, borrowed, edited), at}
+    - abuse of the membership programme: {kind (staff_points, account_ring), accounts, at, cashier and receipt of staff_points}
+    - gift_cards sold: code to {face, spent}
+    - price_slips: prices keyed wrong, {gtin, price, right, from, to}
     - queues: {at, wait_s} of each served shopper's wait above a minute
     """
 
@@ -44,6 +54,20 @@ class Truth:
     label_faults: list[Row] = field(default_factory=list)
     device_faults: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
+    coupons: dict[str, dict[str, int]] = field(default_factory=dict)
+    groups: list[Row] = field(default_factory=list)
+    live_rooms: list[Row] = field(default_factory=list)
+    bookings: list[Row] = field(default_factory=list)
+    parcels: list[Row] = field(default_factory=list)
+    fitting_losses: list[Row] = field(default_factory=list)
+    skin_tests: list[Row] = field(default_factory=list)
+    posts: list[Row] = field(default_factory=list)
+    plans: list[Row] = field(default_factory=list)
+    data_requests: list[Row] = field(default_factory=list)
+    receipt_photos: list[Row] = field(default_factory=list)
+    abuse: list[Row] = field(default_factory=list)
+    gift_cards: dict[str, dict[str, int]] = field(default_factory=dict)
+    price_slips: list[Row] = field(default_factory=list)
     queues: list[Row] = field(default_factory=list)
     weather: dict[str, Row] = field(default_factory=dict)
 

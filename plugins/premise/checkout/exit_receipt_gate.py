@@ -6,8 +6,9 @@ refused is said at the gate, and stands as `reason` of `audio.play`; a forged on
 refused. A check is the task `exit_check:<receipt>`: done passes, `failed`, `rejected`, or `missing` in values fail; the total of the sale
 counts, without one that of the code. Who passes within `open_s` uses up the oldest opening that is free.
 
-Staff open with their badge at the scanner, or with the gate's own button (`gate.state` opened or granted, with staff). Smoke, gas, a power
-sensor at 0 and a gate's fault hold the gate open. `offline` counts openings for a signed code without its sale.
+Staff open with their badge at the scanner, or with the gate's own button (`gate.state` opened or granted, with staff). The store's own
+sign (`store:` and its id), which they scan where a round begins and ends, opens nothing. Smoke, gas, a power sensor at 0 and a gate's
+fault hold the gate open. `offline` counts openings for a signed code without its sale.
 """
 
 from datetime import timedelta
@@ -78,6 +79,8 @@ class ExitReceiptGate(Solution):
     @on("scanner.code")
     def scanned(self, event):
         gate, code = self._gate("scanner", event["scanner"]), event["code"].strip()
+        if code == f"store:{self.store.id}":
+            return
         if event.get("staff"):
             yield from self._open(gate, None, "staff")
             return
