@@ -5,7 +5,7 @@ A door in use is plain JSON: its `slot` and `fixture`, the `device` that opens i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from storeloom.core.kernel.plan import BoundDevice
@@ -35,18 +35,19 @@ def names_of(door: Row) -> set[str]:
     return {door["slot"], door["fixture"], door["device"]}
 
 
-def of_event(used: Mapping[str, Row], event: Row) -> str | None:
-    """The key of the door that a `cabinet.event` is about: the one with its session's order, else that of its cell. An event of a cabinet
-    that no door knows counts where its cell is the only one of that name."""
+def of_event(used: Mapping[str, Row], event: Row, opened: Collection[str]) -> str | None:
+    """The key of the door that a `cabinet.event` is about: the one with its session's order, else that of its cell, else the cabinet's only
+    one whose order is among those `opened`. An event of a cabinet that no door knows counts where no other door comes into question."""
     cell, session, cabinet = event.get("cell"), event.get("session"), event["cabinet"]
     own = [key for key, door in used.items() if cell in (None, door["slot"])]
     if session is not None and (found := next((key for key in own if used[key]["order"] == session), None)):
         return found
     if cell is None:
-        return None
+        own = [key for key in own if used[key]["order"] in opened]
     near = [key for key in own if cabinet in (used[key]["device"], used[key]["fixture"])]
     known = any(cabinet in (door["device"], door["fixture"]) for door in used.values())
-    return next(iter(near or (own if len(own) == 1 and not known else ())), None)
+    either = near if known else own
+    return either[0] if len(either) == 1 else None
 
 
 def meant(used: Mapping[str, Row], scanner: str, values: Row) -> list[str]:

@@ -1,9 +1,9 @@
 """Orders that customers fetch: what time can be promised, which locker door takes the goods, how long they may wait.
 
 A promise counts opening time only: an order that would be ready too near to closing is begun at the next opening. Doors are those of the
-fixtures of kind `locker` (or `cabinet` with slots). A slot tells its door: `slot` (else `cell` or `door`), its room as `volume_l` (else
-width, height and depth in mm, else a `size` word) and `temperature_class` (else `class` or `storage`); what it leaves out its fixture says,
-or the zone. A locker without slots has a door for each of its shelves, else is one door itself.
+fixtures of kind `locker` (or `cabinet` with slots). A slot tells its door: `slot` (else `cell` or `door`, else its place), its room as
+`volume_l` or `capacity_l` (else width, height and depth in mm, else a `size` word) and `temperature_class` (else `class` or `storage`);
+what it leaves out its fixture says, or the zone. A locker without slots has a door for each of its shelves, else is one door itself.
 """
 
 from __future__ import annotations
@@ -82,22 +82,22 @@ def doors(fixtures: Iterable[Row], zones: Iterable[Row]) -> list[Door]:
     for row in fixtures:
         slots = row.get("slots")
         if row.get("kind") == "locker" or (row.get("kind") == "cabinet" and slots):
-            found += [_door(slot, row, areas.get(row.get("zone") or "", {})) for slot in _slots(row, slots)]
+            zone = areas.get(row.get("zone") or "", {})
+            found += [_door(slot, number, row, zone) for number, slot in enumerate(_slots(row, slots), 1)]
     return sorted(found, key=lambda door: (door.litres, door.slot, door.fixture))
 
 
 def _slots(fixture: Row, slots: Any) -> list[Row]:
-    name = fixture["fixture"]
     if isinstance(slots, (int, float)):
-        return [{"slot": f"{name}-{number:02d}"} for number in range(1, int(slots) + 1)]
+        return [{}] * int(slots)
     if slots:
         return [slot if isinstance(slot, Mapping) else {"slot": slot} for slot in slots]
-    shelves = [shelf for shelf in fixture.get("shelves") or () if isinstance(shelf, Mapping)]
-    return [{**shelf, "slot": f"{name}-{shelf['shelf']:02d}"} for shelf in shelves] or [{"slot": name}]
+    shelves: list[Row] = [shelf for shelf in fixture.get("shelves") or () if isinstance(shelf, Mapping)]
+    return shelves or [{"slot": fixture["fixture"]}]
 
 
-def _door(slot: Row, fixture: Row, zone: Row) -> Door:
-    name = next(str(slot[key]) for key in ("slot", "cell", "door") if key in slot)
+def _door(slot: Row, number: int, fixture: Row, zone: Row) -> Door:
+    name = next((str(slot[key]) for key in ("slot", "cell", "door") if key in slot), f"{fixture['fixture']}-{number:02d}")
     litres = next((room for row in (slot, fixture) if (room := _litres(row)) is not None), SIZE_L["medium"])
     named = (row.get(key) for row in (slot, fixture, zone) for key in ("temperature_class", "class", "storage"))
     storage = next((str(one) for one in named if one in CLASSES), "ambient")
@@ -106,8 +106,9 @@ def _door(slot: Row, fixture: Row, zone: Row) -> Door:
 
 
 def _litres(row: Row) -> float | None:
-    if row.get("volume_l"):
-        return float(row["volume_l"])
+    told = row.get("volume_l") or row.get("capacity_l")
+    if told:
+        return float(told)
     box = _box(row)
     return box if box is not None else SIZE_L.get(str(row.get("size")))
 

@@ -373,7 +373,8 @@ class ClickCollectReturn(Solution):
     @on("cabinet.event?")
     def door(self, event):
         used = self._used()
-        key = self.workers.checkout.lockers.of_event(used, event.data)
+        opened = {one["order"] for one in used.values() if one["order"] and self.state[f"order:{one['order']}"]["sent"]}
+        key = self.workers.checkout.lockers.of_event(used, event.data, opened)
         if key is None:
             return
         name, slot = used[key]["order"], used[key]["slot"]

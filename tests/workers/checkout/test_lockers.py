@@ -32,14 +32,17 @@ def test_where_a_scanner_stands() -> None:
 
 
 def test_the_door_of_an_event() -> None:
-    def of(**event: Any) -> str | None:
-        return lockers.of_event(USED, event)
+    def of(*opened: str, **event: Any) -> str | None:
+        return lockers.of_event(USED, event, opened)
 
+    assert of(cabinet="locker-1", cell="1") == "L1|1" and of(cabinet="L2", cell="1") == "L2|1"
     assert (
-        of(cabinet="locker-1", cell="1") == "L1|1" and of(cabinet="L2", cell="1") == "L2|1" and of(cabinet="locker-2", cell="2") == "L2|2"
+        of(cabinet="locker-2", cell="2") == "L2|2" and of(cabinet="locker-1", cell="2") is None and of(cabinet="locker-1", cell="9") is None
     )
-    assert of(cabinet="x", cell="1") is None and of(cabinet="x", cell="2") == "L2|2" and of(cabinet="locker-1", cell="2") is None
-    assert of(cabinet="x", session="b") == "L2|1" and of(cabinet="x", session="z") is None and of(cabinet="locker-1", cell="9") is None
+    assert of(cabinet="x", cell="1") is None and of(cabinet="x", cell="2") == "L2|2"
+    assert of(cabinet="x", session="b") == "L2|1" and of(cabinet="x", session="z") is None
+    assert of("b", cabinet="locker-2") == "L2|1" and of("b", cabinet="locker-1") is None
+    assert of("a", "b", cabinet="x") is None and of("a", cabinet="x", session="z") == "L1|1"
 
 
 def test_whom_a_wrong_code_was_meant_for() -> None:
