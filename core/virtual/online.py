@@ -111,7 +111,7 @@ class Online:
             picked.append(row | ({"weight_g": got} if item.weighed else {}) | ({"short": "out_of_stock"} if got < units else {}))
         done = started + (3 + 0.9 * len(picked)) * MINUTE
         self._status(started, order, "picking", staff=staff)
-        data: Row = {"order": order["order"], "staff": staff, "started": iso(started), "lines": picked, "temperature_class": "ambient"}
+        data: Row = {"order": order["order"], "staff": staff, "started": iso(started), "lines": picked}
         self.world.tell(done, "pick.done", "terminal-1", data)
         self.world.schedule(done, lambda now: self._packed(now, order, basket, staff))
 
@@ -134,6 +134,7 @@ class Online:
             self._locker(ready + way, order, "pick", 2)
             self._status(ready + way, order, "collected")
             return
+        self._status(ready, order, "dispatched")
         base: Row = {
             "order": order["order"],
             "provider": "fleet",
