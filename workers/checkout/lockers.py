@@ -30,7 +30,7 @@ def stands_at(scanner: str, scanners: Iterable[Device], lockers: Sequence[Device
     return device.zone in zones if device and device.zone and zones else None
 
 
-def names_of(door: Row) -> set[str]:
+def names_of(door: Row) -> set[str | None]:
     """What a door may be called when a device tells of its state."""
     return {door["slot"], door["fixture"], door["device"]}
 
