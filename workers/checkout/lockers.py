@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from storeloom.core.kernel.plan import BoundDevice
+from storeloom.workers.checkout.stations import Device
 
 Row = Mapping[str, Any]
 
 
-def opener(names: Iterable[str], bound: Sequence[BoundDevice]) -> str | None:
+def opener(names: Iterable[str], bound: Sequence[Device]) -> str | None:
     """The bound device that opens a door: one that is called by one of these names, else the first; None where none is bound."""
     known = [device.id for device in bound]
     return next((name for name in (*names, *known) if name in known), None)
 
 
-def stands_at(scanner: str, scanners: Iterable[BoundDevice], lockers: Sequence[BoundDevice]) -> bool | None:
+def stands_at(scanner: str, scanners: Iterable[Device], lockers: Sequence[Device]) -> bool | None:
     """Whether a scanner stands at a locker: by its id, its setting `cabinet`, or both's zones. None where nothing tells."""
     device = next((one for one in scanners if one.id == scanner), None)
     if scanner in {one.id for one in lockers} or (device and device.settings.get("cabinet")):
@@ -30,7 +30,7 @@ def stands_at(scanner: str, scanners: Iterable[BoundDevice], lockers: Sequence[B
     return device.zone in zones if device and device.zone and zones else None
 
 
-def names_of(door: Row) -> set[str]:
+def names_of(door: Row) -> set[str | None]:
     """What a door may be called when a device tells of its state."""
     return {door["slot"], door["fixture"], door["device"]}
 

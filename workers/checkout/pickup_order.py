@@ -28,6 +28,11 @@ def new_order(placed: Row, name: str) -> dict[str, Any]:
     }
 
 
+def pay(order: dict[str, Any]) -> None:
+    """What was due is paid."""
+    order |= {"total": order["total"] + order["due"], "due": 0}
+
+
 def lines_of(ordered: Iterable[Row]) -> Lines:
     """The lines of an `order.placed`; `got` is None until a line was picked."""
     return {

@@ -89,7 +89,7 @@ def doors(fixtures: Iterable[Row], zones: Iterable[Row]) -> list[Door]:
 
 def _slots(fixture: Row, slots: Any) -> list[Row]:
     if isinstance(slots, (int, float)):
-        return [{}] * int(slots)
+        return [{}] * int(slots) if slots != 1 else [{"slot": fixture["fixture"]}]
     if slots:
         return [slot if isinstance(slot, Mapping) else {"slot": slot} for slot in slots]
     shelves: list[Row] = [shelf for shelf in fixture.get("shelves") or () if isinstance(shelf, Mapping)]

@@ -25,11 +25,10 @@ from storeloom.core.kernel.events import parse_time, plain
 KINDS = ("pickup", "delivery", "ship")
 HANDED = ("collected", "delivered", "done")
 GONE = ("cancelled", "declined", "rejected", "failed", "expired", "returned")
-DOWN = ("offline", "fault")
-COLD = ("chilled", "frozen")
+DOWN, COLD = ("offline", "fault"), ("chilled", "frozen")
 LEFT_OPEN, AGAIN, EMPTIED = timedelta(minutes=2), timedelta(seconds=10), timedelta(days=1)
 KEPT, PICKS_KEPT, MOST_SEEN, SHORTEST_GTIN = timedelta(days=30), timedelta(days=2), 100, 8
-CHANNELS = {"mini_app": "mini_program", "app": "app_push", "mini_program": "mini_program", "official_account": "official_account"}
+CHANNELS = {"mini_app": "mini_program", "mini_program": "mini_program", "official_account": "official_account", "app": "app_push"}
 UNKNOWN = ("promise", "door", "locked", "code", "sent", "opened", "came", "asked", "last")
 Place = Literal["stock", "vendor", "waste"]
 ZH = {"stock": "回库", "vendor": "退供应商", "waste": "报损"}
@@ -86,7 +85,11 @@ class ClickCollectReturn(Solution):
     @on("order.placed")
     def placed(self, event):
         name, own = event["order"], event.get("seller", self.store.id) == self.store.id
-        if event.get("draft") or not own or event.get("kind", "pickup") not in KINDS or f"order:{name}" in self.state:
+        if event.get("draft") or not own or event.get("kind", "pickup") not in KINDS:
+            return
+        if (known := self.state.get(f"order:{name}")) is not None:
+            if event.get("paid"):  # told again once it is paid
+                self.workers.checkout.pickup_order.pay(known)
             return
         order = self.workers.checkout.pickup_order.new_order(event.data, name) | dict.fromkeys(UNKNOWN) | {"phase": "placed", "tries": 0}
         self.state[f"order:{name}"] = order
@@ -99,9 +102,8 @@ class ClickCollectReturn(Solution):
                 yield from self._pick(event, lines, storage)
 
     def _promise(self, name, order, event):
-        prep, start = timedelta(minutes=self.config.prep), event.time
-        if event.get("wish"):
-            start = max(start, parse_time(event["wish"]) - prep)
+        prep = timedelta(minutes=self.config.prep)
+        start = max(event.time, parse_time(event["wish"]) - prep) if event.get("wish") else event.time
         promised = self.workers.optimise.pickup.promise(self.store.hours, start, prep, timedelta(minutes=self.config.close_margin))
         if promised is None:
             yield self._status(name, order, "declined", reason="closed", amount=self.workers.checkout.pickup_order.left(order))
@@ -143,7 +145,7 @@ class ClickCollectReturn(Solution):
         self.state[f"code:{order['code']}"] = name
         self.timers.set("forget", f"order:{name}", until + KEPT)
         if door:
-            self._used()[door.key] = {"order": name, "slot": door.slot, "fixture": door.fixture, "device": self._opener(door)}
+            self._used()[door.key] = {"order": name, **self._record(door)}
         self.timers.set("remind", name, self.now + wait * self.config.remind_at)
         self.timers.set("expire", name, until)
         self.kpi.share("promise_kept", kept, 1)
@@ -164,14 +166,15 @@ class ClickCollectReturn(Solution):
         pickup, orders = self.workers.optimise.pickup, self.workers.checkout.pickup_order
         storage = pickup.class_of({self._storage(line) for line in lines})
         litres = sum(pickup.goods_litres(self._product(orders.product_of(line)), line["got"], line["g"]) for line in lines)
-        usable = [door for door in self._doors() if not self._is_down((door.slot, door.fixture, self._opener(door)))]
+        usable = [door for door in self._doors() if not self._is_down(self._record(door))]
         return pickup.smallest(usable, self._used(), litres, storage)
 
     def _doors(self):
         return self.workers.optimise.pickup.doors(self.tables.fixtures.rows(), self.tables.zones.rows())
 
-    def _opener(self, door):
-        return self.workers.checkout.lockers.opener((door.cabinet, door.fixture), self._lockers())
+    def _record(self, door):
+        device = self.workers.checkout.lockers.opener((door.cabinet, door.fixture), self._lockers())
+        return {"slot": door.slot, "fixture": door.fixture, "device": device}
 
     def _lockers(self):
         return [*self.devices.get("locker", ()), *self.devices.get("cabinet", ())]
@@ -197,19 +200,18 @@ class ClickCollectReturn(Solution):
     @timer("expire")
     def expire(self, due):
         order = self.state[f"order:{due.key}"]
-        if order["sent"]:  # who opened the door has the goods, whether or not its closing was told
-            if (shut := parse_time(order["sent"]) + LEFT_OPEN) > due.time:
-                self.timers.set("expire", due.key, shut)
-                return
+        if (shut := order["sent"] and parse_time(order["sent"]) + LEFT_OPEN) and shut > due.time:
+            self.timers.set("expire", due.key, shut)
+        elif shut:  # who opened the door has the goods, whether or not its closing was told
             self._handed(due.key, order, parse_time(order["sent"]))
             yield self._status(due.key, order, "collected")
-            return
-        yield self._status(due.key, order, "expired", amount=self.workers.checkout.pickup_order.left(order), reason="not_collected")
-        order["refunded"] = order["total"]
-        self.kpi.share("not_collected", 1, 1)
-        self._count(expired=1)
-        yield from self._take_back(due.key, order)
-        self._close(due.key, order, "expired")
+        else:
+            yield self._status(due.key, order, "expired", amount=self.workers.checkout.pickup_order.left(order), reason="not_collected")
+            order["refunded"] = order["total"]
+            self.kpi.share("not_collected", 1, 1)
+            self._count(expired=1)
+            yield from self._take_back(due.key, order)
+            self._close(due.key, order, "expired")
 
     def _take_back(self, name, order):
         """Goods that nobody fetched go back into stock, cold ones to waste; staff empty their place, which stays taken until then."""
@@ -265,11 +267,10 @@ class ClickCollectReturn(Solution):
 
     @on("scanner.code?")
     def scanned(self, event):
-        code, codes = event["code"].strip(), self.workers.security.pickup_codes
+        code, codes, place = event["code"].strip(), self.workers.security.pickup_codes, self._at_locker(event)
         if f"order:{code}" in self.state:
             yield from self._number_scanned(code, self.state[f"order:{code}"], event)
             return
-        place = self._at_locker(event)
         typed = event.get("symbology") == "other" or (code.isdecimal() and len(code) < SHORTEST_GTIN)
         if event.get("gtin") or event.get("till") or not (place or typed or codes.is_code(code)):
             return
@@ -285,7 +286,7 @@ class ClickCollectReturn(Solution):
     def _number_scanned(self, name, order, event):
         """The order's number: staff at its door, or a customer who has come to the desk."""
         door, waits = self._used().get(order["door"]), order["phase"] == "ready"
-        if event.get("staff") and door and door["order"] in (name, None) and not self._door_down(door):
+        if event.get("staff") and door and door["order"] in (name, None) and not self._is_down(door):
             yield self._open(name, order, "empty" if order["locked"] or not waits else "load", staff=event["staff"])
         elif order["pickup"] and order["phase"] in ("placed", "ready"):
             yield from self._arrive(name, order, event)
@@ -337,12 +338,10 @@ class ClickCollectReturn(Solution):
         yield self._tell(name, order, "pickup_at_desk", text, {"reason": why})
 
     def _shut(self, order):
-        return bool(order["locked"]) or self._door_down(self._used()[order["door"]])
+        return bool(order["locked"]) or self._is_down(self._used()[order["door"]])
 
-    def _door_down(self, door):
-        return self._is_down(self.workers.checkout.lockers.names_of(door))
-
-    def _is_down(self, names):
+    def _is_down(self, door):
+        names = self.workers.checkout.lockers.names_of(door)
         return None in names or any(f"down:{one}" in self.state for one in names)
 
     @on("device.status?")
@@ -405,7 +404,8 @@ class ClickCollectReturn(Solution):
             self.kpi.sample("median_wait", (at - parse_time(order["came"])).total_seconds(), "median")
         self._used().pop(order["door"], None)
         last = self.store.hours.store_day(at) + timedelta(days=self.config.return_days)
-        order |= {"total": order["total"] + order["due"], "due": 0, "last": plain(last)}  # what was due is paid with the hand-over
+        order["last"] = plain(last)
+        self.workers.checkout.pickup_order.pay(order)
         self._close(name, order, "handed", self.store.hours.midnight(last))
 
     def _close(self, name, order, phase, last=None):
@@ -493,7 +493,7 @@ class ClickCollectReturn(Solution):
         day = self.state.pop("day", None)
         if not day:
             return None
-        start = self.store.hours.midnight(self.store.hours.ended_day(due.time))
+        window = {"from": self.store.hours.midnight(self.store.hours.ended_day(due.time)), "to": due.time}
         score = round(100 * day["kept"] / day["ready"], 1) if day.get("ready") else None
-        return out("score.report", {"from": start, "to": due.time}, scheme="click_collect", subject_kind="store", subject=self.store.id,
-                   score=score, parts=[{"name": name, "value": value, "unit": "count"} for name, value in sorted(day.items())])  # fmt: skip
+        return out("score.report", window, scheme="click_collect", subject_kind="store", subject=self.store.id, score=score,
+                   parts=[{"name": name, "value": value, "unit": "count"} for name, value in sorted(day.items())])  # fmt: skip

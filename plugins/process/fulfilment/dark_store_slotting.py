@@ -148,7 +148,7 @@ class DarkStoreSlotting(Solution):
             plan = slotting.Plan(tuple(places[name].slot for name in names), tuple(items), tuple(config.golden))
             goal = plan.with_pairs(plan.with_golden(plan.ideal()), self._pairs({item.key for item in items}, orders))
             walk, ideal = walk + plan.walk(now), ideal + plan.walk(goal)
-            ways.append(plan.swaps(now, goal, len(now), self._pays))
+            ways.append(plan.swaps(now, goal, config.max_moves, self._pays))
         swaps = self._first(ways)
         figures = {"walk": round(walk, 2), "ideal": round(ideal, 2), "saved": round(sum(swap.saved for swap in swaps), 2)}
         per_day = orders / ((today - min(days)).days + 1)

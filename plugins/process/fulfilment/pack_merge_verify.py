@@ -6,9 +6,10 @@ its totes are together, its weight is right (or, after a stop, its pieces were a
 scanned was. Orders with goods whose weight nobody knows are scanned. A picker's error rate is the lines picked wrongly of all that he
 picked.
 
-Goods are outside their zone from `started` of their first `pick.done` until the order is ready, collected or dispatched; a new
-`pick.done` of a line starts its time anew. Ride minutes are the order's `ride_min`, else those from packing to `promised_to`; pick-up has
-none. An order of one piece teaches its item's weight when it was right.
+Goods are cold by their own class, else by their tote's, and outside their zone from `started` of their first `pick.done` until the order is
+ready, collected or dispatched; a new `pick.done` of a line starts its time anew. The alert is cleared when all of them were picked afresh.
+Ride minutes are the order's `ride_min`, else those from packing to `promised_to`; pick-up has none. An order of one piece teaches its
+item's weight when it was right, or was scanned because nobody knew it.
 """
 
 from datetime import timedelta

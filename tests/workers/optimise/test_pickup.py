@@ -55,6 +55,7 @@ def test_doors_by_size_with_what_the_fixture_and_zone_say() -> None:
         {"fixture": "L2", "kind": "locker", "slots": 2, "temperature_class": "frozen", "volume_l": 10},
         {"fixture": "L3", "kind": "locker", "shelves": [{"shelf": 1, "width_mm": 400, "height_mm": 500, "depth_mm": 500}]},
         {"fixture": "L4", "kind": "locker", "slots": None},
+        {"fixture": "L5", "kind": "locker", "slots": 1, "capacity_l": 60},
         {"fixture": "K1", "kind": "cabinet", "shelves": [{"shelf": 1}]},
     ]
     zones = [{"zone": "cold", "temperature_class": "chilled"}]
@@ -65,6 +66,7 @@ def test_doors_by_size_with_what_the_fixture_and_zone_say() -> None:
         ("A", 20, "chilled"),
         ("B", 30, "chilled"),
         ("L4", 45, "ambient"),
+        ("L5", 60, "ambient"),
         ("L3-01", 100, "ambient"),
     ]
 
