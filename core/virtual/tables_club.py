@@ -39,8 +39,8 @@ def add_programme(tables: Tables, store_format: str, seed: int, given: Collectio
     """Add to the tables in place; a table that is `given` stays as it is.
 
     Coupons of the usual campaigns, of an amount each; of members in shops with shopping guides 30 % (mall) or 45 % (specialty) are bound
-    to one, who is of role `sales`; a fifth told the birthday of a child under six. The dishonest cashier has a card of her own, one that is hardly used.
-    Tenants' trades get the names by which points are given (dining, fashion, jewellery).
+    to one, who is of role `sales`; a fifth told the birthday of a child under six. The dishonest cashier has a card of her own, one that is
+    hardly used. Tenants' trades get the names by which points are given (dining, fashion, jewellery).
     """
     if "coupons" not in given:
         known = {row["template"] for row in tables["coupons"]}
