@@ -79,7 +79,12 @@ def _trial(commands: Commands) -> None:
         "try", "trial:trial", "try a bundle on a virtual store, or on real receipts and footage", "在虚拟门店或真实数据上试跑方案包"
     )
     option(trial, "file", nargs="?", en="the bundle (default: the supermarket example)", words="方案包文件（默认：超市示例）")
-    option(trial, "--solution", en="try one solution alone, with its defaults", words="以默认配置单独试跑一个方案")
+    option(
+        trial,
+        "--solution",
+        en="try one solution alone, with its defaults or a sample of its own",
+        words="以默认或其自带的示例配置单独试跑一个方案",
+    )
     option(trial, "--days", type=whole(1), default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
     option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
     option(trial, "--seed", type=int, default=1, en="seed of the virtual store (default 1)", words="虚拟门店种子（默认 1）")

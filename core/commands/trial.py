@@ -38,7 +38,7 @@ def trial(arguments: argparse.Namespace) -> int:
         raise _misuse("give either a bundle or --solution ID, not both", "方案包与 --solution ID 只能给出其一")
     registry = Registry()
     if arguments.solution:
-        composition = with_providers(registry, arguments.solution)
+        composition = with_providers(registry, arguments.solution, seed=arguments.seed)
     else:
         composition = compose(arguments.file or EXAMPLE, registry)
     plan = composition.require()

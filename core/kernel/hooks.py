@@ -44,6 +44,11 @@ class Specs:
     def storeloom_sample_episode(self) -> Path | None:
         """The episode that shows the solution at work. Default: the first file of `tests/episodes/<id>/` beside the package."""
 
+    @hookspec(firstresult=True)
+    def storeloom_trial_config(self, tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+        """Settings to try the solution alone with where its defaults leave it nothing to do (no campaign, no script); `tables` are the
+        virtual store's. None: its defaults show it."""
+
 
 class Defaults:
     """The kernel's own plugin: the defaults of the hooks above, tried last."""

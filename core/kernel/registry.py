@@ -325,6 +325,10 @@ class Registry:
         folder = self.catalogue.solution(solution_id).package.root / "tests" / "episodes" / solution_id
         return next(iter(sorted(folder.glob("*.yaml"))), None)
 
+    def trial_config(self, solution_id: str, tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """Settings to try a solution alone with; empty where its defaults show it."""
+        return dict(self._hook(solution_id, "storeloom_trial_config", tables=tables) or {})
+
     def _hook(self, solution_id: str, name: str, **arguments: Any) -> Any:
         return call_hook(self.load(solution_id), name, **arguments)
 

@@ -52,7 +52,9 @@ class Building:
                 self.cabinets.append(Cabinet(row["asset"], row["kind"], probes[row["asset"]], -20.5 if frozen else 2.0, limit))
         in_cabinets = {cabinet.probe for cabinet in self.cabinets}
         self.sensors = {
-            key: row for key, row in world.devices.items() if row["kind"] == "sensor" and row.get("measures") and key not in in_cabinets
+            key: row
+            for key, row in world.devices.items()
+            if row["kind"] == "sensor" and row.get("measures") not in (None, "presence") and key not in in_cabinets
         }
         self.meters = {key: row for key, row in world.devices.items() if row["kind"] == "meter"}
         self.registers = dict.fromkeys(self.meters, 0.0)

@@ -184,6 +184,7 @@ def default_devices_of(store_format: str) -> dict[str, Row]:
         ("sens-lux-1", "lux", shape.hall),
         ("sens-lux-2", "lux", "z-entrance"),
         ("sens-noise-1", "noise", "z-checkout"),
+        ("sens-presence-1", "presence", "z-sales-1"),
         ("sens-door-1", "door", "z-backroom"),
         ("sens-leak-1", "leak", "z-backroom"),
     ):

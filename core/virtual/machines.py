@@ -14,6 +14,7 @@ from storeloom.core.virtual.world import World
 SERVICES = frozenset({"messaging", "online_store", "delivery", "payment", "edi", "terminal", "weather", "calendar", "market_feed"})
 HEARTBEAT_S = 30 * MINUTE
 WATCHED_S = MINUTE
+OWN_BEATS: Mapping[str, float] = {"audio": MINUTE}
 FAULTS_A_DAY = 2.0
 CODES = {
     "pos": "LINE_DOWN",
@@ -28,17 +29,18 @@ CODES = {
 class Machines:
     """A device that is off line keeps its facts and sends them when it is back.
 
-    Devices report every half hour; where something watches them by their heartbeat, as often as it expects of their kind (`beats`, in
-    seconds; every minute for kinds that it does not name), and the network is probed every minute.
+    Devices report every half hour, speakers every minute. Where something watches them by their heartbeat they report as often as it
+    expects of their kind (`beats`, in seconds; every minute for kinds that it does not name), and the network is probed every minute.
     """
 
     def __init__(self, world: World, stock: Stock, beats: Mapping[str, float] | None = None) -> None:
         self.world = world
         self.stock = stock
         self.reporting = {key: row for key, row in world.devices.items() if row["kind"] not in SERVICES}
+        usual = OWN_BEATS if beats is None else beats
         self.beats: dict[float, list[str]] = {}
         for key, row in self.reporting.items():
-            self.beats.setdefault((beats or {}).get(row["kind"], HEARTBEAT_S if beats is None else WATCHED_S), []).append(key)
+            self.beats.setdefault(usual.get(row["kind"], HEARTBEAT_S if beats is None else WATCHED_S), []).append(key)
         self.labels: dict[str, str] = {}
         for row in world.tables["planogram"]:
             label = row.get("label")

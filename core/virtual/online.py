@@ -216,6 +216,8 @@ class Online:
             self.world.tell(stamp + number * 25, "web.visit", "online-1", view | {"dwell_s": round(chance.spread(20, 0.6), 1)})
             if chance.hit(0.25):
                 self.world.tell(stamp + number * 25 + 12, "web.visit", "online-1", {**base, "kind": "add", "gtin": gtin})
+            if chance.hit(0.06):
+                self.world.tell(stamp + number * 25 + 4, "web.visit", "online-1", {**base, "kind": "click", "gtin": gtin})
 
     def _member(self, stamp: float) -> None:
         """One doing of a member, or a new member with consents."""

@@ -11,6 +11,7 @@ from storeloom.core.kernel.overlay import merge_patch
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.kernel.sources import gather
 from storeloom.core.virtual.formats import default_profile
+from storeloom.core.virtual.tables import default_tables
 
 ROOMY = {"cores": 64, "memory_mb": 65536}
 
@@ -29,26 +30,32 @@ def compose_solo(
     return compose_sources(gather(Document(document.path, body, lines), registry.catalogue), registry, given=given)
 
 
-def with_providers(registry: Registry, solution: str) -> Composition:
+def with_providers(registry: Registry, solution: str, *, seed: int = 1) -> Composition:
     """The solution in a default store of the first format it is made for, with solutions added that provide what it needs.
 
-    A stream that nothing installed provides stays silent.
+    Its settings are its defaults, or what its hook `storeloom_trial_config` gives for the virtual store of this seed. A stream that
+    nothing installed provides stays silent.
     """
-    return _settled(registry, solution, registry.catalogue.solution(solution)["formats"][0], [solution])
+    store_format = registry.catalogue.solution(solution)["formats"][0]
+    config = registry.trial_config(solution, default_tables(store_format, seed))
+    return _settled(registry, solution, store_format, {solution: config})
 
 
 def all_that_fit(registry: Registry, store_format: str) -> Composition:
     """Every enabled solution made for a format, in one default store of it; those that command one device in the order of their names."""
     entries = registry.catalogue.solutions.items()
-    return _settled(
-        registry, "all", store_format, sorted(name for name, entry in entries if entry.enabled and store_format in entry["formats"])
-    )
+    names = sorted(name for name, entry in entries if entry.enabled and store_format in entry["formats"])
+    return _settled(registry, "all", store_format, {name: {} for name in names})
 
 
-def _settled(registry: Registry, name: str, store_format: str, solutions: Collection[str]) -> Composition:
-    """Solutions with what they miss added and their commands put in order, as far as the findings' own patches say how."""
+def _settled(registry: Registry, name: str, store_format: str, solutions: Mapping[str, Mapping[str, Any]]) -> Composition:
+    """Solutions by their settings, with what they miss added and their commands put in order, as far as the findings' patches say how."""
     store = {**default_profile(store_format), "edge": ROOMY}
-    body: dict[str, Any] = {"name": name, "solutions": {one: {} for one in solutions}, "store": store}
+    body: dict[str, Any] = {
+        "name": name,
+        "solutions": {one: {"config": dict(config)} if config else {} for one, config in solutions.items()},
+        "store": store,
+    }
     silent: frozenset[str] = frozenset()
     while True:
         composition = compose_sources(gather(Document(name, body, {}), registry.catalogue), registry, given=silent)

@@ -26,6 +26,7 @@ from storeloom.core.virtual.online import Online
 from storeloom.core.virtual.outside import PROBED_S, Outside
 from storeloom.core.virtual.parcels import Parcels
 from storeloom.core.virtual.plans import Plans
+from storeloom.core.virtual.presence import Presence
 from storeloom.core.virtual.price_changes import PriceChanges
 from storeloom.core.virtual.price_slips import PriceSlips
 from storeloom.core.virtual.receipt_photos import ReceiptPhotos
@@ -98,7 +99,8 @@ class VirtualStore:
         self.building = Building(self.world, self.weather, self.cameras.occupancy)
         self.checkout.trade = self.trade
         self.checkout.waiting = self.cameras.visit
-        self.trade.watchers += [self.fitting.watch, self.cameras.watch, self.outside.watch]
+        self.presence = Presence(self.world)
+        self.trade.watchers += [self.fitting.watch, self.cameras.watch, self.outside.watch, self.presence.watch]
         self.trade.leavers += [self.cameras.left, self.outside.left, self.fitting.left]
         self._devices = Devices(self)
         self._started = False

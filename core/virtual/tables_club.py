@@ -10,7 +10,7 @@ from storeloom.core.virtual.facts import Row, Tables
 from storeloom.core.virtual.tables_people import DISHONEST
 
 GUIDED = {"mall": 0.3, "specialty": 0.45}
-WITH_CHILD = 0.12
+WITH_CHILD = 0.2
 CHILDREN_FROM, CHILDREN_DAYS = date(2020, 1, 1), 2160
 TRADES = {"餐饮": "dining", "咖啡": "dining", "茶饮": "dining", "珠宝": "jewellery", "眼镜": "fashion", "美甲": "fashion"}
 AMOUNTS: tuple[tuple[str, str, int, int, int], ...] = (
@@ -39,8 +39,8 @@ def add_programme(tables: Tables, store_format: str, seed: int, given: Collectio
     """Add to the tables in place; a table that is `given` stays as it is.
 
     Coupons of the usual campaigns, of an amount each; of members in shops with shopping guides 30 % (mall) or 45 % (specialty) are bound
-    to one, who is of role `sales`; 12 % told the birthday of a child. The dishonest cashier has a card of her own, one that is hardly used.
-    Tenants' trades get the names by which points are given (dining, fashion, jewellery).
+    to one, who is of role `sales`; a fifth told the birthday of a child under six. The dishonest cashier has a card of her own, one that is
+    hardly used. Tenants' trades get the names by which points are given (dining, fashion, jewellery).
     """
     if "coupons" not in given:
         known = {row["template"] for row in tables["coupons"]}

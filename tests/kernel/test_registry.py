@@ -92,6 +92,24 @@ def test_a_hook_with_a_wrong_name_or_argument_is_named(toys):
     assert finding.code == "SL-PLG-02" and "shop" in finding.text()
 
 
+def test_a_module_says_what_it_is_tried_with(toys):
+    tail = """
+        from storeloom.core.kernel.hooks import hookimpl
+
+        @hookimpl
+        def storeloom_trial_config(tables):
+            return {"goods": [row["gtin"] for row in tables["products"]]}
+        """
+    toys.add("toy", HANDLER, tail=tail)
+    toys.add("plain", HANDLER)
+    registry = toys.registry()
+    assert registry.trial_config("toy", {"products": [{"gtin": "g1"}]}) == {"goods": ["g1"]}
+    assert registry.trial_config("plain", {"products": []}) == {}
+    with pytest.raises(PluginFault) as caught:
+        registry.trial_config("toy", {})
+    assert caught.value.findings[0].code == "SL-PLG-03" and "storeloom_trial_config raised" in caught.value.findings[0].text()
+
+
 def test_a_clash_leaves_the_first_and_names_both(toys, tmp_path, another_package):
     toys.add("toy", HANDLER)
     first = toys.registry()

@@ -31,7 +31,7 @@ def test_false_traffic_comes_mostly_from_one_device_and_other_clicks_do_not(run)
     truth = {row["mention"]: row["false_traffic"] for row in ran.store.truth.posts}
     clicks = defaultdict(list)
     for data in ran.data("web.visit"):
-        if data["kind"] == "click":
+        if data["kind"] == "click" and "token" in data:
             clicks[data["token"]].append(data["device"])
     assert {True, False} == set(truth.values())
     for mention, devices in clicks.items():

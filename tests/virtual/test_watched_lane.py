@@ -72,7 +72,7 @@ def test_the_books_balance_although_labels_are_switched(store):
 
 
 def test_the_guard_finds_cases_and_a_longer_match_troubles_fewer_honest_customers():
-    lane = Lane(2, seed=2)
+    lane = Lane(2, seed=3)
     strict, loose = lane.point("match_s", 2), lane.point("match_s", 9)
     assert loose.prompted > 0.5 and strict.prompted >= loose.prompted
     assert loose.prompted_in_vain < 0.15 < strict.prompted_in_vain

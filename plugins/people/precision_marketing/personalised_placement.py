@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import draw, parse_time, rfc3339
+from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import reach
 from storeloom.workers.loyalty import coupon_copies
@@ -301,3 +302,13 @@ class PersonalisedPlacement(Solution):
                 sums[place, n >= 0] += day[place]
         here, there = (self.workers.insight.placement.growth(sums[place, True], sums[place, False]) for place in ("here", "there"))
         return None if here is None or there is None else here - there
+
+
+@hookimpl
+def storeloom_trial_config(tables):
+    """One brand's goods, offered in the morning or, with a coupon, in the evening."""
+    brand = next((row["brand"] for row in tables["products"] if row.get("brand")), None)
+    goods = [row["gtin"] for row in tables["products"] if brand and row.get("brand") == brand]
+    coupon = tables["coupons"][0]["template"]
+    treatments = [{"content": "试试这一款", "hour": 10}, {"content": "试试这一款，送您一张券", "coupon": coupon, "hour": 18}]
+    return {"target_gtins": goods[:5], "treatments": treatments}

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import draw, parse_time, rfc3339
+from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import ad_auction, reach
 from storeloom.workers.optimise import position
@@ -310,3 +311,14 @@ class RetailMediaAuction(Solution):
         window = {"from": self._first(name), "to": now}
         return out("promo.result", window, promo=name, state=state, cost=account["spend"], issued=account["impressions"],
                    redeemed=account["clicks"], roi=roi, buyers=buyers, method="ghost ads, random hold-out of shoppers")  # fmt: skip
+
+
+@hookimpl
+def storeloom_trial_config(tables):
+    """Three brands that bid for the pages of their products."""
+    brands = {}
+    for row in tables["products"]:
+        if row.get("brand"):
+            brands.setdefault(row["brand"], []).append(row["gtin"])
+    named = sorted(brands, key=lambda brand: (-len(brands[brand]), brand))[:3]
+    return {"campaigns": [{"brand": brand, "gtins": brands[brand], "bid": 120 - 20 * n, "budget": 200000} for n, brand in enumerate(named)]}

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import reach, weekday_lift
 from storeloom.workers.optimise import ad_pacing
@@ -273,3 +274,9 @@ class VoicePromoter(Solution):
             units = self.state[key]
             for day in [day for day in units if day < oldest]:
                 del units[day]
+
+
+@hookimpl
+def storeloom_trial_config(tables):
+    """Two pitches for goods of the first zone."""
+    return {"scripts": [{"gtin": row["gtin"], "text": f"{row['name']}，今日新鲜到货"} for row in tables["products"][:2]]}
