@@ -169,7 +169,7 @@ class Online:
             )
 
     def _positions(self, base: Row, span: tuple[float, float], metres: int, bearing: float) -> None:
-        """Where the courier is, every two minutes of the way, straight from the store to the customer; `bearing` as a share of the circle."""
+        """Where the courier is, every two minutes of the way, straight to the customer; `bearing` as a share of the circle."""
         home = self.world.profile.get("geo")
         stamp = span[0] + POSITION_EVERY
         while home and stamp < span[1]:
