@@ -64,18 +64,25 @@ def hands(expected: float, room: float, pace: float) -> int:
     return max(0, ceil((expected - room) / pace - EDGE)) if pace > 0 else 0
 
 
-def work(book: dict[str, Any], who: str, begun: datetime, ended: datetime, number: int) -> None:
-    """Enter work of this hour: {"done", "seconds", "last"}; work that overlaps what the same person did before counts its time once."""
+def work(book: dict[str, Any], who: str, begun: datetime, ended: datetime, told: Iterable[str]) -> None:
+    """Enter work of this hour, `told` by its names: {"done", "seconds", "last", "told"}.
+
+    What is told again counts once, and so does the time of work that overlaps what the same person did before.
+    """
+    new = set(told) - book["told"].keys()
+    if not new:
+        return
+    book["told"] |= dict.fromkeys(sorted(new), True)
     last = book["last"].get(who)
     start = max(begun, parse_time(last)) if last else begun
-    book["done"] += number
+    book["done"] += len(new)
     book["seconds"] += max(0.0, (ended - start).total_seconds())
     book["last"][who] = rfc3339(max(ended, start))
 
 
 def idle() -> dict[str, Any]:
     """An hour in which nothing was done yet."""
-    return {"done": 0, "seconds": 0.0, "last": {}}
+    return {"done": 0, "seconds": 0.0, "last": {}, "told": {}}
 
 
 def learn(pace: float | None, book: Mapping[str, Any], weight: float) -> float | None:

@@ -10,9 +10,9 @@ A picker is who is clocked in (at most 16 hours) with a picking role or skill, o
 the part of the slot that counts. Where a day has no roster: who is clocked in now, and for a day that has not begun the most at once on
 the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers.
 
-Riders are the couriers seen within the hour, or the rider shifts of the roster; drops an hour are learnt from collection to delivery and
-limit nothing before one was seen. `Usual` is what a slot of that weekday still got from this far ahead on, the mean of the last four
-weeks that are known.
+Riders are the couriers seen within the hour, or the rider shifts of the roster; drops an hour are learnt from collection to delivery. Drops
+limit nothing before a delivery was seen, nor while nobody is seen on a day without riders on the roster: platforms send theirs on demand.
+`Usual` is what a slot of that weekday still got from this far ahead on, the mean of the last four weeks that are known.
 """
 
 from datetime import timedelta
@@ -99,9 +99,8 @@ class SlotCapacityControl(Solution):
 
     @on("pick.done")
     def picked(self, event):
-        self.workers.optimise.slot_load.work(
-            self._hour("pick"), event["staff"], parse_time(event["started"]), event.time, len(event["lines"])
-        )
+        told = [f"{event['order']}|{line['line']}" for line in event["lines"]]
+        self.workers.optimise.slot_load.work(self._hour("pick"), event["staff"], parse_time(event["started"]), event.time, told)
         known, done = self.state.get(f"order|{event['order']}"), {line["line"] for line in event["lines"]}
         if known:
             known["left"] = [line for line in known["left"] if line not in done]
@@ -116,7 +115,7 @@ class SlotCapacityControl(Solution):
             if status in ("collected", "en_route"):
                 rider["left"] = rider["left"] or rfc3339(event.time)
             elif status == "delivered" and rider["left"]:
-                self.workers.optimise.slot_load.work(self._hour("ride"), courier, parse_time(rider["left"]), event.time, 1)
+                self.workers.optimise.slot_load.work(self._hour("ride"), courier, parse_time(rider["left"]), event.time, [event["order"]])
             elif status in ("assigned", "at_store"):
                 rider["left"] = None
         if known and status in ("delivered", "failed", "returned"):
@@ -187,7 +186,10 @@ class SlotCapacityControl(Solution):
 
     @on("staff.clock")
     def clocked(self, event):
-        here, staff = self.state.setdefault("in", {}), event["staff"]
+        here, staff, told = self.state.setdefault("in", {}), event["staff"], self.state.setdefault("clock", {})
+        if staff in told and event.time < parse_time(told[staff]):
+            return
+        told[staff] = rfc3339(event.time)
         if event["kind"] in ("in", "break_end"):
             here[staff] = rfc3339(event.time)
         else:
@@ -199,16 +201,26 @@ class SlotCapacityControl(Solution):
 
     @on("shift.fixed?")
     def rostered(self, event):
-        self.state.setdefault("shifts", {})[event["shift"]] = {"role": event["role"], "start": event["start"], "end": event["end"],
+        shifts, version = self.state.setdefault("shifts", {}), event.get("version", 0)
+        if version < shifts.get(event["shift"], {}).get("version", 0):
+            return
+        shifts[event["shift"]] = {"role": event["role"], "start": event["start"], "end": event["end"], "version": version,
             "breaks": event.get("breaks") or [], "withdrawn": bool(event.get("withdrawn"))}  # fmt: skip
         yield from self._settle_all()
 
     def _room(self, start):
         rules, hours, end = self.workers.optimise.slot_load, self.config.slot / 60, self._end(start)
+        pace, riders = self.state.get("ride_pace"), self._riders(start, end)
+        drops = None if pace is None or riders is None else riders * pace * hours
+        return rules.Room(self._pickers(start, end) * self._pace() * hours, drops)
+
+    def _riders(self, start, end):
+        """Riders of a slot; None where neither the roster of its day nor a courier tells of any, so that drops limit nothing."""
         seen = sum(parse_time(one["seen"]) > self.now - SEEN for one in self.state.get("riders", {}).values())
-        pace = self.state.get("ride_pace")
-        riders = max(seen, self._clocked(RIDING, strict=True)) if start <= self.now else self._rostered(start, end, RIDING) or seen
-        return rules.Room(self._pickers(start, end) * self._pace() * hours, None if pace is None else riders * pace * hours)
+        rostered, day = self._rostered(start, end, RIDING), self.store.hours.store_day(start)
+        found = max(seen, self._clocked(RIDING, strict=True)) or rostered if start <= self.now else rostered or seen
+        planned = any(self.store.hours.store_day(parse_time(one["start"])) == day and self._does(one, RIDING) for one in self._shifts())
+        return found or (0 if planned else None)
 
     def _pickers(self, start, end):
         if start <= self.now < end:
@@ -276,7 +288,7 @@ class SlotCapacityControl(Solution):
         slot, local = self.state.pop(_key(start), None), self.store.hours.local(start)
         weeks = self.state.setdefault(f"usual|{local.isoweekday()}|{local:%H:%M}", {})
         weeks[local.date().isoformat()] = slot["came"] if slot else {}
-        for day in [day for day in weeks if day < (local.date() - WEEKS).isoformat()]:
+        for day in [day for day in weeks if day <= (local.date() - WEEKS).isoformat()]:
             del weeks[day]
         if slot is None:
             return
@@ -353,6 +365,7 @@ class SlotCapacityControl(Solution):
             del self.state[key]
         for what, last in (("shifts", "end"), ("riders", "seen")):
             self.state[what] = {name: one for name, one in self.state.get(what, {}).items() if parse_time(one[last]) >= old}
+        self.state["clock"] = {staff: at for staff, at in self.state.get("clock", {}).items() if parse_time(at) >= old}
         for day in sorted(self.state.get("peak", {}))[:-1]:
             del self.state["peak"][day]
 

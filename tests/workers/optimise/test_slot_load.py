@@ -32,13 +32,24 @@ def test_the_tighter_of_lines_and_drops_rules() -> None:
     assert slot_load.load(sold(1), Room(0, None)) == float("inf") and slot_load.load(slot_load.empty(), Room(0, None)) == 0
 
 
+def names(order: str) -> list[str]:
+    return [f"{order}|{line}" for line in range(35)]
+
+
 def test_an_hour_of_seventy_makes_sixty_two_and_an_idle_one_nothing() -> None:
     book = slot_load.idle()
-    slot_load.work(book, "p1", NINE, NINE + timedelta(minutes=30), 35)
-    slot_load.work(book, "p1", NINE + timedelta(minutes=15), NINE + timedelta(hours=1), 35)
+    slot_load.work(book, "p1", NINE, NINE + timedelta(minutes=30), names("a"))
+    slot_load.work(book, "p1", NINE + timedelta(minutes=15), NINE + timedelta(hours=1), names("b"))
     assert slot_load.learn(60, book, 0.2) == pytest.approx(62)
     assert slot_load.learn(None, book, 0.2) == pytest.approx(70)
     assert slot_load.learn(60, slot_load.idle(), 0.2) == 60 and slot_load.learn(None, slot_load.idle(), 0.2) is None
+
+
+def test_work_that_is_told_again_counts_once() -> None:
+    book = slot_load.idle()
+    for ended in (30, 31):
+        slot_load.work(book, "p1", NINE, NINE + timedelta(minutes=ended), names("a"))
+    assert (book["done"], book["seconds"]) == (35, 1800)
 
 
 def test_what_still_comes_and_who_is_missing() -> None:
