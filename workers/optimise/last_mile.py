@@ -98,6 +98,7 @@ def plan(orders: Sequence[Order], riders: Sequence[Rider], travel: Travel, rules
     found = _Plan(riders, travel, rules)
     for order in sorted(orders, key=lambda one: (one.promise is None, one.promise or 0.0, one.name)):
         found.insert(order)
+    found.release()
     found.better()
     return found.told()
 
@@ -143,9 +144,17 @@ class _Plan:
                     found.append({**trips, name: longer})
         return found
 
+    def release(self) -> None:
+        """Give the platforms each trip that they do for less, so that what is left to better is little."""
+        for name, orders in list(self.trips.items()):
+            if orders and all(order.platforms for order in orders):
+                given = {**self.trips, name: ()}, (*self.away, *orders)
+                if self.cost(*given)[0] < self.cost(self.trips, self.away)[0]:
+                    self.trips, self.away = given
+
     def better(self) -> None:
         """Move orders and exchange them as long as that pays."""
-        now = self.cost(self.trips, self.away)
+        now, self.tried = self.cost(self.trips, self.away), 0
         while self.tried < MOVES:
             options = [*self._moved(), *self._emptied(), *self._exchanged()]
             best = min(options, key=lambda one: self.cost(*one), default=None)

@@ -7,16 +7,18 @@ their band (other than own and all); without one there is `platform` at `platfor
 with the platform as channel. Orders that this store sends (delivery, express; not another place's) are dispatched, when packed.
 
 The way between two zones is the mean of what was ridden in that hour of the day, else metres at 4 m/s over the neighbours that `zones`
-names. A door is reached when the order is delivered. It rains where a forecast for now has 2.5 mm an hour. A companion is an order that is
-picked and not packed: it is waited for, until `hold` after the first was packed, where the trip with it keeps every promise and
-saves money. What nobody accepted in time goes to others, its carrier gets nothing for five minutes.
-
-An order is late when its estimate (the plan, then the courier's eta) is past the promise: told once, and again when it slips by five
+names; doors between which nobody knows the way share no trip. A door is reached when the order is delivered. It rains where a forecast for
+now has 2.5 mm an hour. A companion is an order that is picked and not packed: it is waited for, until `hold` after the first was packed,
+where the trip with it keeps every promise and saves money. What nobody accepted in time goes to others, its carrier gets nothing for five
 minutes.
+
+An order is late when its estimate (the plan, then the courier's eta) is past the promise: told once, and again when that estimate slips by
+five minutes. Whoever says of an order not yet given that he has it, rides it. What had no end is forgotten a day after its promise.
 """
 
 from datetime import timedelta
 from itertools import pairwise
+from math import inf
 from typing import Annotated
 
 from pydantic import Field
@@ -29,6 +31,7 @@ GONE = ("cancelled", "declined", "rejected", "failed", "expired", "refunded")
 SENT = ("collected", "delivered", "done", "returned")
 TAKEN, RIDING = ("assigned", "at_store", "collected", "en_route", "delivered"), ("collected", "en_route")
 CHANNELS = {"app": "app_push", "phone": "sms", "web": "email"}
+WAITING = ("placed", "picked", "packed")
 STORE, NO_PLATFORM = "store", ("own", "all")
 SPEED_M_MIN, NEWEST, RAIN_MM_H = 240.0, 0.2, 2.5
 MINUTE, POSITIONS, KEPT = timedelta(minutes=1), timedelta(hours=24), timedelta(days=1)
@@ -101,22 +104,28 @@ class RiderDispatch(Solution):
         if event.get("promised_to") and status not in ("offered", "ask"):
             known["promise"] = event["promised_to"]
         if status in GONE or (elsewhere and known["state"] in ("placed", "picked")):
+            yield from self._cleared(event["order"], known)
             self._drop(event["order"], known, "over")
         elif status in ("picked", "packed") and known["state"] in ("placed", "picked"):
             known |= {"state": status, "packed": rfc3339(event.time) if status == "packed" else None}
-        elif status in SENT and known["state"] in ("placed", "picked", "packed"):
+        elif status in SENT and known["state"] in WAITING:
+            yield from self._cleared(event["order"], known)
             known["state"] = "over"
 
     @on("delivery.status")
     def under_way(self, event):
         order, status = event["order"], event["status"]
-        known = self.state.get(f"order|{order}")
+        known, rider = self.state.get(f"order|{order}"), self.state.get(f"rider|{event.get('vehicle')}")
+        if status == "at_store" and rider and not rider["orders"]:
+            rider["free"] = rfc3339(self.now)
         if known is None or known["state"] in ("over", "done"):
             return
         known["seen"] = rfc3339(event.time)
         if status in TAKEN and known["state"] == "given":
             known["state"] = "taken"
             self.timers.cancel("silent", known["plan"])
+        elif status in TAKEN and known["state"] in WAITING:
+            known |= {"state": "taken", "carrier": event.get("vehicle") or event.get("provider")}
         if event.get("eta"):
             known["eta"] = event["eta"]
         if status in RIDING and not known.get("left"):
@@ -136,10 +145,16 @@ class RiderDispatch(Solution):
             yield from self._late(order, known)
 
     def _ended(self, order, known, state):
-        yield from self._found(order, known)
-        if known["told"]:
-            yield self._alert(f"late-{order}", "late_delivery", "cleared", order, self.say("ended", "已结束"))
+        yield from self._cleared(order, known)
         self._drop(order, known, state)
+
+    def _cleared(self, order, known):
+        """Close what is open about an order; late it was all the same."""
+        yield from self._found(order, known)
+        if known["told"] and known["state"] not in ("over", "done"):
+            yield self._alert(f"late-{order}", "late_delivery", "cleared", order, self.say("ended", "已结束"))
+        if known.pop("stuck", None):
+            yield self._alert(f"stuck-{order}", "no_rider", "cleared", order, self.say("ended", "已结束"))
 
     def _drop(self, order, known, state):
         """An order that nobody has to ride for any more; who rode last comes home."""
@@ -266,8 +281,9 @@ class RiderDispatch(Solution):
 
     def _late(self, order, known):
         """Tell customer and store of a promise that will not be kept."""
-        eta = max(parse_time(known["eta"]), self.now) if known.get("eta") else self.now
-        told = known["told"]
+        told, eta = known["told"], parse_time(known["eta"]) if known.get("eta") else self.now
+        if not told:
+            eta = max(eta, self.now)
         if not known["promise"] or eta <= parse_time(known["promise"]) or (told and eta < parse_time(told) + SLIP):
             return
         known["told"] = rfc3339(eta)
@@ -313,15 +329,18 @@ class RiderDispatch(Solution):
 
     def _order(self, name, known, ready=0.0):
         promise = (parse_time(known["promise"]) - self.now) / MINUTE if known["promise"] else None
-        zone = known["zone"] or STORE
+        zone = known["zone"] or name
         minutes = ready + self._travel(STORE, zone)
         asked = {platform: row for platform, row in self._platforms().items() if not self._is_barred(platform)}
         offers = {platform: (self._asks(row, zone), minutes) for platform, row in asked.items()}
         return self.workers.optimise.last_mile.Order(name, zone, promise, ready, known["kg"], known["litres"], known["cold"], offers)
 
     def _platforms(self):
-        rows = self.tables.tariffs.rows(kind="delivery")
-        return {row["band"]: row for row in rows if row["band"] not in NO_PLATFORM} or {"platform": None}
+        """Platforms with the row of the tariff that holds now."""
+        rows, local = self.tables.tariffs.rows(kind="delivery"), self.store.hours.local(self.now)
+        names = sorted({row.get("band", "all") for row in rows} - {*NO_PLATFORM})
+        held = {name: self.workers.pricing.tariffs.row_at([row for row in rows if row.get("band") == name], local) for name in names}
+        return {name: row for name, row in held.items() if row} or {"platform": None}
 
     def _asks(self, row, zone):
         if row is None:
@@ -329,11 +348,14 @@ class RiderDispatch(Solution):
         return round((row.get("fixed") or 0) + row["price"] * (self._metres(STORE, zone) or 0) / 1000)
 
     def _travel(self, here, there):
-        """Minutes between two zones now."""
+        """Minutes between two zones now; endless where nobody knows the way, so that such doors share no trip."""
         if here == there:
             return 0.0
         known = self.state.get(f"way|{'|'.join(sorted((here, there)))}", {}).get(str(self.store.hours.local(self.now).hour))
-        minutes = known if known is not None else (self._metres(here, there) or 0) / SPEED_M_MIN
+        metres = self._metres(here, there)
+        if known is None and metres is None and STORE not in (here, there):
+            return inf
+        minutes = known if known is not None else (metres or 0) / SPEED_M_MIN
         return minutes * self._rain(self.now)
 
     def _metres(self, here, there):
@@ -352,7 +374,8 @@ class RiderDispatch(Solution):
                 and self.store.hours.trading_day(parse_time(one["seen"])) == day]  # fmt: skip
         if done:
             opens = self.store.hours.day(day)
-            cost = sum(one.get("cost", 0) for one in done) / len(done)
+            costs = [one["cost"] for one in done if "cost" in one]
+            cost = sum(costs) / len(costs) if costs else 0
             figures = [("drops", len(done), "count"), ("late", sum(bool(one["told"]) for one in done), "count")]
             figures.append(("cost_per_drop", round(cost, 2), "minor"))
             parts = [{"name": name, "value": value, "unit": unit} for name, value, unit in figures]
@@ -365,5 +388,6 @@ class RiderDispatch(Solution):
             known = self.state[key]
             if known.get("position") and parse_time(known["position"]["at"]) <= due.time - POSITIONS:
                 known["position"] = None
-            if known["state"] in ("done", "over") and parse_time(known["seen"]) <= due.time - KEPT:
+            if max(map(parse_time, filter(None, (known["seen"], known["promise"])))) <= due.time - KEPT:
+                yield from self._ended(key.partition("|")[2], known, "over")
                 del self.state[key]

@@ -71,3 +71,10 @@ def test_an_order_is_moved_to_the_rider_with_whom_it_costs_least() -> None:
     orders = [Order(zone.lower(), zone, None) for zone in "ACBD"]
     found = plan(orders, [Rider("r1"), Rider("r2")], way, Rules(2, 8, 4, 3, 600, 100))
     assert sorted(sorted(names(one)) for one in found.trips.values()) == [["a", "b"], ["c", "d"]] and found.cost == 1400
+
+
+def test_however_many_orders_no_trip_is_ridden_that_a_platform_does_for_less() -> None:
+    way = lambda here, there: 0.0 if here == there else 5.0 if "store" in (here, there) else 30.0  # noqa: E731
+    orders = [Order(f"o{n}", f"z{n}", 60, platforms={"quick": (550, 5.0)}) for n in range(40)]
+    found = plan(orders, [Rider(f"r{n}") for n in range(40)], way, RULES)
+    assert (found.trips, found.cost) == ({}, 40 * 550)
