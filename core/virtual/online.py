@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import cos, pi, radians, sin
+
+from storeloom.core.virtual.chance import share
 from storeloom.core.virtual.checkout import Checkout
 from storeloom.core.virtual.demand import Demand
 from storeloom.core.virtual.facts import HOUR, MINUTE, Row, iso
@@ -12,6 +15,8 @@ from storeloom.core.virtual.world import World
 
 FEE = 500
 FREE_FROM = 4900
+POSITION_EVERY = 2 * MINUTE
+METRES_A_DEGREE = 111_320.0
 
 
 class Online:
@@ -111,7 +116,7 @@ class Online:
             picked.append(row | ({"weight_g": got} if item.weighed else {}) | ({"short": "out_of_stock"} if got < units else {}))
         done = started + (3 + 0.9 * len(picked)) * MINUTE
         self._status(started, order, "picking", staff=staff)
-        data: Row = {"order": order["order"], "staff": staff, "started": iso(started), "lines": picked, "temperature_class": "ambient"}
+        data: Row = {"order": order["order"], "staff": staff, "started": iso(started), "lines": picked}
         self.world.tell(done, "pick.done", "terminal-1", data)
         self.world.schedule(done, lambda now: self._packed(now, order, basket, staff))
 
@@ -134,6 +139,7 @@ class Online:
             self._locker(ready + way, order, "pick", 2)
             self._status(ready + way, order, "collected")
             return
+        self._status(ready, order, "dispatched")
         base: Row = {
             "order": order["order"],
             "provider": "fleet",
@@ -145,6 +151,7 @@ class Online:
         for stamp, status in steps:
             more: Row = {"distance_m": metres, "eta": iso(ready + way)} if status == "en_route" else {}
             self.world.tell(stamp, "delivery.status", "delivery-1", {**base, "status": status, **more})
+        self._positions(base, (ready + 60, ready + way), metres, share(order["order"]))
         self._status(ready + way, order, "delivered")
         if chance.hit(0.02):
             line = order["lines"][0]
@@ -160,6 +167,18 @@ class Online:
                     "lines": [{"gtin": line["gtin"], "qty": 1, "amount": line["amount"], "reason": "quality", "condition": "damaged"}],
                 },
             )
+
+    def _positions(self, base: Row, span: tuple[float, float], metres: int, bearing: float) -> None:
+        """Where the courier is, every two minutes of the way, straight to the customer; `bearing` as a share of the circle."""
+        home = self.world.profile.get("geo")
+        stamp = span[0] + POSITION_EVERY
+        while home and stamp < span[1]:
+            gone = metres * (stamp - span[0]) / (span[1] - span[0])
+            north, east = gone * cos(2 * pi * bearing), gone * sin(2 * pi * bearing)
+            lat = home["lat"] + north / METRES_A_DEGREE
+            geo = {"lat": round(lat, 5), "lon": round(home["lon"] + east / (METRES_A_DEGREE * cos(radians(lat))), 5)}
+            self.world.tell(stamp, "delivery.status", "delivery-1", {**base, "status": "en_route", "geo": geo, "eta": iso(span[1])})
+            stamp += POSITION_EVERY
 
     def _locker(self, stamp: float, order: Row, kind: str, seq: int) -> None:
         data: Row = {

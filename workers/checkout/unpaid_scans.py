@@ -1,6 +1,7 @@
 """What was scanned at self-service tills and is not yet paid, from their `pos.scan`: an open basket by receipt, and whose it is.
 
-A basket is plain JSON: {"receipt", "till", "member", "lines": {line: amount}, "seq": the scans taken in}. Amounts are minor units.
+A basket is plain JSON: {"receipt", "till", "member", "lines": {line: amount, None where unpriced}, "seq": the scans taken
+in}. Amounts are minor units.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ def scanned(basket: Basket, scan: Mapping[str, Any]) -> None:
     basket["seq"].append(scan["seq"])
     basket["member"] = scan.get("member") or basket["member"]
     kind, line = scan["kind"], str(scan.get("line") or f"seq {scan['seq']}")
-    if kind in ADDS and scan.get("price") is not None:
-        weight_g = scan.get("weight_g") if kind == "weigh" else None
-        basket["lines"][line] = line_amount(scan["price"], scan.get("qty", 1), weight_g)
+    if kind in ADDS:
+        price, weight_g = scan.get("price"), scan.get("weight_g") if kind == "weigh" else None
+        basket["lines"][line] = None if price is None else line_amount(price, scan.get("qty", 1), weight_g)
     elif kind == "void" and scan.get("line") is None:
         basket["lines"] = {}
     elif kind == "void":
@@ -37,8 +38,14 @@ def scanned(basket: Basket, scan: Mapping[str, Any]) -> None:
 
 
 def due(baskets: Iterable[Basket], member: str) -> int:
-    """What a member has scanned and not paid."""
-    return sum(sum(basket["lines"].values()) for basket in baskets if basket["member"] == member)
+    """What a member has scanned and not paid, as far as it was priced."""
+    return sum(amount or 0 for basket in baskets if basket["member"] == member for amount in basket["lines"].values())
+
+
+def unpaid(baskets: Iterable[Basket], member: str) -> bool:
+    """Whether a member has scanned anything that is to be paid; what was not priced is."""
+    own = [basket for basket in baskets if basket["member"] == member]
+    return due(own, member) > 0 or any(amount is None for basket in own for amount in basket["lines"].values())
 
 
 def settles(sale: Mapping[str, Any], basket: Basket) -> bool:

@@ -3,35 +3,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean
 from typing import NamedTuple
 
 LEAST_SIGMA = 0.001
 """A minute and a half of a day: no machine is steadier than it is measured."""
-DAY_S = 86_400
 EDGE = 1e-9
 
 
 class Line(NamedTuple):
-    """Duty by room temperature, and the spread of the learning days about it."""
+    """Duty by room temperature, the spread of the learning days about it, and the room's mean temperature on them."""
 
     level: float
     slope: float
     sigma: float
+    usual_c: float
 
-    def at(self, room_c: float) -> float:
-        return self.level + self.slope * room_c
+    def at(self, room_c: float | None) -> float:
+        """Duty to be expected; in the usual room on a day whose room was not measured."""
+        return self.level + self.slope * (self.usual_c if room_c is None else room_c)
 
 
-def learn(days: Sequence[tuple[float, float]]) -> Line:
-    """The least-squares line through (room temperature, duty) of the learning days; level where the room stayed the same."""
-    rooms, duties = [room for room, _ in days], [duty for _, duty in days]
+def learn(days: Sequence[tuple[float | None, float]]) -> Line:
+    """The least-squares line through (room temperature, duty) of the learning days; level where the room stayed the same or was not
+    measured. Sigma is the root mean square of the residuals."""
+    known = [room for room, _ in days if room is not None]
+    usual = fmean(known) if known else 0.0
+    rooms, duties = [usual if room is None else room for room, _ in days], [duty for _, duty in days]
     level, slope = fit(rooms, duties)
-    residuals = [duty - level - slope * room for room, duty in days]
-    return Line(level, slope, max(LEAST_SIGMA, sqrt(fmean(residual**2 for residual in residuals))))
+    residuals = [duty - level - slope * room for room, duty in zip(rooms, duties, strict=True)]
+    return Line(level, slope, max(LEAST_SIGMA, sqrt(fmean(residual**2 for residual in residuals))), usual)
 
 
 def fit(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
@@ -63,16 +66,3 @@ def days_to(averages: Sequence[float], expected: float, bound: float) -> float |
     if now >= bound:
         return 0.0
     return (bound - now) / slope if slope > EDGE else None
-
-
-def step_s(gaps: Mapping[str, int]) -> float | None:
-    """The step of a series of readings: the median of the gaps between them, counted by seconds."""
-    if not gaps:
-        return None
-    seconds = sorted(Counter({float(gap): count for gap, count in gaps.items()}).elements())
-    return seconds[(len(seconds) - 1) // 2]
-
-
-def coverage(readings: int, step: float) -> float:
-    """Share of a day that so many readings, each `step` seconds long, stand for."""
-    return readings * step / DAY_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from storeloom.core.kernel.hours import StoreHours
 
 FIRST_SALE = timedelta(days=7)
+GTIN = re.compile(r"(?<!\d)\d{8,14}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def usual(hours: StoreHours, begin: datetime, end: datetime, daily: float) -> fl
 
 
 def named(data: Mapping[str, Any]) -> set[str]:
-    """Every word that the answer to a task names: keys and values of `values`, and the words of its note."""
-    words = set((data.get("note") or "").replace(",", " ").split())
+    """Every word that the answer to a task names: keys and values of `values`, the words of its note and the numbers in it."""
+    note = data.get("note") or ""
+    words = {*re.findall(r"\w+", note), *GTIN.findall(note)}
     waiting: list[Any] = [data.get("values") or {}]
     while waiting:
         one = waiting.pop()

@@ -121,10 +121,11 @@ def begin_effect(look: str, rows: Sequence[Row], books: Books, at: datetime, win
 
 
 def enter_sale(effect: dict[str, Any], name: str, units: float, at: datetime) -> None:
-    """A sale after the look was put on."""
+    """A sale after the look was put on, or one of the time before that is told late."""
+    begin, end = parse_time(effect["at"]), parse_time(effect["to"])
     for part, names in zip(("look", "category"), effect["names"], strict=True):
-        if name in names and parse_time(effect["at"]) <= at < parse_time(effect["to"]):
-            effect[part][1] += units
+        if name in names and begin - (end - begin) <= at < end:
+            effect[part][int(at >= begin)] += units
 
 
 def effect_of(effect: Mapping[str, Any]) -> tuple[float, list[dict[str, Any]]] | None:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 Arrangement = dict[str, str | None]
 BAND_M = PAIR_M = 3.0
@@ -102,9 +103,9 @@ class Plan:
         now: Arrangement = {slot.id: None for slot in self.slots}
         free = sorted(self.slots, key=lambda slot: (slot.metres, slot.id))
         for item in sorted(self.items, key=lambda item: (round(item.index, 9), -item.lines, item.key)):
-            own = [slot for slot in free if self.fits(item.key, slot.id)][: item.slots]
-            now |= {slot.id: item.key for slot in own}
-            free = [slot for slot in free if slot not in own]
+            own = list(islice((slot.id for slot in free if self.fits(item.key, slot.id)), item.slots))
+            now |= dict.fromkeys(own, item.key)
+            free = [slot for slot in free if slot.id not in own]
         return now
 
     def with_golden(self, now: Arrangement) -> Arrangement:
@@ -167,10 +168,12 @@ class Plan:
         """Swaps that put at least one slot right and save anything."""
         rates = self._rates(now)
         wrong = [name for name in sorted(now) if now[name] != goal[name]]
+        holders: dict[str | None, list[str]] = {}
         for name in wrong:
-            wanted = goal[name]
-            for start in wrong:
-                if wanted is None or now[start] != wanted or start == name or not self.may(now, name, start):
+            holders.setdefault(now[name], []).append(name)
+        for name in wrong:
+            for start in holders.get(goal[name], ()) if goal[name] is not None else ():
+                if not self.may(now, name, start):
                     continue
                 saved = self._saved(now, rates, start, name)
                 if saved > TINY:

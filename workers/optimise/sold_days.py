@@ -25,3 +25,13 @@ def enter(
         days = {known: sold for known, sold in state.get(name, {}).items() if known > after}
         back = returned or line["qty"] < 0
         state[name] = {**days, day: days.get(day, 0) + (-units if back else units)}
+
+
+def forget(state: MutableMapping[str, Any], after: str) -> None:
+    """Drop the days up to `after` of every item, and items without any other."""
+    for name in [name for name in state if name.startswith("sold:")]:
+        days = {day: units for day, units in state[name].items() if day > after}
+        if not days:
+            del state[name]
+        elif len(days) < len(state[name]):
+            state[name] = days

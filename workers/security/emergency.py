@@ -1,4 +1,4 @@
-"""What an emergency opens and lights: a store's exits and its lamps, by the tables and, where they name none, by its devices."""
+"""What an emergency opens and lights: a store's exits and its lamps, by the tables and by its devices."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ OUTDOORS = ("parking", "grid", "level")
 
 
 def gates(assets: Iterable[Row], zones: Iterable[Row], devices: Iterable[str]) -> list[str]:
-    """Assets of a gate's kind that stand at an exit or nowhere in particular, and doors that exits name; else `devices`."""
+    """Assets of a gate's kind that stand at an exit or nowhere in particular, doors that exits name, and all `devices` that no asset puts
+    elsewhere: whoever wants out must not find a gate shut because a table forgot it."""
     exits = {row["zone"]: row for row in zones if row.get("kind") in EXITS}
-    rows = [row for row in assets if row.get("kind") in GATES and (row.get("zone") in exits or not row.get("zone"))]
-    known = [str(row.get("device") or row["asset"]) for row in rows] + [door for row in exits.values() for door in row.get("doors") or ()]
-    return list(dict.fromkeys(known)) or list(devices)
+    rows = [row for row in assets if row.get("kind") in GATES]
+    known = [_device(row) for row in rows if row.get("zone") in exits or not row.get("zone")]
+    doors = [door for row in exits.values() for door in row.get("doors") or ()]
+    elsewhere = {_device(row) for row in rows} - set(known)
+    return list(dict.fromkeys([*known, *doors, *(one for one in devices if one not in elsewhere)]))
 
 
 def lamps(assets: Iterable[Row], zones: Iterable[Row], devices: Iterable[str]) -> list[str]:
-    """Assets of a lamp's kind, else `devices`, else the zones indoors."""
-    rows = [str(row.get("device") or row["asset"]) for row in assets if row.get("kind") in LAMPS]
+    """Assets of a lamp's kind, else `devices`, which are such lamps' controllers, else the zones indoors."""
+    rows = [_device(row) for row in assets if row.get("kind") in LAMPS]
     return rows or list(devices) or indoors(zones)
+
+
+def _device(row: Row) -> str:
+    return str(row.get("device") or row["asset"])
 
 
 def indoors(zones: Iterable[Row]) -> list[str]:

@@ -113,11 +113,13 @@ def _instant(hours: StoreHours, text: str | None) -> datetime | None:
 
 
 def slots_of(contract: Contract, hours: StoreHours, day: date, minutes: int) -> tuple[datetime, datetime, int] | None:
-    """Opening, closing and number of slots of a day of a contract; None of any other day, and where the store stays closed."""
-    opening = hours.day(day)
-    if opening is None or opening[0] >= parse_time(contract["to"]) or opening[1] <= parse_time(contract["from"]):
+    """Begin, end and number of slots of a day of a contract, its opening hours as far as it runs; None of any other day, and where the
+    store stays closed."""
+    opening, first = hours.day(day), parse_time(contract["from"])
+    if opening is None or day < hours.store_day(first):
         return None
-    return *opening, -(-(opening[1] - opening[0]) // timedelta(minutes=minutes))
+    begin, end = max(opening[0], first), min(opening[1], parse_time(contract["to"]))
+    return (begin, end, -(-(end - begin) // timedelta(minutes=minutes))) if begin < end else None
 
 
 def contract_days(contract: Contract, hours: StoreHours) -> list[date]:

@@ -3,9 +3,10 @@ door charges it, never charging what is in doubt.
 
 Entry: a code with `values.payer` (a salted token; no card number enters) who owes nothing; the same payer's next code lets a companion in.
 A person who appears within 15 s of it is tied to the visit. Probabilities of companions are added up: their visit pays. Staff take what
-they like. An exit is told by `gate.state` passed out, of the credential, else of who stands in an exit zone, else of the only visit there
-is, else of the only one out of sight. The exit gate opens for whoever stands in an exit zone. `device.status`, which the row does not name,
-tells that a shelf or camera is down; while a camera is, the exit is held open.
+they like and pass as they like. An exit is told by `gate.state` passed out, of the credential, else of who stands in an exit zone, else of
+the only visit there is, else of the only one out of sight; a visit whose exit nothing told ends at the day's close, as of its last sight.
+The exit gate opens for whoever stands in an exit zone. `device.status`, which the row does not name, tells that a shelf or camera is down;
+while a camera is, the exit is held open.
 
 Goods of an event are the slot's in the planogram, else the fixture's, and what a picture names there. A picture counts when one thing only
 may be meant: by its slot's polygon, else in a hand. A put-back without a picture is the person's latest taking of that weight. A doubt is a
@@ -16,7 +17,7 @@ Privacy: floor positions of the last minute, deleted with the visit; no face, no
 blurred, that a recorder may keep for a review.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, plain
@@ -25,7 +26,7 @@ from storeloom.workers.checkout.stations import station_of
 from storeloom.workers.vision import evidence
 
 SHOP, CANDIDATES = "products", 5
-LOOK_S, SIGHT_S, NOISE_G, KEEP_S = 5.0, 1.0, 2.0, 60.0
+LOOK_S, SIGHT_S, NOISE_G, KEEP_S, GONE_S = 5.0, 1.0, 2.0, 60.0, 3600.0
 AWAY_FOR_GOOD, CLIP = timedelta(seconds=60), timedelta(seconds=5)
 EXIT_AGAIN_S, EXIT_OPEN_S = 10.0, 5
 DOWN, ENDED = ("offline", "fault"), ("done", "approved", "rejected", "failed", "cancelled")
@@ -81,6 +82,8 @@ class GrabAndGo(Solution):
         if visit is None:
             name = f"{gate}:{plain(event.time)}"
             visit = self.state[f"visit|{name}"] = visits.begin(name, payer, gate, event.time)
+        elif visit["opened"] == plain(event.time):
+            return None
         visit["opened"] = plain(event.time)
         self.timers.set("entry", visit["session"], self.now + AWAY_FOR_GOOD)
         return out("gate.open", gate=gate, direction="in", seconds=EXIT_OPEN_S, reason="payment_code", credential=payer)
@@ -96,13 +99,20 @@ class GrabAndGo(Solution):
         kind, count = event["kind"], event.get("count") or 1
         if kind in ("denied", "fault") and event.get("direction") == "out":
             return [self._exit(event["gate"])]
-        if kind != "passed" or event.get("direction") not in ("in", "out"):
+        if kind != "passed" or event.get("direction") not in ("in", "out") or event.get("staff"):
             return []
+        told = [plain(event.time), event["direction"], event.get("credential"), count]
+        if self.state.get(f"passed|{event['gate']}") == told:
+            return []
+        self.state[f"passed|{event['gate']}"] = told
         if event["direction"] == "in":
             visits.came_in(self._open(), event.get("credential"), count)
             return []
-        here = self._open()
-        at_exit = [one for one in here if any("exit" in self._kinds(*self._spot(name)) for name in one["people"])]
+        here, people = self._open(), self._people()
+        standing = {name for name in people if "exit" in self._kinds(*self._spot(name))}
+        at_exit = [one for one in here if standing & set(one["people"])]
+        if not at_exit and not event.get("credential") and any(people[name]["staff"] for name in standing):
+            return []
         visit = visits.leaver(here, event.get("credential"), at_exit, self._unseen(here))
         if visit is None:
             self.state.setdefault("leaving", []).append(plain(event.time))
@@ -398,12 +408,8 @@ class GrabAndGo(Solution):
         receipt["total"] = sum(line["amount"] for line in receipt["lines"])
         asked = till.ask(receipt, "qr")
         receipt["paid"] = [{"payment": asked["payment"], "method": "qr", "amount": receipt["total"], "payer": visit["payer"]}]
-        self.state[f"pay|{asked['payment']}"] = {
-            "payer": visit["payer"],
-            "amount": receipt["total"],
-            "at": plain(self.now),
-            "status": "asked",
-        }
+        pay = {"payer": visit["payer"], "amount": receipt["total"], "at": plain(self.now), "status": "asked"}
+        self.state[f"pay|{asked['payment']}"] = pay
         day = self.store.hours.store_day(self.now)
         yield out("pos.sale", **till.sale(receipt, "unattended", self.now, day, uncharged_events=left_out))
         yield out("payment.request", **asked, payer=visit["payer"])
@@ -425,7 +431,12 @@ class GrabAndGo(Solution):
 
     @every("1d", at="close")
     def forget(self, due):
-        """Payments that were answered, and what came of nobody's doubt."""
+        """Payments that were answered, what came of nobody's doubt, and visits of whom the door told no end: they ended where last seen."""
+        self.state.pop("leaving", None)
+        for visit in self._open():
+            last = max([parse_time(visit["opened"]).timestamp(), *map(self._last, visit["people"])])
+            if due.time.timestamp() - last > GONE_S:
+                yield from self._close(visit, datetime.fromtimestamp(last, UTC))
         for key in self._all("pay|"):
             if self.state[key]["status"] == "approved" and due.time - parse_time(self.state[key]["at"]) > timedelta(days=1):
                 del self.state[key]

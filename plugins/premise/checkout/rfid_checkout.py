@@ -109,9 +109,7 @@ class RfidCheckout(Solution):
 
     @timer("gone")
     def gone(self, due):
-        here = self._bin(due.key)
-        yield from self._watch(due.key, here)
-        here["tags"] = {tag: one for tag, one in here["tags"].items() if due.time.timestamp() - one["last_s"] < 60}
+        yield from self._watch(due.key, self._bin(due.key))
 
     @timer("stable")
     def stable(self, due):
@@ -187,10 +185,9 @@ class RfidCheckout(Solution):
         self.kpi.add("stray_tags", int(more < 0))
         yield self._screen(station, here, screen, difference_g=more)
         if here["warnings"] == 2:
-            yield out("alert.raise", alert=f"bin_weight:{station}:{plain(self.now)}", kind="bin_weight", severity="warn", state="open",
-                subject=here["session"] or station, till=till_of(self.devices.get("kiosk", ()), station), zone=self._zone(station),
-                text=self.say(f"The bin of {station} is {more:g} g off", f"{station} 筐重相差 {more:g} g"), value=more,
-                limit=self.config.weight_tol_g, unit="g")  # fmt: skip
+            text = self.say(f"The bin of {station} is {more:g} g off", f"{station} 筐重相差 {more:g} g")
+            yield from self._call_staff(station, here, f"bin_weight:{station}:{plain(self.now)}", "bin_weight", here["session"] or station,
+                text, value=more, limit=self.config.weight_tol_g, unit="g")  # fmt: skip
 
     # --- the customer ---
 
@@ -199,8 +196,10 @@ class RfidCheckout(Solution):
         """Goods whose tag is dead."""
         station = self._station("scanner", event["scanner"])
         here, goods = self._bin(station), till.Shop(self.tables, self.store.hours, self.now).goods(event.data)
-        if here["closed"] or here["asked"] or goods.product is None:
+        scan = [event["code"], plain(event.time)]
+        if here["closed"] or here["asked"] or goods.product is None or here["scan"] == scan:
             return
+        here["scan"] = scan
         here["began"] = here["began"] or plain(event.time)
         here["added"].append(goods.gtin)
         if here["shown"] is not None:
@@ -210,12 +209,13 @@ class RfidCheckout(Solution):
 
     @on("kiosk.event")
     def pressed(self, event):
-        station, session, kind = event["kiosk"], event["session"], event["kind"]
+        station, session, kind = self._station("kiosk", event["kiosk"]), event["session"], event["kind"]
         here = self._bin(station)
         if here["ended"] == session:
             return
         if kind in ("end", "timeout"):
             self._give_up(here)
+            yield from self._settle(station, here)
             self.state[f"bin|{station}"] = self._fresh() | {"tags": here["tags"], "set": here["set"], "ended": session, "closed": True,
                 "weight_g": here["weight_g"]}  # fmt: skip
             return
@@ -229,6 +229,7 @@ class RfidCheckout(Solution):
         """A session takes over what was put into the bin before it; what the one before left there is shown to it anew."""
         left = here["session"] is not None or here["closed"]
         self._give_up(here)
+        yield from self._settle(station, here)
         if left:
             here = self.state[f"bin|{station}"] = self._fresh() | {name: here[name] for name in ("tags", "set", "weight_g")}
             here["began"] = plain(at)
@@ -249,10 +250,9 @@ class RfidCheckout(Solution):
         elif sold or len(receipt["lines"]) < pieces or not pieces:
             yield self._screen(station, here, "ask_staff", epcs=[here["tags"][tag]["epc"] for tag in sold])
             for tag in sold:
-                before = self.state[f"sold|{tag}"]["receipt"]
-                yield out("alert.raise", alert=f"sold_tag:{here['session']}:{tag}", kind="sold_tag", severity="warn", state="open",
-                    subject=here["tags"][tag]["epc"], till=receipt["till"], zone=self._zone(station),
-                    text=self.say("A piece in the bin is sold already", "筐内有已售商品"), ref={"receipt": before})  # fmt: skip
+                name, text = f"sold_tag:{here['session']}:{tag}", self.say("A piece in the bin is sold already", "筐内有已售商品")
+                yield from self._call_staff(station, here, name, "sold_tag", here["tags"][tag]["epc"], text,
+                    ref={"receipt": self.state[f"sold|{tag}"]["receipt"]})  # fmt: skip
         else:
             receipt["attempt"] = here["attempt"]
             asked = till.ask(receipt, method if method in METHODS else None)
@@ -303,6 +303,7 @@ class RfidCheckout(Solution):
             yield out("print.job", printer=printer.id, job=f"receipt:{receipt['receipt']}", kind="receipt", template="receipt",
                 fields={"receipt": receipt["receipt"], "total": receipt["total"]})  # fmt: skip
         yield self._screen(station, here, "paid", total=receipt["total"])
+        yield from self._settle(station, here)
         for tag, line in zip(pay["set"], receipt["lines"], strict=False):
             self.state[f"sold|{tag}"] = {"receipt": receipt["receipt"], "line": line["line"], "gtin": line["gtin"], "at": plain(self.now)}
         self.kpi.sample("receipt_time", (self.now - parse_time(pay["began"])).total_seconds())
@@ -332,9 +333,23 @@ class RfidCheckout(Solution):
 
     # --- helpers ---
 
+    def _call_staff(self, station, here, name, kind, subject, text, **more):
+        """An alert of the basket, raised once, which ends with it."""
+        if name not in here["alerts"]:
+            here["alerts"][name] = [kind, subject]
+            yield out("alert.raise", alert=name, kind=kind, severity="warn", state="open", subject=subject, text=text,
+                till=till_of(self.devices.get("kiosk", ()), station), zone=self._zone(station), **more)  # fmt: skip
+
+    def _settle(self, station, here):
+        for name, (kind, subject) in here["alerts"].items():
+            yield out("alert.raise", alert=name, kind=kind, severity="warn", state="cleared", subject=subject,
+                text=self.say("The basket is closed", "该单已结束"), zone=self._zone(station))  # fmt: skip
+        here["alerts"] = {}
+
     def _fresh(self):
         return {"tags": {}, "set": [], "shown": None, "session": None, "began": None, "first": None, "added": [], "strays": [],
-            "asked": None, "attempt": 0, "weight_g": None, "misfit": None, "warnings": 0, "closed": False, "ended": None}  # fmt: skip
+            "asked": None, "attempt": 0, "weight_g": None, "misfit": None, "warnings": 0,
+            "alerts": {}, "scan": None, "closed": False, "ended": None}  # fmt: skip
 
     def _bin(self, station):
         return self.state.setdefault(f"bin|{station}", self._fresh())

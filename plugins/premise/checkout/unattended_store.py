@@ -5,7 +5,8 @@ By day the door is not ruled here. The sweep at `night_from` is the task `sweep:
 counts of `gate.state` passed. Whether a code is genuine is for its reader to say; who has left the programme is refused. A refusal is said
 by `kiosk.show` of screen `refused` with `reason` in params: not_open, expired, used, debt, passback, full, left. A second attendant's call
 is an alert after `attendant_s`. An attendant who accepts has twice that time anew; done or approved opens, `values.amount` stays as debt;
-a refusal does not hold the door longer. A sale of the same receipt clears its debt.
+a refusal does not hold the door longer. Who names no member waits for the attendant likewise. A sale of the same receipt clears its debt.
+What is scanned without a price is unpaid, of an amount that nobody knows. During the sweep the exit is asked for as at night.
 
 Smoke, gas, a power sensor at 0, a gate's fault, `device.status` of a hub that is down (which the row does not name) hold all exits open;
 the help button opens them, at night alone, for by day it is a till's. The report at `night_to` is an alert of severity info, warn with
@@ -22,6 +23,7 @@ from storeloom.workers.checkout.stations import station_of
 
 PASS, AGAIN = timedelta(seconds=10), timedelta(minutes=5)
 OPEN_S, HELP_OPEN_S = 10, 60
+NOBODY = "?"  # before the kiosk where somebody without a member's id asks
 DOWN, HUBS = ("offline", "fault"), ("hub", "edge", "gateway", "controller")
 NO_LIGHTS = ("parking", "grid", "level", "backroom", "restricted")
 REASONS = {
@@ -87,6 +89,8 @@ class UnattendedStore(Solution):
         task = f"sweep:{day}"
         self.state["night"] = {"mode": "sweep", "task": task, "confirmed": False, "from": plain(due.time)}
         self.timers.set("not_empty", task, due.time + AGAIN)
+        for name, kind in self.state.pop("told", {}).items():
+            yield self._alert(name, kind, "info", self.say("Handed on to the day", "已移交白班"), "cleared")
         yield out("task.create", task=task, kind="sweep", priority=2, role="closing", due=due.time + AGAIN,
             title=self.say("Make sure that nobody is inside, then confirm", "请确认店内无人后提交"))  # fmt: skip
 
@@ -126,7 +130,7 @@ class UnattendedStore(Solution):
         self.state["count"] = [ins - outs, 0] if ins > outs else [0, 0]
         text = self.say(f"{ins} came in, {outs} went out, drift {ins - outs}", f"进 {ins} 人，出 {outs} 人，差 {ins - outs}")
         severity = "warn" if ins != outs or members else "info"
-        yield self._alert(f"night_report:{night['task'].removeprefix('sweep:')}", "night_report", severity,
+        yield self._passing(f"night_report:{night['task'].removeprefix('sweep:')}", "night_report", severity,
             text, value=ins - outs, unit="people", ref={"ins": ins, "outs": outs, "drift": ins - outs, "members": members})  # fmt: skip
         yield from self._light(100)
 
@@ -138,6 +142,9 @@ class UnattendedStore(Solution):
         member = values.get("member")
         if not member or night["mode"] == "day":
             return None
+        read, pending = plain(event.time), self.state.get(f"entry|{member}", {})
+        if (pending.get("code"), pending.get("read")) == (self._code(event), read):
+            return None
         reason = self._refused(member, values.get("issued"), event)
         gate = self._gate("in", "scanner", event["scanner"])
         if reason:
@@ -146,7 +153,7 @@ class UnattendedStore(Solution):
                 station_of(self.devices.get("kiosk", ()), "kiosk", self.devices.get("scanner", ()), event["scanner"]) or event["scanner"]
             )
             return self._show(kiosk, "refused", REASONS[reason], {"reason": reason, "member": member})
-        self.state[f"entry|{member}"] = {"code": self._code(event), "gate": gate, "at": plain(self.now)}
+        self.state[f"entry|{member}"] = {"code": self._code(event), "gate": gate, "at": plain(self.now), "read": read}
         self.timers.set("unused", member, self.now + PASS)
         return out("gate.open", gate=gate, direction="in", seconds=OPEN_S, reason="entry", credential=member)
 
@@ -187,7 +194,7 @@ class UnattendedStore(Solution):
         if kind == "passed" and event.get("direction") in ("in", "out"):
             yield from self._passed(event, event["direction"], event.get("count") or 1)
         elif kind == "forced" and night:
-            yield self._alert(f"forced:{gate}:{plain(event.time)}", "door_forced", "critical", self.say(f"Door {gate} was forced",
+            yield self._passing(f"forced:{gate}:{plain(event.time)}", "door_forced", "critical", self.say(f"Door {gate} was forced",
                 f"门 {gate} 被强行打开"), subject=gate)  # fmt: skip
             yield self._voice(("This door is watched. Please step back.", "此门有监控，请离开。"))
         elif kind in ("opened", "held") and night and f"door|{gate}" not in self.state and not self._all("why|"):
@@ -212,6 +219,10 @@ class UnattendedStore(Solution):
         yield self._voice(("Please close the door.", "请关好门。"))
 
     def _passed(self, event, way, count):
+        told, key = [plain(event.time), way, event.get("credential"), count], f"passed|{event['gate']}"
+        if self.state.get(key) == told:
+            return
+        self.state[key] = told
         before, counts = self._inside(), self._counts()
         counts[0 if way == "in" else 1] += count
         self.state["count"], named = counts, event.get("credential")
@@ -221,7 +232,9 @@ class UnattendedStore(Solution):
             for member in coming[:count]:
                 entry = self.state.pop(f"entry|{member}")
                 self.timers.cancel("unused", member)
-                self.state[f"used|{member}"] = {entry["code"]: plain(event.time)}
+                alive = event.time - timedelta(seconds=self.config.entry_ttl_s)
+                used = {code: at for code, at in self.state.get(f"used|{member}", {}).items() if parse_time(at) >= alive}
+                self.state[f"used|{member}"] = used | {entry["code"]: plain(event.time)}
                 self.state[f"inside|{member}"] = plain(event.time)
         else:
             going = [one for one in self.state.get("leaving", []) if f"inside|{one}" in self.state]
@@ -241,28 +254,30 @@ class UnattendedStore(Solution):
         kind, member, night = event["kind"], event.get("member"), self._night()["mode"]
         if kind == "help" and event.get("need", "help") in ("help", "other") and night != "day":
             yield from self._emergency("help", event["kiosk"])
-        elif kind == "choose" and event.get("value") in ("exit", "bought_nothing") and member and night == "night":
-            owed, task = unpaid_scans.due(self._baskets(), member), self.state.get(f"wait|{member}")
-            if not owed:
-                yield self._let_out(member, event["kiosk"], "exit")
-            elif task is None:
-                yield from self._call(member, event["kiosk"], owed)
+        elif kind == "choose" and event.get("value") in ("exit", "bought_nothing") and night != "day":
+            member = member or f"{NOBODY}{event['kiosk']}"
+            if not member.startswith(NOBODY) and not unpaid_scans.unpaid(self._baskets(), member):
+                yield from self._let_out(member, event["kiosk"], "exit")
+            elif f"wait|{member}" not in self.state:
+                yield from self._call(member, event["kiosk"], unpaid_scans.due(self._baskets(), member))
 
     def _call(self, member, kiosk, owed):
         task, wait = f"exit_help:{member}:{plain(self.now)}", timedelta(seconds=self.config.attendant_s)
-        self.state[f"wait|{member}"] = {"task": task, "kiosk": kiosk, "at": plain(self.now), "answered": False}
+        self.state[f"wait|{member}"] = {"task": task, "kiosk": kiosk, "at": plain(self.now), "answered": False, "told": False}
         self.timers.set("silent", member, self.now + wait)
         self.timers.set("anyway", member, self.now + 2 * wait)
         words = ("Please pay, or wait: an attendant is called", "请付款，或稍候远程值守人员")
-        yield self._show(kiosk, "unpaid", words, {"member": member, "amount": owed})
+        who = {} if member.startswith(NOBODY) else {"member": member}
+        yield self._show(kiosk, "unpaid", words, {**who, "amount": owed})
         yield out("task.create", task=task, kind="exit_help", priority=1, role="attendant", due=self.now + wait,
-            title=self.say("A customer with unpaid goods waits at the exit", "出口有顾客持未付商品等候"),
-            values={"member": member, "amount": owed, "kiosk": kiosk})  # fmt: skip
+            title=self.say("A customer who may have unpaid goods waits at the exit", "出口有可能未付款的顾客等候"),
+            values={**who, "amount": owed, "kiosk": kiosk})  # fmt: skip
 
     @timer("silent")
     def silent(self, due):
         wait = self.state.get(f"wait|{due.key}")
         if wait and not wait["answered"]:
+            wait["told"] = True
             text = self.say("Nobody answers a customer at the exit", "出口顾客求助无人应答")
             yield self._alert(f"silent:{wait['task']}", "attendant_silent", "high", text, subject=due.key,
                               value=self.config.attendant_s, limit=self.config.attendant_s, unit="s")  # fmt: skip
@@ -273,7 +288,7 @@ class UnattendedStore(Solution):
         wait = self.state.get(f"wait|{due.key}")
         if wait:
             yield from self._owe(due.key, unpaid_scans.due(self._baskets(), due.key))
-            yield self._let_out(due.key, wait["kiosk"], "no_answer")
+            yield from self._let_out(due.key, wait["kiosk"], "no_answer")
 
     @on("task.done?")
     def done(self, event):
@@ -287,14 +302,14 @@ class UnattendedStore(Solution):
         found = [key for key in self._all("wait|") if self.state[key]["task"] == event["task"]]
         for key in found:
             wait, member = self.state[key], key.removeprefix("wait|")
-            if not wait["answered"]:
-                wait["answered"] = True
+            first, wait["answered"] = not wait["answered"], True
+            if first:
                 self.kpi.sample("attendant_answer", (event.time - parse_time(wait["at"])).total_seconds())
-            if state == "accepted":
+            if first and state == "accepted":
                 self.timers.set("anyway", member, self.now + 2 * timedelta(seconds=self.config.attendant_s))
             elif state in ("done", "approved"):
                 yield from self._owe(member, int(values.get("amount") or 0))
-                yield self._let_out(member, wait["kiosk"], "attendant")
+                yield from self._let_out(member, wait["kiosk"], "attendant")
 
     def _owe(self, member, amount):
         """The open baskets of a member end, what stays unpaid is a debt."""
@@ -311,13 +326,19 @@ class UnattendedStore(Solution):
         if wait:
             self.timers.cancel("silent", member)
             self.timers.cancel("anyway", member)
-        self.state["leaving"] = [*(one for one in self.state.get("leaving", []) if one != member), member]
-        return out("gate.open", gate=self._gate("out", "kiosk", kiosk), direction="out", seconds=OPEN_S, reason=reason, credential=member)
+        known = None if member.startswith(NOBODY) else member
+        if known:
+            self.state["leaving"] = [*(one for one in self.state.get("leaving", []) if one != member), member]
+        yield out("gate.open", gate=self._gate("out", "kiosk", kiosk), direction="out", seconds=OPEN_S, reason=reason, credential=known)
+        if wait and wait["told"]:
+            yield self._alert(f"silent:{wait['task']}", "attendant_silent", "info", self.say("The customer could leave", "顾客已放行"),
+                              "cleared", subject=member)  # fmt: skip
 
     @on("pos.scan?")
     def scan(self, event):
         basket = self.state.setdefault(f"basket|{event['receipt']}", unpaid_scans.begin(event["receipt"], event["till"]))
         unpaid_scans.scanned(basket, event.data)
+        basket["at"] = plain(event.time)
         if f"sold|{event['receipt']}" in self.state:
             del self.state[f"basket|{event['receipt']}"]
 
@@ -335,14 +356,18 @@ class UnattendedStore(Solution):
                 self.kpi.add("unpaid_value", -debts.pop(name)["amount"])
         for member in sorted(members - {None}):
             wait = self.state.get(f"wait|{member}")
-            if wait and not unpaid_scans.due(self._baskets(), member):
-                yield self._let_out(member, wait["kiosk"], "paid")
+            if wait and not unpaid_scans.unpaid(self._baskets(), member):
+                yield from self._let_out(member, wait["kiosk"], "paid")
 
     @every("1d", at="12:00")
     def forget(self, due):
         for key in (*self._all("sold|"), *self._all("used|")):
             times = self.state[key].values() if isinstance(self.state[key], dict) else [self.state[key]]
             if all(due.time - parse_time(at) > timedelta(days=1) for at in times):
+                del self.state[key]
+        waiting = {key.removeprefix("wait|") for key in self._all("wait|")}
+        for key in self._all("basket|"):
+            if self.state[key]["member"] not in waiting and due.time - parse_time(self.state[key]["at"]) > timedelta(days=1):
                 del self.state[key]
         for key in [key for key in self._all("debt|") if not self.state[key]]:
             del self.state[key]
@@ -376,7 +401,8 @@ class UnattendedStore(Solution):
         for group in self._lamps():
             yield out("light.set", group=group, level_pct=100, priority="safety")
         name = f"exits_open:{why}:{source}" + ("" if hold else f":{plain(self.now)}")
-        yield self._alert(name, "exits_open", "critical", self.say(*WHY[why]), subject=source)
+        tell = self._alert if hold else self._passing
+        yield tell(name, "exits_open", "critical", self.say(*WHY[why]), subject=source)
         yield self._voice(WHY[why], "evacuation" if why == "smoke" else "safety")
 
     def _over(self, why, source):
@@ -431,6 +457,11 @@ class UnattendedStore(Solution):
     def _voice(self, words, kind="safety"):
         doors = [row["zone"] for row in self.tables.zones.rows() if row.get("kind") in ("entrance", "exit")]
         return out("audio.play", zone=doors[0] if doors and kind != "evacuation" else "store", kind=kind, text=self.say(*words))
+
+    def _passing(self, name, kind, *said, **more):
+        """An alert of what happened once, which nothing ends: the next sweep takes it back."""
+        self.state["told"] = self.state.get("told", {}) | {name: kind}
+        return self._alert(name, kind, *said, **more)
 
     def _alert(self, name, kind, severity, text, state="open", **more):
         return out("alert.raise", alert=name, kind=kind, severity=severity, state=state, text=text, **more)

@@ -19,7 +19,9 @@ from storeloom.core.kernel.events import parse_time, plain
 
 AWAY, BACK = ("offline", "fault"), ("online",)
 APPROVED, ENDED = ("approved", "done"), ("rejected", "failed", "cancelled")
+REQUESTS = ("help", "other")  # a till's need for staff is none
 SETTLE = timedelta(seconds=5)
+SALES_KEPT = 20  # a till's, to tell one that is sent again
 
 
 class HighLossShelfGuard(Solution):
@@ -86,8 +88,10 @@ class HighLossShelfGuard(Solution):
 
     @on("pos.sale")
     def sold(self, event):
-        if event["kind"] in ("training", "void"):
+        told, latest = [event["receipt"], plain(event.time)], self.state.get(f"till|{event['till']}", [])
+        if event["kind"] in ("training", "void") or told in latest:
             return
+        self.state[f"till|{event['till']}"] = [*latest, told][-SALES_KEPT:]
         for line in event["lines"]:
             product = self.tables.products.get(line["gtin"])
             if not product or not product.get("high_loss"):
@@ -103,21 +107,21 @@ class HighLossShelfGuard(Solution):
         """A case of guarded goods was opened, by staff for themselves or for a customer, or closed."""
         cabinet, cell, kind = event["cabinet"], event.get("cell"), event["kind"]
         key = f"open|{cabinet}|{cell or ''}"
-        opening = self.state.get(key)
+        opening, at = self.state.get(key), plain(event.time)
         if not self._guards(cabinet):
-            return None
-        if kind == "opened" and (opening is None or opening["closed"]):
+            return
+        if kind == "opened" and (not opening or opening["seq"] != event["seq"] or (opening["closed"] and opening["at"] != at)):
+            yield from self._end(cabinet, opening)
             assisted = self.state.get(f"session|{cabinet}|{event.get('session')}")
             if event.get("staff") and not assisted and self._is_staff(event["staff"]):
                 self._mute(cabinet, event.time)
-            self.state[key] = {"at": plain(event.time), "cell": cell, "taken": 0, "alerts": [], "closed": None}
+            self.state[key] = {"at": at, "seq": event["seq"], "cell": cell, "taken": 0, "alerts": {}, "closed": None}
             self.timers.set("held", key, max(self.now, event.time + timedelta(seconds=self.config.held_open_s)))
         elif kind == "closed" and opening and not opening["closed"]:
-            opening["closed"] = plain(event.time)
+            opening["closed"] = at
             self.timers.cancel("held", key)
-            held = [name for name in opening["alerts"] if name.startswith("held_open")]
-            return [self._alert(name, "held_open", "cleared", cabinet, self.say("Case closed", "柜门已关")) for name in held]
-        return None
+            if name := opening["alerts"].pop("held_open", None):
+                yield self._alert(name, "held_open", "cleared", cabinet, self.say("Case closed", "柜门已关"))
 
     @timer("held")
     def held_open(self, due):
@@ -129,7 +133,7 @@ class HighLossShelfGuard(Solution):
             self.timers.set("held", due.key, parse_time(muted))
             return None
         name = f"held_open-{cabinet}-{opening['cell'] or ''}-{opening['at']}"
-        opening["alerts"].append(name)
+        opening["alerts"]["held_open"] = name
         seconds = (due.time - parse_time(opening["at"])).total_seconds()
         return self._alert(name, "held_open", "open", cabinet, self.say(f"Case {cabinet} is still open", f"柜 {cabinet} 仍未关门"),
             value=seconds, limit=self.config.held_open_s, unit="s")  # fmt: skip
@@ -137,7 +141,7 @@ class HighLossShelfGuard(Solution):
     @on("kiosk.event?")
     def asked(self, event):
         """A customer asks for goods from a locked case: staff come, and decide."""
-        wanted = self._wanted(event) if event["kind"] == "help" else None
+        wanted = self._wanted(event) if event["kind"] == "help" and event.get("need", "help") in REQUESTS else None
         if wanted is None:
             return None
         cabinet, cell, gtin = wanted
@@ -210,6 +214,8 @@ class HighLossShelfGuard(Solution):
             entry = self.state[key]
             if key.startswith("task|") and entry["kind"] == "sweep":
                 yield self._alert(entry["alert"], "sweep", "cleared", entry["fixture"], self.say("The day is over", "营业日结束"))
+            if key.startswith("open|") and entry["closed"]:
+                yield from self._end(key.split("|")[1], entry)
             if key.startswith(("session|", "task|")) or (entry["closed"] if key.startswith("open|") else parse_time(entry) < due.time):
                 del self.state[key]
         if items:
@@ -238,12 +244,16 @@ class HighLossShelfGuard(Solution):
             if over or at < parse_time(opening["at"]) or elsewhere:
                 continue
             opening["taken"] += taken
-            name = f"open_limit-{fixture}-{opening['cell'] or ''}-{opening['at']}"
-            if opening["taken"] > self.config.open_limit and name not in opening["alerts"]:
-                opening["alerts"].append(name)
+            if opening["taken"] > self.config.open_limit and "open_limit" not in opening["alerts"]:
+                name = opening["alerts"]["open_limit"] = f"open_limit-{fixture}-{opening['cell'] or ''}-{opening['at']}"
                 text = self.say(f"{opening['taken']} pieces from one opening of {fixture}", f"{fixture} 单次开柜取走 {opening['taken']} 件")
                 yield self._alert(name, "open_limit", "open", fixture, text, value=opening["taken"], limit=self.config.open_limit,
                     unit="pieces")  # fmt: skip
+
+    def _end(self, cabinet, opening):
+        """An opening is over for good: the next one, or the day's end, takes its alerts back."""
+        for kind, name in (opening or {"alerts": {}})["alerts"].items():
+            yield self._alert(name, kind, "cleared", cabinet, self.say("That opening is over", "该次开柜已结束"))
 
     def _alert(self, name, kind, state, fixture, text, **measure):
         return out("alert.raise", alert=name, kind=kind, severity="high", state=state, subject=fixture, zone=self._zone(fixture), text=text,

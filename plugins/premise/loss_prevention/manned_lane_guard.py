@@ -22,7 +22,7 @@ ROLES = ("belt", "bag", "customer", "lower_deck")
 ALIKE = {"belt": "tray", "bag": "bag"}
 LOST_S, LEAD_S, KEPT_S = 2.0, 30.0, 1800.0
 GOODS, REFUNDS = ("item", "weigh", "key"), ("return", "void_line", "void_receipt")
-CLIP = timedelta(seconds=5)
+CLIP, CASE_KEPT = timedelta(seconds=5), timedelta(days=90)
 ROUNDING = 1e-9
 SETTLED = ("done", "approved", "rejected", "failed")
 
@@ -95,7 +95,7 @@ class MannedLaneGuard(Solution):
         elif kind == "tender":
             yield from self._tendered(till, lane)
         elif kind == "park":
-            self._park(till, lane, event.time)
+            yield from self._park(till, lane, event.time)
         elif kind == "end":
             yield from self._end(till, event.time)
 
@@ -146,11 +146,14 @@ class MannedLaneGuard(Solution):
 
     @every("1d", at="close")
     def closed(self, due):
-        """The day's standing of each cashier by number; those who have left are forgotten."""
+        """The day's standing of each cashier by number; those who have left, and cases that nobody reviewed, are forgotten."""
         day = self.store.hours.ended_day(due.time)
         start = self.store.hours.midnight(day)
         for key in sorted(key for key in self.state if key.startswith("parked|")):
             if _at(self.state[key]["started_s"]) < start:
+                del self.state[key]
+        for key in [key for key in self.state if key.startswith("case|")]:
+            if due.time - parse_time(self.state[key]["to"]) > max(CASE_KEPT, timedelta(hours=self.config.clip_keep_h)):
                 del self.state[key]
         for key in sorted(key for key in self.state if key.startswith("cashier|")):
             entry, person = self.state[key], self.tables.staff.get(key.removeprefix("cashier|")) or {}
@@ -296,7 +299,9 @@ class MannedLaneGuard(Solution):
         return lane
 
     def _park(self, till, lane, at):
-        """Set a receipt aside; what the camera missed of it so far stays missed."""
+        """Set a receipt aside; what the camera missed of it so far stays missed. Its next tender warns again."""
+        if lane["alert"]:
+            yield self._deck_alert(till, lane, "cleared")
         self.state[f"lane|{till}"] = self.workers.checkout.manned_lane.waiting(lane["n"] + 1)
         self.state[f"parked|{lane['receipt']}"] = lane | {"lost": not self._observed(till, lane, at)}
 

@@ -2,8 +2,8 @@
 turns two smoke detectors into open doors, light and a spoken evacuation. It adds to the certified fire panel, never replaces it.
 
 A detector's zone is that of its reading, else of its asset; detectors without a zone watch the store together. Exit gates are the assets of
-a gate's or door's kind that are not told to stand in a zone other than an exit or entrance, with the doors that exit zones name, else the
-store's gate devices. Lights are the lamps of the assets table, else the lighting devices, else the zones. The evacuation is repeated every
+a gate's or door's kind and the gate devices that are not told to stand in a zone other than an exit or entrance, with the doors that exit
+zones name. Lights are the lamps of the assets table, else the lighting devices, else the zones. The evacuation is repeated every
 minute until its task is done, or a task is answered with `all clear`; loads stay off until a person switches them on.
 
 An object is held against the exit zones that its camera sees; people and unknown things that are no objects are left out. It is gone once
@@ -24,9 +24,11 @@ BLOCKED_ALERT_FACTOR = 3
 CLEARED_SHARE = 0.95
 STILL_ON_KW = 0.05
 OUTDOORS = ("parking", "grid", "level")
-COLD = ("refrigeration", "refrigerator", "fridge", "freezer", "cold_cabinet", "cold_room", "cabinet", "chiller", "cooler", "rack")
-SAFETY = ("safety", "fire_panel", "alarm", "smoke_detector", "emergency_light", "exit_lamp", "sprinkler", "extinguisher")
-CHECKED = ("extinguisher", "exit_lamp")
+COLD = ("refrigeration", "refrigerator", "fridge", "freezer", "cold", "chilled", "cabinet", "chiller", "cooler", "rack")
+SAFETY = ("safety", "fire", "alarm", "smoke", "emergency", "exit", "sprinkler", "extinguisher", "evacuation")
+KEPT_ON = frozenset((*COLD, *SAFETY))  # a load with any of these words in its kind is never switched off for its cable
+CHECKED = {"extinguisher": ("extinguisher", "fire_extinguisher"),
+           "exit_lamp": ("exit_lamp", "exit_light", "exit_sign", "emergency_lamp", "emergency_light")}  # fmt: skip
 NO_OBJECTS = ("person", "face")
 DONE = ("done", "approved")
 
@@ -85,7 +87,10 @@ class FireEgressWatch(Solution):
 
     def _smoke(self, event):
         detector, zone = event["sensor"], event.get("zone") or self._asset(event).get("zone") or ""
-        known = self.state.setdefault(f"detector:{detector}", {"zone": zone, "since": None, "fault": False})
+        known = self.state.setdefault(f"detector:{detector}", {"zone": zone, "since": None, "fault": False, "at_s": 0})
+        if event.time.timestamp() < known["at_s"]:
+            return
+        known["at_s"] = event.time.timestamp()
         faulty = event.get("quality") == "bad"
         if faulty != known["fault"]:
             known["fault"] = faulty
@@ -169,6 +174,8 @@ class FireEgressWatch(Solution):
             del self.state["fire"]
             self.timers.cancel("again", "")
             self._acknowledge()
+            for key in [key for key in self.state if key.startswith("off:") and self.state[key]["reason"] == "fire"]:
+                yield from self._off(key.removeprefix("off:"))
             for zone in fire["zones"]:
                 yield self._alert("fire", zone or self.store.id, "critical", False, self.say("All clear", "火警解除"), zone=zone)
         due = self.state.pop(f"check:{event['task']}", None)
@@ -187,16 +194,16 @@ class FireEgressWatch(Solution):
         if event.get("quality") == "bad":
             return
         cable, value = event["sensor"], event["value"]
-        known = self.state.setdefault(f"cable:{cable}", {"warm": 0, "hot": 0, "told": [], "at": ""})
-        if plain(event.time) <= known["at"]:
+        known = self.state.setdefault(f"cable:{cable}", {"warm": 0, "hot": 0, "told": [], "at_s": 0})
+        if event.time.timestamp() <= known["at_s"]:
             return
-        known["at"] = plain(event.time)
+        known["at_s"] = event.time.timestamp()
         known["warm"] = known["warm"] + 1 if value >= self.config.cable_warn_c else 0
         known["hot"] = known["hot"] + 1 if value >= self.config.cable_trip_c else 0
         row = self._asset(event)
         if known["hot"] >= READINGS_TRIP and "cable_trip" not in known["told"]:
             yield from self._told(known, "cable_trip", cable, "critical", row, value, self.config.cable_trip_c)
-            if row.get("kind") not in (*COLD, *SAFETY):
+            if not KEPT_ON & set((row.get("kind") or "").split("_")):
                 yield from self._switch_off([row], "cable_trip")
         if known["warm"] >= READINGS_WARN and "cable_hot" not in known["told"]:
             yield from self._told(known, "cable_hot", cable, "high", row, value, self.config.cable_warn_c)
@@ -217,29 +224,39 @@ class FireEgressWatch(Solution):
     def _switch_off(self, rows, reason):
         for row in rows:
             if row.get("relay"):
-                self.state.setdefault(f"off:{row['asset']}", {"told": False})
+                self.state.setdefault(f"off:{row['asset']}", {"told": False, "reason": reason})
                 yield out("relay.set", relay=row["relay"], on=False, reason=reason, priority="safety")
 
     @on("meter.reading?")
     def metered(self, event):
-        """A load that was switched off and still takes power."""
+        """A load that was switched off and still takes power. Once it takes none it may be switched on again, but in a fire."""
         off = self.state.get(f"off:{event.get('asset')}")
         if off is None or event["kind"] != "electricity" or event.get("power_kw") is None:
             return
         still = event["power_kw"] > STILL_ON_KW
-        if still != off["told"]:
-            off["told"] = still
+        if not still and off["reason"] != "fire":
+            yield from self._off(event["asset"])
+        elif not still and off["told"]:
+            off["told"] = False
+            yield self._alert("load_still_on", event["asset"], "critical", False, self.say("off", "已断开"), asset=event["asset"])
+        elif still and not off["told"]:
+            off["told"] = True
             kw = f"{event['power_kw']:g} kW"
             text = self.say(f"{event['asset']} was switched off and takes {kw}", f"{event['asset']} 断开后仍有 {kw}")
-            yield self._alert("load_still_on", event["asset"], "critical", still, text, asset=event["asset"])
+            yield self._alert("load_still_on", event["asset"], "critical", True, text, asset=event["asset"])
+
+    def _off(self, asset):
+        """Nobody watches any longer whether a load stays off."""
+        if self.state.pop(f"off:{asset}")["told"]:
+            yield self._alert("load_still_on", asset, "critical", False, self.say("settled", "已处理"), asset=asset)
 
     def _leak(self, event):
         if event.get("quality") == "bad":
             return
-        known = self.state.setdefault(f"leak:{event['sensor']}", {"over": 0, "told": False, "at": ""})
-        if plain(event.time) <= known["at"]:
+        known = self.state.setdefault(f"leak:{event['sensor']}", {"over": 0, "told": False, "at_s": 0})
+        if event.time.timestamp() <= known["at_s"]:
             return
-        known["at"] = plain(event.time)
+        known["at_s"] = event.time.timestamp()
         known["over"] = known["over"] + 1 if event["value"] >= self.config.leak_ma else 0
         told = known["over"] >= READINGS_WARN or (known["told"] and known["over"] > 0)
         if told != known["told"]:
@@ -282,6 +299,9 @@ class FireEgressWatch(Solution):
         if thing.get("alerted"):
             words = self.say("free again", "已畅通")
             yield self._alert("exit_blocked", f"{thing['zone']}-{name}", "high", False, words, zone=thing["zone"])
+        for other, one in self.state[f"exit:{camera}"].items():
+            if one["zone"] == thing["zone"] and one.get("waits"):
+                self.timers.set("stands", f"{camera}|{other}", self.now)
 
     @timer("stands")
     def stands(self, due):
@@ -289,11 +309,15 @@ class FireEgressWatch(Solution):
         thing, limit = self._blocking(camera, name), timedelta(minutes=self.config.blocked_min)
         if thing is None:
             return
-        self.timers.set("blocks", due.key, self.now + limit * (BLOCKED_ALERT_FACTOR - 1))
-        zone = thing["zone"]
-        if any(one.get("counted_s") is not None and one["zone"] == zone for one in self.state[f"exit:{camera}"].values()):
+        zone, things, stood_s = thing["zone"], self.state[f"exit:{camera}"], self.now.timestamp() - thing["since_s"]
+        waited = thing.get("waits")
+        things[name]["waits"] = any(one.get("counted_s") is not None and one["zone"] == zone for one in things.values())
+        if things[name]["waits"]:
             return
-        self._count(camera, name, limit.total_seconds())
+        self.timers.set("blocks", due.key, self.now + max(timedelta(), BLOCKED_ALERT_FACTOR * limit - timedelta(seconds=stood_s)))
+        if not waited:  # those minutes are counted already, of what stood there first
+            self.kpi.add("exit_blocked", stood_s / 60)
+        things[name]["counted_s"] = stood_s
         title = self.say(f"Clear the exit {zone}: {thing['class']}", f"清理安全出口 {zone}：{thing['class']}")
         yield out("task.create", task=f"clear-exit-{zone}-{self.now:%Y%m%dT%H%M%S}", kind="clear_exit", title=title, priority=1, zone=zone,
                   role="staff", minutes=self.config.blocked_min, ref={"camera": camera})  # fmt: skip
@@ -304,19 +328,14 @@ class FireEgressWatch(Solution):
         thing = self._blocking(camera, name)
         if thing is None or thing.get("counted_s") is None:
             return
-        minutes = BLOCKED_ALERT_FACTOR * self.config.blocked_min
-        self.kpi.add("exit_blocked", minutes - thing["counted_s"] / 60)
-        things = self.state[f"exit:{camera}"]
-        things[name] |= {"counted_s": minutes * 60, "alerted": True}
+        minutes = max(BLOCKED_ALERT_FACTOR * self.config.blocked_min, round(thing["counted_s"] / 60))
+        self.kpi.add("exit_blocked", max(0, minutes - thing["counted_s"] / 60))
+        self.state[f"exit:{camera}"][name] |= {"counted_s": max(thing["counted_s"], minutes * 60), "alerted": True}
         text = self.say(f"Exit {thing['zone']} blocked for {minutes} min", f"安全出口 {thing['zone']} 堵塞 {minutes} 分钟")
         yield self._alert("exit_blocked", f"{thing['zone']}-{name}", "high", True, text, zone=thing["zone"], value=minutes, unit="min")
 
     def _blocking(self, camera, name):
         return self.state.get(f"exit:{camera}", {}).get(name)
-
-    def _count(self, camera, name, seconds):
-        self.state[f"exit:{camera}"][name]["counted_s"] = seconds
-        self.kpi.add("exit_blocked", seconds / 60)
 
     # Crowds
 
@@ -338,9 +357,10 @@ class FireEgressWatch(Solution):
             return
         inside = self.state.setdefault("inside", {})
         ended = self.state.setdefault("ended", {})
-        if plain(parse_time(event["to"])) <= ended.get(event["line"], ""):
+        to_s = parse_time(event["to"]).timestamp()
+        if to_s <= ended.get(event["line"], 0):
             return
-        ended[event["line"]] = plain(parse_time(event["to"]))
+        ended[event["line"]] = to_s
         inside[zone] = max(0, inside.get(zone, 0) + event["in"] - event["out"])
         yield from self._crowd(zone, inside[zone], row or {"area_m2": self._area(rows)}, event.time)
 
@@ -356,8 +376,8 @@ class FireEgressWatch(Solution):
         limit = row.get("capacity") or int((row.get("area_m2") or 0) * self.config.persons_per_m2 + 1e-9)
         if not limit:
             return
-        known = self.state.setdefault(f"crowd:{zone}", {"since": None, "at": ""})
-        if plain(at) < known["at"]:
+        known = self.state.setdefault(f"crowd:{zone}", {"since": None, "at": None})
+        if known["at"] and at < parse_time(known["at"]):
             return
         if known["since"]:
             self.kpi.add("overcrowding", (at - parse_time(known["at"])).total_seconds() / 60)
@@ -374,8 +394,8 @@ class FireEgressWatch(Solution):
     @every("1d", at="open")
     def check(self, due):
         today = self.store.hours.store_day(due.time)
-        for kind in CHECKED:
-            rows = [row for row in self.tables.assets.rows() if row.get("kind") == kind]
+        for kind, names in CHECKED.items():
+            rows = [row for row in self.tables.assets.rows() if row.get("kind") in names]
             last = self.state.setdefault(f"checked:{kind}", today.isoformat())
             if not rows or (today - date.fromisoformat(last)).days < self.config.check_days:
                 continue

@@ -4,7 +4,7 @@ blame, and whether moving it helped.
 A touchpoint is an asset of such a kind (kiosk, screen, code...; of none it is a kiosk) or one that is used: the kiosk of a kiosk.event, by
 asset or device; the `token`, `campaign` or `page` of a web.visit that names one. Everybody in its zone (`assets.zone`) passes it: a stay
 that ended (`dwell_s`), those who left a window (`dwell_mean_s` says whether they stopped; `attrs.stopped` counts them), else who entered.
-Staff pass nothing.
+Windows of a camera that tells each stay of the zone are of the same people and count nothing. Stays of staff pass nothing.
 
 A session's goal is an order, a joining, or a coupon redeemed within a week by the same member, on the same receipt or at the kiosk itself.
 It counts on the day of the session. Waking the screen (`start`) is no touch; a login whose value or role says service takes the session
@@ -31,7 +31,7 @@ CAUSES = {
     FINISHED: ("flow or fault", "流程或故障"),
 }
 MONDAY, SUNDAY, WEEK_DAYS, COST_DAYS = 1, 7, 7, 30
-OFFLINE_KEPT = timedelta(days=2)
+KEPT = timedelta(days=2)
 
 
 class TouchpointFunnel(Solution):
@@ -70,13 +70,17 @@ class TouchpointFunnel(Solution):
 
     @on("vision.zone?")
     def stood(self, event):
-        stay_s = event.get("dwell_s", event.get("dwell_mean_s"))
-        many = event.get("left", event.get("entered", event["occupancy"]))
-        people = max(0, (1 if "dwell_s" in event.data else many) - event.get("staff", 0))
+        one_stay, camera = event.get("dwell_s") is not None, f"stays:{event['zone']}|{event.get('camera')}"
+        if one_stay and event.get("camera"):
+            self.state[camera] = plain(event.time)
+        elif camera in self.state:
+            return
+        stay_s = event["dwell_s"] if one_stay else event.get("dwell_mean_s")
+        people = int(not event.get("staff")) if one_stay else event.get("left", event.get("entered", event["occupancy"]))
         stopped = people if stay_s is not None and stay_s >= self.config.stop_s else 0
         stopped = min(people, (event.get("attrs") or {}).get("stopped", stopped))
         start, end = parse_time(event["from"]), parse_time(event["to"])
-        for name in self._names(event["zone"]):
+        for name in self._in_zone(event["zone"]):
             if people and not self._offline(name, start, end):
                 self._count(name, PASSED, people, end)
                 self._count(name, STOPPED, stopped, end)
@@ -276,10 +280,12 @@ class TouchpointFunnel(Solution):
         """What no figure looks at any more."""
         oldest = self.store.hours.store_day(due.time) - timedelta(days=max(COST_DAYS, self.config.trial_days + 1) + WEEK_DAYS)
         self.workers.insight.touch_sessions.forget(self.state, due.time)
+        for key in [key for key in self.state if key.startswith("stays:") and due.time - parse_time(self.state[key]) > KEPT]:
+            del self.state[key]
         for name in self._names():
             known = self._touchpoint(name)
             known["days"] = {day: counts for day, counts in known["days"].items() if date.fromisoformat(day) >= oldest}
-            known["offline"] = [spell for spell in known["offline"] if spell[1] is None or due.time - parse_time(spell[1]) <= OFFLINE_KEPT]
+            known["offline"] = [spell for spell in known["offline"] if spell[1] is None or due.time - parse_time(spell[1]) <= KEPT]
 
     # Touchpoints
 
@@ -288,13 +294,14 @@ class TouchpointFunnel(Solution):
         chosen = [counts for day, counts in self._touchpoint(name)["days"].items() if first <= day <= last.isoformat()]
         return [sum(column) for column in zip(*chosen, strict=True)] or [0, 0, 0, 0]
 
-    def _names(self, zone=None):
-        """All touchpoints, or those of a zone."""
+    def _names(self):
         used = set(self.state.get("touchpoints", ()))
-        rows = [row for row in self.tables.assets.rows() if row["asset"] in used or _is_touchpoint(row)]
-        if zone is not None:
-            return sorted(row["asset"] for row in rows if row.get("zone") == zone)
-        return sorted(used | {row["asset"] for row in rows})
+        return sorted(used | {row["asset"] for row in self.tables.assets.rows() if _is_touchpoint(row)})
+
+    def _in_zone(self, zone):
+        """The touchpoints that stand in a zone."""
+        placed = self.tables.assets.derived("by_zone", _by_zone).get(zone, {})
+        return [name for name, touch in placed.items() if (touch or f"tp:{name}" in self.state) and self.tables.assets.get(name)]
 
     def _touchpoint(self, name):
         if f"tp:{name}" not in self.state:
@@ -313,6 +320,14 @@ class TouchpointFunnel(Solution):
 
     def _called(self, name):
         return self._row(name).get("name", name)
+
+
+def _by_zone(rows):
+    """The assets of each zone, and whether they are touchpoints by their kind."""
+    zones = {}
+    for row in sorted(rows, key=lambda row: row["asset"]):
+        zones.setdefault(row.get("zone"), {})[row["asset"]] = _is_touchpoint(row)
+    return zones
 
 
 def _is_touchpoint(row):

@@ -7,7 +7,8 @@ agents), so that zone rules hold.
 
 Each swap must pay for itself; of what pays the best goes first. An answer may name the accepted swaps (`fields.sets`), else all are. Tasks
 go into the open hour of the next day with the fewest lines. Swaps that were turned down are not proposed again while they come out the
-same. Reviews are at closing time: daily, on the week's or on the month's last trading day.
+same; agreed ones count as made for a week, until the planogram shows them; what is not answered keeps its number. Reviews are at closing
+time: daily, on the week's or on the month's last trading day.
 """
 
 import math
@@ -20,7 +21,7 @@ from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, ev
 from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.hooks import hookimpl
 
-TOGETHER = 20
+TOGETHER, MADE_WITHIN = 20, timedelta(days=7)
 
 
 class DarkStoreSlotting(Solution):
@@ -133,12 +134,12 @@ class DarkStoreSlotting(Solution):
         if not orders:
             return
         lines = self._lines(books, (today - min(days)).days + 1, today)
-        places, standing = self._places()
-        classes = {}
+        places, shown = self._places()
+        standing, classes = self._as_agreed(shown, today), {}
         for name, one in places.items():
-            classes.setdefault(one.kept(self._product(standing[name])), []).append(name)
+            classes.setdefault(one.kept(self._product(shown[name])), []).append(name)
         walk = ideal = 0.0
-        swaps = []
+        ways = []
         for which in sorted(classes):
             names = classes[which]
             now = {name: standing[name] for name in names}
@@ -147,9 +148,8 @@ class DarkStoreSlotting(Solution):
             plan = slotting.Plan(tuple(places[name].slot for name in names), tuple(items), tuple(config.golden))
             goal = plan.with_pairs(plan.with_golden(plan.ideal()), self._pairs({item.key for item in items}, orders))
             walk, ideal = walk + plan.walk(now), ideal + plan.walk(goal)
-            swaps += plan.swaps(now, goal, len(now), self._pays)
-        swaps.sort(key=lambda swap: -swap.saved / swap.moves)
-        swaps = self._first(swaps)
+            ways.append(plan.swaps(now, goal, config.max_moves, self._pays))
+        swaps = self._first(ways)
         figures = {"walk": round(walk, 2), "ideal": round(ideal, 2), "saved": round(sum(swap.saved for swap in swaps), 2)}
         per_day = orders / ((today - min(days)).days + 1)
         yield out("score.report", {"from": self.store.hours.midnight(min(days)), "to": self.now}, scheme="slotting", subject_kind="store",
@@ -161,7 +161,10 @@ class DarkStoreSlotting(Solution):
         steps = [[swap.item, swap.start, swap.goal] for swap in swaps]
         if not swaps or steps == self.state.get("rejected"):
             return
-        proposal, seconds = f"slots-{today.isoformat()}", round(sum(swap.saved for swap in swaps) / self.config.walk, 3)
+        kept = self.state.get("open")
+        again = kept is not None and kept["steps"] == steps
+        proposal = kept["proposal"] if again else f"slots-{today.isoformat()}"
+        seconds = round(sum(swap.saved for swap in swaps) / self.config.walk, 3)
         moves = []
         for number, swap in enumerate(swaps, 1):
             told = {"set": number, "gain": round(swap.saved / self.config.walk, 3), "metres": round(swap.saved, 3)}
@@ -170,7 +173,7 @@ class DarkStoreSlotting(Solution):
                 moves.append({"what": self._written(swap.other), "from": swap.goal, "to": swap.start, **told})
         payback = self.workers.optimise.slotting.days_to_pay(swaps, 60 * self.config.move_minutes, self.config.walk)
         self.state["open"] = {"proposal": proposal, "steps": steps, "moves": moves}
-        self.kpi.add("moves_proposed", len(moves))
+        self.kpi.add("moves_proposed", 0 if again else len(moves))
         self.kpi.set("payback", payback)
         reason = self.say(f"{len(moves)} moves, paid back in {payback:.1f} days", f"移位 {len(moves)} 个，{payback:.1f} 天回本")
         yield out("layout.propose", proposal=proposal, moves=moves, gain=seconds, unit="s/d", state="proposed", reason=reason)
@@ -186,8 +189,9 @@ class DarkStoreSlotting(Solution):
             self.state["rejected"] = kept["steps"]
             return
         self.state["rejected"] = None
-        wanted = (event.get("fields") or {}).get("sets")
-        numbers = list(dict.fromkeys(move["set"] for move in kept["moves"] if wanted is None or move["set"] in wanted))
+        numbers = self._wanted(kept["steps"], (event.get("fields") or {}).get("sets"))
+        agreed = [kept["steps"][number - 1] for number in numbers]
+        self.state["agreed"] = {"steps": agreed, "until": (self.store.hours.store_day(event.time) + MADE_WITHIN).isoformat()}
         begin, end = self._quiet(event.time)
         for number in numbers:
             moves = [move for move in kept["moves"] if move["set"] == number]
@@ -195,6 +199,26 @@ class DarkStoreSlotting(Solution):
             yield out("task.create", task=f"{kept['proposal']}-{number}", kind="move_slot", title=title, priority=4, role="picker",
                       minutes=len(moves) * self.config.move_minutes, not_before=begin, due=end, values={"proposal": kept["proposal"]},
                       items=[{"gtin": move["what"], "from": move["from"], "to": move["to"]} for move in moves])  # fmt: skip
+
+    def _wanted(self, steps, sets):
+        """The numbers of the swaps that were accepted, but for those that build on one that was not."""
+        wanted, barred = [], set()
+        for number, (_, start, goal) in enumerate(steps, 1):
+            if (sets is None or number in sets) and not barred & {start, goal}:
+                wanted.append(number)
+            else:
+                barred |= {start, goal}
+        return wanted
+
+    def _as_agreed(self, standing, today):
+        """What stands where once the agreed moves are made that the planogram does not show yet."""
+        agreed = self.state.get("agreed")
+        if agreed and today.isoformat() > agreed["until"]:
+            agreed = self.state["agreed"] = None
+        for item, start, goal in agreed["steps"] if agreed else ():
+            if standing.get(start) == item and goal in standing:
+                standing = self.workers.optimise.slotting.swapped(standing, start, goal)
+        return standing
 
     def _quiet(self, at):
         """The next open hour in which the fewest lines are ordered."""
@@ -212,13 +236,17 @@ class DarkStoreSlotting(Solution):
         days = self.workers.optimise.slotting.days_to_pay([swap], 60 * self.config.move_minutes, self.config.walk)
         return days is not None and days <= self.config.payback + 1e-9
 
-    def _first(self, swaps):
-        """The best swaps that touch no more slots than are allowed, each class in its own order."""
+    def _first(self, ways):
+        """The best swaps that touch no more slots than are allowed; each class in its own order, as one builds on the one before."""
         touched, kept = set(), []
-        for swap in swaps:
+        while ways := [way for way in ways if way]:
+            way = max(ways, key=lambda way: way[0].saved / way[0].moves)
+            swap = way.pop(0)
             if len(touched | {swap.start, swap.goal}) <= self.config.max_moves:
                 touched |= {swap.start, swap.goal}
                 kept.append(swap)
+            else:
+                way.clear()
         return kept
 
     def _pairs(self, keys, orders):

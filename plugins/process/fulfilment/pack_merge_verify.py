@@ -6,9 +6,10 @@ its totes are together, its weight is right (or, after a stop, its pieces were a
 scanned was. Orders with goods whose weight nobody knows are scanned. A picker's error rate is the lines picked wrongly of all that he
 picked.
 
-Goods are outside their zone from `started` of their first `pick.done` until the order is ready, collected or dispatched; a new
-`pick.done` of a line starts its time anew. Ride minutes are the order's `ride_min`, else those from packing to `promised_to`; pick-up has
-none. An order of one piece teaches its item's weight when it was right.
+Goods are cold by their own class, else by their tote's, and outside their zone from `started` of their first `pick.done` until the order is
+ready, collected or dispatched; a new `pick.done` of a line starts its time anew. The alert is cleared when all of them were picked afresh.
+Ride minutes are the order's `ride_min`, else those from packing to `promised_to`; pick-up has none. An order of one piece teaches its
+item's weight when it was right, or was scanned because nobody knew it.
 """
 
 from datetime import timedelta
@@ -99,16 +100,17 @@ class PackMergeVerify(Solution):
             return
         for line in event["lines"]:
             gtin = self._written(line.get("substitute") or line["gtin"])
-            storage = event.get("temperature_class") or (self.tables.products.get(gtin) or {}).get("storage", "ambient")
+            storage = (self.tables.products.get(gtin) or {}).get("storage")
+            storage = storage if storage in COLD else event.get("temperature_class", "ambient")
             order["got"][str(line["line"])] = {"gtin": gtin, "qty": line["picked"], "g": line.get("weight_g"), "class": storage,
                                                "staff": event["staff"], "started": event["started"], "tote": event.get("tote")}  # fmt: skip
             picker = self.state.setdefault(f"picker:{event['staff']}", {"lines": 0, "wrong": 0})
             picker["lines"] += 1
-            if storage in COLD and storage in order["warm"]:
-                order["warm"].remove(storage)
         if event.get("tote"):
             self.state[f"tote:{event['tote']}"] = event["order"]
         for which in COLD:
+            if which in order["warm"] and not any(row.get("warm") and row["class"] == which for row in order["got"].values()):
+                yield self._cleared(event["order"], order, which)
             self._watch(event["order"], order, which)
         yield from self._pack(event["order"], order)
 
@@ -124,6 +126,8 @@ class PackMergeVerify(Solution):
         if event["status"] in HANDED:
             order["handed"] = True
         elif event["status"] in GONE:
+            for which in list(order["warm"]):
+                yield self._cleared(event["order"], order, which)
             del self.state[name]
         order |= {"promised": event.get("promised_to") or order["promised"], "ride": event.get("ride_min") or order["ride"]}
 
@@ -173,7 +177,8 @@ class PackMergeVerify(Solution):
         order = self.state[f"order:{name}"]
         order["began"] = order["began"] or rfc3339(at)
         lacking = {line: gtin for line, gtin in order["need"].items() if line not in order["got"]}
-        if lacking and not order["packed"]:
+        if lacking and not order["packed"] and sorted(lacking) != order["lacks"]:
+            order["lacks"] = sorted(lacking)
             classes = sorted({(self.tables.products.get(gtin) or {}).get("storage", "ambient") for gtin in lacking.values()})
             zh = "、".join(ZH.get(one, one) for one in classes)
             title = self.say(f"Order {name}: tote missing ({', '.join(classes)})", f"订单 {name} 缺少周转箱（{zh}）")
@@ -201,7 +206,7 @@ class PackMergeVerify(Solution):
                 yield from self._arrive(name, event.time)
             return
         order["began"] = order["began"] or rfc3339(event.time)
-        pieces = self._pieces(order)
+        pieces, order["g"] = self._pieces(order), event["weight_g"]
         if pieces is None:
             yield from self._pack(name, order)
             return
@@ -213,7 +218,6 @@ class PackMergeVerify(Solution):
             self.kpi.share("orders_right", int(right), 1)
         order["weight"] = "right" if right else "off"
         if right:
-            self._learn(order, event["weight_g"])
             if order["stopped"]:
                 self._wrong(order, list(order["got"].values()))
             yield from self._pack(name, order)
@@ -242,6 +246,8 @@ class PackMergeVerify(Solution):
                 yield self._task("scan_order", name, self.say(f"Scan order {name} through", f"逐件扫描订单 {name}"), items, name)
             return
         order["packed"] = rfc3339(self.now)
+        if unknown or order["weight"] == "right":
+            self._learn(order)
         self.kpi.share("false_stops", int(order["weight"] == "off" and not order["wrong"]), 1)
         if order["began"]:
             self.kpi.sample("seconds_per_order", (self.now - parse_time(order["began"])).total_seconds())
@@ -279,13 +285,22 @@ class PackMergeVerify(Solution):
         rows = {line: row for line, row in order["got"].items() if row["class"] == which and row["qty"] > 0}
         minutes = (due.time - min(parse_time(row["started"]) for row in rows.values())).total_seconds() / 60
         order["weight"], order["scanned"] = None, {}
+        for row in rows.values():
+            row["warm"] = True
         text = self.say(f"Order {name}: {which} goods outside their zone for too long", f"订单 {name}：{ZH[which]}商品离区超时")
-        yield out("alert.raise", alert=f"cold-{name}-{which}-{due.time:%H%M%S}", kind="cold_too_long", severity="high", state="open",
+        yield out("alert.raise", alert=f"cold-{name}-{which}", kind="cold_too_long", severity="high", state="open",
                   subject=name, text=text, value=round(minutes, 1), limit=getattr(self.config.warm_limit, which), unit="min")  # fmt: skip
         items = [{"gtin": row["gtin"], "qty": row["qty"], "note": f"line {line}"} for line, row in rows.items()]
         yield self._task(
             "pick_afresh", f"{name}-{which}", self.say(f"Pick afresh: order {name}", f"重拣：订单 {name}"), items, name, priority=1
         )
+
+    def _cleared(self, name, order, which):
+        """Goods that were too long outside their zone were all picked afresh, or the order is off; warm goods handed over stay a case."""
+        order["warm"].remove(which)
+        text = self.say(f"Order {name}: {which} goods settled", f"订单 {name}：{ZH[which]}商品已处理")
+        return out("alert.raise", alert=f"cold-{name}-{which}", kind="cold_too_long", severity="high", state="cleared", subject=name,
+                   text=text)  # fmt: skip
 
     def _cold_packs(self, order):
         """For orders with cold goods that go by rider."""
@@ -301,8 +316,8 @@ class PackMergeVerify(Solution):
     # What an order is made of
 
     def _new(self):
-        empty = {"need": {}, "got": {}, "scanned": {}, "warm": [], "kind": "delivery"}
-        unknown = dict.fromkeys(("promised", "ride", "began", "weight", "packed"))
+        empty = {"need": {}, "got": {}, "scanned": {}, "warm": [], "lacks": [], "kind": "delivery"}
+        unknown = dict.fromkeys(("promised", "ride", "began", "weight", "packed", "g"))
         return {**empty, **unknown, **dict.fromkeys(("stopped", "asked", "judged", "wrong", "handed"), False), "seen": rfc3339(self.now)}
 
     def _merged(self, order):
@@ -325,12 +340,12 @@ class PackMergeVerify(Solution):
             found.append(check.Piece(row["gtin"], row["qty"], *weight))
         return found
 
-    def _learn(self, order, grams):
-        """An order of one piece that is right tells what its item weighs."""
+    def _learn(self, order):
+        """An order of one piece that is right, or was scanned where nobody knew its weight, tells what its item weighs."""
         rows = [row for row in order["got"].values() if row["qty"] > 0]
-        if len(rows) == 1 and rows[0]["qty"] == 1 and rows[0]["g"] is None:
+        if len(rows) == 1 and rows[0]["qty"] == 1 and rows[0]["g"] is None and (order["g"] or 0) > self.config.pack_weight.bag:
             name = f"weight:{self._key(rows[0]['gtin'])}"
-            self.state[name] = self.workers.checkout.bagging.learn(self.state.get(name), grams - self.config.pack_weight.bag)
+            self.state[name] = self.workers.checkout.bagging.learn(self.state.get(name), order["g"] - self.config.pack_weight.bag)
 
     def _wanted(self, order):
         """Pieces to be scanned by item; what is weighed is scanned once."""
@@ -379,10 +394,14 @@ class PackMergeVerify(Solution):
             yield out("score.report", {"from": due.time - timedelta(days=1), "to": due.time}, scheme="packing", subject_kind="store",
                       subject=self.store.id, score=100 * right / len(today),
                       parts=[{"name": name, "value": value} for name, value in parts.items()])  # fmt: skip
-        for key in [key for key in self.state if key.startswith("order:") and parse_time(self.state[key]["seen"]) < due.time - KEPT]:
+        for key in [key for key in self.state if key.startswith("order:") and self._is_over(self.state[key], due.time)]:
             del self.state[key]
         for key in [key for key in self.state if key.startswith("tote:") and f"order:{self.state[key]}" not in self.state]:
             del self.state[key]
+
+    def _is_over(self, order, at):
+        """Whether an order is of days ago, by when it was heard of and when it is due."""
+        return max(map(parse_time, filter(None, (order["seen"], order["promised"])))) < at - KEPT
 
     def _title(self, gtin):
         return (self.tables.products.get(gtin) or {}).get("name", gtin)

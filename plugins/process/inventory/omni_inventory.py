@@ -118,7 +118,7 @@ class OmniInventory(Solution):
             qty = event["accepted"] * grams
         if kind == "waste":
             return 0 if outof else -abs(qty)
-        return 0 if into else qty
+        return 0 if into or (outof and qty < 0) else qty
 
     @on("pos.sale")
     def sold(self, event):

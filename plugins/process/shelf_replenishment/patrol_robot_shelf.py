@@ -9,8 +9,9 @@ robot's setting `shop`. Scores of enrolled items are taken as likenesses.
 
 A stop is hidden where people or trolleys cover more than a third of a planned slot, or the robot says `blocked`; the way to one is blocked
 where it tells of an obstacle. Facings that are not known become one task a fixture. Of stock that was never counted some is taken to be
-there. The hand check asks for facings known last, drawn by lot, on the first trading day of each month; its answer is `right` of `checked`.
-A blocked way moves a stop to the end once; blocked twice more, it is left out. A robot that is silent for two hours has lost its round.
+there. An observation older than the last one of its fixture tells nothing. The hand check asks for facings known last, drawn by lot, on the
+first trading day of each month; its answer is `right` of `checked`. A blocked way moves a stop to the end once; blocked twice more, it is
+left out. A robot that is silent for two hours has lost its round.
 """
 
 from collections import Counter
@@ -24,7 +25,7 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import draw, parse_time, rfc3339
 from storeloom.workers.vision import shelf_walk
 
-ACK, HIDDEN, BASIS_G = timedelta(minutes=10), 1 / 3, 1000
+ACK, AGAIN, HIDDEN, BASIS_G = timedelta(minutes=10), timedelta(days=1), 1 / 3, 1000
 ROUNDING = 1e-9
 ENDED = ("done", "approved", "failed", "declined", "cancelled")
 
@@ -76,6 +77,8 @@ class PatrolRobotShelf(Solution):
     @timer("patrol")
     def patrol(self, due):
         self._arm(due.time)
+        if due.data:
+            return
         places = self._places()
         free = [one.id for one in self.devices.get("robot", ()) if not self._running(one.id)]
         for robot, stops in self.workers.optimise.robot_round.plan(places, free).items():
@@ -111,6 +114,10 @@ class PatrolRobotShelf(Solution):
             going["left"] = going["left"][going["left"].index(stop) :]
 
     def _look(self, event, robot, fixture, going):
+        looked = self.state.setdefault("looked", {})
+        if event.time.timestamp() < looked.get(fixture, 0):
+            return
+        looked[fixture] = event.time.timestamp()
         bay = shelf_walk.bay(self.tables.planogram.rows(fixture=fixture), self.tables.fixtures.get(fixture) or {},
                              {row["gtin"]: self._product(row["gtin"]) for row in self.tables.planogram.rows(fixture=fixture)})  # fmt: skip
         values = event.get("values") or {}
@@ -175,13 +182,15 @@ class PatrolRobotShelf(Solution):
         if unsure:
             items = [{"to": slot, "gtin": self._written(item) if item else None, "note": f"{share:.2f}"} for slot, item, share in unsure]
             yield from self._task("name_facings", fixture, fixture, self.say("Name the facings", "人工识别排面"), 4, items)
+        elif spans and len(spans) == len(bay.spans):
+            self._forget(f"name_facings|{fixture}")
 
     def _gap(self, fixture, span, gap, facings):
         """A fill task for a gap with stock, a state for one without, once; goods seen in it close it."""
         name, what = f"gap:{fixture}|{span.slot}", {"gtin": span.gtin, "fixture": fixture, "slot": span.slot, "by": "robot"}
         if not gap:
             if self.state.pop(name, None):
-                self.state.pop(f"task:fill_shelf|{fixture}|{span.slot}", None)
+                self._forget(f"fill_shelf|{fixture}|{span.slot}")
                 yield out("shelf.state", what, state="ok", confidence=1.0, facings=facings)
             return
         if name not in self.state:
@@ -201,7 +210,7 @@ class PatrolRobotShelf(Solution):
         name = f"misplaced:{fixture}|{span.slot}"
         if item is None:
             self.state.pop(name, None)
-            self.state.pop(f"task:move_misplaced|{fixture}|{span.slot}", None)
+            self._forget(f"move_misplaced|{fixture}|{span.slot}")
         elif self.state.get(name) != item:
             self.state[name], gtin = item, self._written(item)
             yield out("shelf.state", gtin=gtin, fixture=fixture, slot=span.slot, state="misplaced", by="robot", confidence=round(share, 4))
@@ -227,6 +236,7 @@ class PatrolRobotShelf(Solution):
             shows = shelf_sight.shows(tag, price.price if price else None, self.workers.pricing.money.decimals(self.store.currency))
             if shows == "right" and self.state.pop(name, None):
                 self.timers.cancel("ack", tag.label)
+                self._forget(f"fix_label|{tag.label}")
             if shows not in ("wrong", "dark") or name in self.state:
                 continue
             self.kpi.add("label_errors")
@@ -272,8 +282,7 @@ class PatrolRobotShelf(Solution):
             del self.state[f"open:{event['task']}"]
             self.state.pop(name, None)
             kind, _, about = name.removeprefix("task:").partition("|")
-            if kind == "fix_label":
-                self.state.pop(f"label:{about}", None)
+            self.state.pop({"fix_label": f"label:{about}", "move_misplaced": f"misplaced:{about}"}.get(kind), None)
 
     @every("1d", at="open")
     def ask_for_check(self, due):
@@ -313,6 +322,11 @@ class PatrolRobotShelf(Solution):
         items = [{key: value for key, value in item.items() if value is not None} for item in items]
         yield out("task.create", task=task, kind=kind, title=title, priority=priority, items=items, fixture=fixture,
                   zone=(self.tables.fixtures.get(fixture) or {}).get("zone"))  # fmt: skip
+
+    def _forget(self, about):
+        """What a task asked for has come about without it."""
+        if task := self.state.pop(f"task:{about}", None):
+            self.state.pop(f"open:{task}", None)
 
     # What an observation shows
 
@@ -362,8 +376,7 @@ class PatrolRobotShelf(Solution):
 
     def _arm(self, after):
         at = self.workers.optimise.rounds.following(self.store.hours, self.config.patrols, after)
-        if at:
-            self.timers.set("patrol", "", at)
+        self.timers.set("patrol", "", at or after + AGAIN, None if at else {"closed": True})
 
     def _running(self, robot):
         return self.workers.optimise.robot_round.running(self.state.get(f"round:{robot}"), self.now)

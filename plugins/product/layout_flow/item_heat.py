@@ -6,7 +6,8 @@ zone's planogram once. Tried is once a style and clock hour. Counts fade by whol
 all styles together. Sales of all channels count. The stock is the latest count of the store, whatever was sold since.
 
 A style's age is that of the first `listed_on` of its goods; one without is old enough. A stage that nobody reached is left out, with the
-rates and verdicts that go by it. The alert is raised once, and cleared when the index falls under `under_stock` again.
+rates and verdicts that go by it. The alert is raised once, and cleared when the index falls under `under_stock` again or nothing draws
+anybody any more.
 """
 
 from datetime import date, timedelta
@@ -97,7 +98,9 @@ class ItemHeat(Solution):
 
     @on("inventory.snapshot?")
     def stocked(self, event):
-        self.workers.optimise.position.count(self.state.setdefault(f"stock:{self._key(event['gtin'])}", {}), event.data, event.time)
+        position = self.workers.optimise.position
+        if position.is_count(event.data):
+            position.count(self.state.setdefault(f"stock:{self._key(event['gtin'])}", {}), event.data, event.time)
 
     @every("1d", at="close")
     def close(self, due):
@@ -113,6 +116,7 @@ class ItemHeat(Solution):
                 counts[key[6:]] = [max(0.0, count) for count in book["counts"]]
         heat = {style: sum(w * n for w, n in zip(config.stage_weights, stages, strict=True)) for style, stages in counts.items()}
         if sum(heat.values()) <= 0:
+            yield from self._alerts({})
             return
         judged = self._judge(counts, heat, self._stock(), today)
         opened = self.store.hours.day(today)

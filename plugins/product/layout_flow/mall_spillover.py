@@ -4,7 +4,7 @@ tenant mix, rents and escalator layout.
 A mall door is a line of a zone of kind entrance or exit, an escalator or lift one of a zone of kind level, whose `floor` it reaches from
 below. A tenant's door goes before both. A window belongs to the hour in which it begins; told again it takes the place of what it said.
 A silence of `gap_min` spoils every hour that it reaches into: each is filled with its usual count, or, without any, stays as counted; both
-are flagged. Filled hours are not history.
+are flagged. Filled hours are not history. A day on which no counter told anything is filled where its weekday has history.
 
 The day is concluded at the close, or ten minutes later where a counter has not yet told of the last minutes. Distances run over
 `zones.neighbours`, where none lead there as aisles lie. Days with a calendar event are compared with the same weekdays without one.
@@ -51,9 +51,10 @@ class MallSpillover(Solution):
 
     @on("vision.count")
     def counted(self, event):
-        if event["class"] == "person" and event["line"] in self._lines():
-            start = parse_time(event["from"])
-            windows = self.state.setdefault(f"seen:{self.store.hours.trading_day(start)}:{event['line']}", {})
+        start = parse_time(event["from"])
+        day = self.store.hours.trading_day(start)
+        if event["class"] == "person" and event["line"] in self._lines(day):
+            windows = self.state.setdefault(f"seen:{day}:{event['line']}", {})
             windows[f"{plain(start)}/{plain(parse_time(event['to']))}"] = [event["in"], event["out"]]
 
     @on("calendar.event?")
@@ -64,10 +65,10 @@ class MallSpillover(Solution):
     def close(self, due):
         day = self.store.hours.ended_day(due.time)
         told = [key for key in self.state if key.startswith(f"seen:{day}:")]
-        if any(self._heard_to(key) < due.time for key in told):
-            self.timers.set("last_windows", str(day), due.time + GRACE)
-        elif told:
+        if told and all(self._heard_to(key) >= due.time for key in told):
             yield from self._conclude(day)
+        elif told or any(self.state[key] for key in self.state if key.startswith(f"usual:{day.isoweekday()}:")):
+            self.timers.set("last_windows", str(day), due.time + GRACE)
 
     @timer("last_windows")
     def last_windows(self, due):
@@ -77,7 +78,7 @@ class MallSpillover(Solution):
         opens, closes = self.store.hours.day(day)
         window = {"from": opens, "to": closes}
         counts, filled = self._counts(day, opens, closes)
-        places, lines = {}, self._lines()
+        places, lines = {}, self._lines(day)
         for line, (inward, outward) in counts.items():
             place = places.setdefault(lines[line], [0, 0])
             place[0] += inward
@@ -92,11 +93,10 @@ class MallSpillover(Solution):
         yield self._report(day, window, (entries, floors, trips, filled), table, fitted)
         yield from (self._score(name, trip, usual.get(name), window) for name, trip in trips.items())
 
-    def _lines(self):
-        """What each line counts: a tenant, a mall door or a floor, with its name."""
-        today, found = self.store.hours.store_day(self.now).isoformat(), {}
-        owner = {zone: row["tenant"] for row in self.tables.tenants.all_rows() if (row.get("lease_to") or today) >= today
-                 for zone in row.get("zones") or ()}  # fmt: skip
+    def _lines(self, day):
+        """What each line counts on a day: a tenant, a mall door or a floor, with its name."""
+        today, found = day.isoformat(), {}
+        owner = {zone: row["tenant"] for row in self.tables.tenants.all_rows() if _is_let(row, today) for zone in row.get("zones") or ()}
         for row in self.tables.zones.rows():
             kind = row.get("kind")
             place = ("tenant", owner[row["zone"]]) if row["zone"] in owner else None
@@ -121,7 +121,7 @@ class MallSpillover(Solution):
         known = {key.split(":", 2)[2] for key in self.state if key.startswith("seen:")}
         known |= {key.split(":", 3)[3] for key in self.state if key.startswith("usual:")}
         counts, filled, slots = {}, [], counters.hours(opens, closes, first)
-        for line in sorted(known & self._lines().keys()):
+        for line in sorted(known & self._lines(day).keys()):
             key = f"seen:{day}:{line}"
             windows = self.state.pop(key, {})
             spans = {window: tuple(parse_time(end) for end in window.split("/")) for window in windows}
@@ -148,27 +148,25 @@ class MallSpillover(Solution):
         config, places = self.config, [*tenants, *doors]
         leaving = [tenants[name][1] for name in tenants] + [doors[name][0] for name in doors]
         entering = [tenants[name][0] for name in tenants] + [doors[name][1] for name in doors]
-        seed = [[0.0 if here == there and here in tenants else self._weight(here, there, tenants) for there in places] for here in places]
+        rows = {row["zone"]: row for row in self.tables.zones.rows()}
+        zones = {name: [rows[zone] for zone in self.tables.tenants.get(name)["zones"] if zone in rows] for name in tenants}
+        zones |= {name: [rows[name]] for name in doors}
+        seed = [[0.0 if here == there and here in tenants else self._weight(zones[here], zones[there]) for there in places]
+                for here in places]  # fmt: skip
         fit = self.workers.insight.proportional_fit.fit
         fitted = fit(seed, leaving, entering, tolerance=config.tolerance_pct / 100, max_rounds=config.max_rounds)
         table = {(here, there): fitted.table[i][j] for i, here in enumerate(places) for j, there in enumerate(places)}
         return table, fitted
 
-    def _weight(self, here, there, tenants):
-        rows = {row["zone"]: row for row in self.tables.zones.rows()}
+    def _weight(self, here, there):
+        """The seed of a trip between the nearest zones of two places."""
         walks = self.tables.zones.derived("walks", lambda rows: self.workers.optimise.walks.Floor(rows, ()))
-        ends = [self._zones_of(name, tenants, rows) for name in (here, there)]
         metres = min(
-            walks.metres(one, other) + self.config.floor_m * _floors(rows[one].get("floor"), rows[other].get("floor"))
-            for one in ends[0]
-            for other in ends[1]
+            walks.metres(one["zone"], other["zone"]) + self.config.floor_m * _floors(one.get("floor"), other.get("floor"))
+            for one in here
+            for other in there
         )
         return exp(-metres / self.config.decay_m)
-
-    def _zones_of(self, name, tenants, rows):
-        if name not in tenants:
-            return [name]
-        return [zone for zone in self.tables.tenants.get(name)["zones"] if zone in rows]
 
     def _tenant(self, name, tenants, doors, table):
         """Who left a tenant, the share of them that entered another, and who came straight from a mall door."""
@@ -221,6 +219,10 @@ class MallSpillover(Solution):
                  if value is not None]  # fmt: skip
         score = None if trip["spill_over"] is None else round(trip["spill_over"], 4)
         return out("score.report", window, scheme="mall_spillover", subject_kind="zone", subject=name, score=score, parts=parts)
+
+
+def _is_let(tenant, today):
+    return (tenant.get("lease_from") or today)[:10] <= today <= (tenant.get("lease_to") or today)[:10]
 
 
 def _floors(one, other):

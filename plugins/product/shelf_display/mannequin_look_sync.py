@@ -5,7 +5,7 @@ A fixture of kind `mannequin` or `window` shows the look (`products.look`) of wh
 was put on until the table is replaced. Pieces are styles in one colour. A size on show is one piece less to sell; a new look's pieces are
 not on show yet. A piece whose stock was never told holds no check up, and a look with one is no candidate. Looks are of one season when
 their pieces name the same. The margin is base price (else list price) less cost of each piece's first GTIN; a look's heat is the mean of
-its styles', the score of `score.report` of a scheme about heat by style or GTIN.
+its styles', the score of `score.report` of a scheme about heat by style or GTIN, unless it is older than 30 days.
 
 While a task is open its fixture is not judged. A task is confirmed by `task.done`, whose note may name the look that was put on instead, or
 by clothing on the fixture in `vision.item`: its likeliest candidate a GTIN of the new look, or (as `class` or `colour`) a colour that the
@@ -20,6 +20,7 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.workers.gs1.numbers import item_key
 
 SHOWS = ("mannequin", "window")
+HEAT_KEPT = timedelta(days=30)
 
 
 class MannequinLookSync(Solution):
@@ -55,6 +56,7 @@ class MannequinLookSync(Solution):
 
     @every("1d", at="open")
     def opening(self, due):
+        self._forget(due.time)
         span = self.store.hours.span(due.time)
         if span:
             self._wait(*span, due.time)
@@ -91,7 +93,7 @@ class MannequinLookSync(Solution):
     def scored(self, event):
         if event["subject_kind"] == "item" and "heat" in event["scheme"] and event.get("score") is not None:
             style = self._product(event["subject"]).get("style") or event["subject"]
-            self.state[f"heat:{style}"] = max(0.0, event["score"])
+            self.state[f"heat:{style}"] = [rfc3339(event.time), max(0.0, event["score"])]
 
     @on("task.done")
     def answered(self, event):
@@ -138,6 +140,17 @@ class MannequinLookSync(Solution):
     def dressed_anew(self, table):
         for name in [name for name in self.state if name.startswith("shows:")]:
             del self.state[name]
+
+    def _forget(self, now):
+        """Heat, looks and sales of long ago."""
+        rested = now - timedelta(days=self.config.rest_days)
+        window = f"{now - timedelta(days=self.config.effect_days, hours=1):%Y-%m-%dT%H}"
+        for name, known in list(self.state.items()):
+            kind = name.partition(":")[0]
+            old = kind == "heat" and now - parse_time(known[0]) > HEAT_KEPT
+            old |= kind == "last" and parse_time(known) < rested
+            if old or (kind in ("sold", "category") and max(known, default="") < window):
+                del self.state[name]
 
     def _check_all(self):
         fixtures = sorted(row["fixture"] for row in self.tables.fixtures.rows() if row.get("kind") in SHOWS)
@@ -209,8 +222,7 @@ class MannequinLookSync(Solution):
             self.state[f"shows:{fixture}"] = {"look": None, "items": [*kept, item_key(gtin)]}
 
     def _on_time(self, fixture, task, at):
-        if not task["late"]:
-            self.kpi.share("changes_on_time", int(at <= parse_time(task["due"])), 1)
+        self.kpi.share("changes_on_time", int(at <= parse_time(task["due"])), int(not task["late"]))
         self._close(fixture)
 
     def _unmeasured(self, fixture):
@@ -227,7 +239,7 @@ class MannequinLookSync(Solution):
     def _candidates(self, fixture):
         """Looks of the season that can be sold, have rested, and are neither on show nor asked for anywhere."""
         looks, seasons = self.workers.optimise.looks, {row.get("season") for row in self._pieces(fixture)} - {None}
-        heats = {name[5:]: self.state[name] for name in self.state if name.startswith("heat:")}
+        heats = {name[5:]: self.state[name][1] for name in self.state if name.startswith("heat:")}
         taken = {self._look(row["fixture"]) for row in self.tables.fixtures.rows() if row.get("kind") in SHOWS}
         taken |= {self.state[name]["look"] for name in self.state if name.startswith("open:")}
         for look, rows in self._looks().items():
@@ -268,7 +280,9 @@ class MannequinLookSync(Solution):
     def _look(self, fixture):
         """The look that a fixture shows."""
         shows = self.state.get(f"shows:{fixture}")
-        return shows["look"] if shows else next((look for key in self._items(fixture) if (look := self._product(key).get("look"))), None)
+        if shows and (shows["look"] is None or shows["look"] in self._looks()):
+            return shows["look"]
+        return next((look for key in self._items(fixture) if (look := self._product(key).get("look"))), None)
 
     def _pieces(self, fixture):
         """The products of the look on a fixture, of all sizes; of what belongs to no look the styles on it."""

@@ -56,8 +56,8 @@ class NewItemOnShelf(Solution):
             data["qty"] = -abs(data["qty"])
         position.enter_movement(item["book"], data, event.time)
         if data["kind"] == "receive" and data.get("accepted", data["qty"]) > 0 and not item["stopped"]:
-            listed = self.store.hours.midnight(date.fromisoformat(self._product(key)["listed_on"][:10]))
-            start = max(event.time, listed)
+            listed = self._product(key).get("listed_on")
+            start = max(event.time, self.store.hours.midnight(date.fromisoformat(listed[:10]))) if listed else event.time
             if item["start"] is None or start < parse_time(item["start"]):
                 yield from self._begin(key, item, start)
         yield from self._stop_if_gone(key, item)
@@ -190,8 +190,11 @@ class NewItemOnShelf(Solution):
     def _stop_if_gone(self, key, item):
         stock = self.workers.optimise.position.on_hand(item["book"])
         if item["start"] and not item["stopped"] and stock is not None and stock <= 0:
-            item["stopped"] = True
-            yield from self._quiet(key, item, self.say("no stock", "无库存"))
+            item["stopped"], text = True, self.say("no stock", "无库存")
+            yield from self._quiet(key, item, text)
+            if item["silent"]:
+                item["silent"] = None
+                yield self._alert(key, "silent_new_item", "cleared", text)
 
     def _forget(self, key, item):
         yield from self._quiet(key, item, self.say("no longer new", "已过新品期"))

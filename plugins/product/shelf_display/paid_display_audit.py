@@ -2,13 +2,13 @@
 
 A contract is a row of `promotions` of kind `display`, unless its `approved` is false. Its days are those on which the store opens between
 `from` and `to` (which is not in it); a contract that has begun is settled even where its row goes. A frame is clear when it is bright and
-sharp and people hide at most 15 % of it; every clear frame of a camera of the fixture's zone counts, at most one in 5 s, and so do all
-facings of the items in it: a camera should see one display of an item. Goods are recognised among the enrolled items of the shop
-`products`, or of the camera's setting `shop`.
+sharp and people hide at most 15 % of it; every clear frame of a camera of the fixture's zone counts, at most one in 5 s (of others one a
+second is looked at), and so do all facings of the items in it: a camera should see one display of an item. Goods are recognised among the
+enrolled items of the shop `products`, or of the camera's setting `shop`.
 
-A photo is accepted when its task is done with one or approved, until it is rejected; it proves an unproven day, not a failed one. Only days
-that failed one after the other are in a row, an unproven day ends it. The fee is settled when the contract ends, or when the time of the
-last photo that is asked for is over.
+A photo is accepted when its task is done with one or approved, until it is rejected; it proves an unproven day, not a failed one. Only
+days that failed one after the other are in a row, an unproven day ends it. The fee is settled when the contract ends, or when the time of
+the last photo that is asked for is over.
 
 Evidence of each slot is the first clear frame and the first that shows the display: a thumbnail with people hidden, kept in this
 solution's picture folder until 90 days after the contract, its SHA-256 in `vision.item`. Of a scene it is the hash of what was seen.
@@ -20,7 +20,8 @@ from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi,
 from storeloom.core.kernel.events import parse_time, rfc3339
 from storeloom.workers.vision import display_proof
 
-LOOK, KEPT = timedelta(seconds=5), timedelta(days=90)
+LOOK, LOOK_AGAIN = timedelta(seconds=5), timedelta(seconds=1)
+KEPT = timedelta(days=90)
 DAY = timedelta(days=1)
 SHOP = "products"
 
@@ -76,12 +77,13 @@ class PaidDisplayAudit(Solution):
             inside = contract["from"] <= rfc3339(event.time) < contract["to"]
             if inside and not self.state.get(f"day:{promo}|{today}", {}).get("slots", {}).get(slot):
                 wanted.append((promo, contract, slot))
-        last = self.state.get(f"look:{event['camera']}")
-        if not wanted or (last and timedelta(0) <= event.time - parse_time(last) < LOOK):
+        following = self.state.get(f"look:{event['camera']}")
+        if not wanted or (following and timedelta(0) < parse_time(following) - event.time <= LOOK):
             return
-        self.state[f"look:{event['camera']}"] = rfc3339(event.time)
         view = self.workers.vision.view(event.data, event.time)
-        if not display_proof.is_clear(view):
+        clear = display_proof.is_clear(view)
+        self.state[f"look:{event['camera']}"] = rfc3339(event.time + (LOOK if clear else LOOK_AGAIN))
+        if not clear:
             return
         shop = next((one.settings.get("shop") for one in self.devices.get("camera", ()) if one.id == view.camera), None) or SHOP
         keys = {key for _, contract, _ in wanted for key in contract["items"]}
@@ -119,9 +121,9 @@ class PaidDisplayAudit(Solution):
             return
         day["told"] = told
         self.kpi.share("display_compliance", found.good - before["good"], found.known - before["known"])
-        if day.get("counted") and state != "unproven":
-            day["counted"] = False
-            self.kpi.add("unproven_days", -1)
+        if day.get("counted", False) != (lost := state == "unproven" and "until" in day and self.now > parse_time(day["until"])):
+            day["counted"] = lost
+            self.kpi.add("unproven_days", 1 if lost else -1)
         parts = {"slots": slots, "compliant": found.good, "failed": found.known - found.good, "unknown": slots - found.known}
         yield self._report(promo, contract, opens, closes, 100 * found.good / found.known if found.known else None, parts,
                            {"state": state, "day": today.isoformat()})  # fmt: skip
@@ -180,7 +182,7 @@ class PaidDisplayAudit(Solution):
         for name in names:
             self.state.pop(f"task:{self.state.pop(name).get('task')}", None)
         del self.state[f"contract:{promo}"]
-        self.state.setdefault("settled", []).append(promo)
+        self.state["settled"].append(promo)
         yield self._report(promo, contract, parse_time(contract["from"]), due.time, 100 * passed / days if days else None, parts,
                            {"state": "settled"})  # fmt: skip
 
@@ -212,7 +214,8 @@ class PaidDisplayAudit(Solution):
             if promo not in rows and contract["from"] > now:
                 del self.state[f"contract:{promo}"]
                 self.timers.cancel("settle", promo)
-        for promo in sorted(rows.keys() - set(self.state.get("settled", ()))):
+        settled = self.state["settled"] = [promo for promo in self.state.get("settled", ()) if promo in rows]
+        for promo in sorted(rows.keys() - set(settled)):
             row, known = rows[promo], self.state.get(f"contract:{promo}")
             zone = (self.tables.fixtures.get(row["fixture"]) or {}).get("zone") or row.get("zone")
             contract = display_proof.contract_of(row, zone, hours, known, self.now)

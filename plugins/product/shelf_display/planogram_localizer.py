@@ -13,7 +13,7 @@ items. Weekly sales are those of the window, or since an item was listed. A bay 
 
 from datetime import date, timedelta
 
-from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, out, setting
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
 from storeloom.workers.gs1.numbers import item_key
 
 DAYS_A_WEEK = 7
@@ -58,6 +58,10 @@ class PlanogramLocalizer(Solution):
         position = self.workers.optimise.position
         if position.is_count(event.data):
             position.count(self.state.setdefault(f"stock:{item_key(event['gtin'])}", {}), event.data, event.time)
+
+    @every("1d", at="close")
+    def closing(self, due):
+        self.workers.optimise.sold_days.forget(self.state, self._oldest(self.store.hours.ended_day(due.time)))
 
     @on("planogram.propose")
     def template(self, event):

@@ -71,7 +71,7 @@ class PlanogramResetGuide(Solution):
         if not all("x_mm" in row for row in rows):
             rows = sorted(event["slots"], key=lambda row: row.get("shelf", 1))
         slots = [[row.get("shelf", 1), row["slot"], item_key(row["gtin"]), row["facings"]] for row in rows if row["facings"] > 0]
-        if bay and bay["slots"] == slots and bay["from"] == event["from"]:
+        if bay and bay["slots"] == slots and bay["from"] == event["from"][:10]:
             return
         if bay:
             self._dissolve(event["fixture"], bay)

@@ -1,13 +1,15 @@
 """For field managers: scores store visits, makes repeated faults hurt more, and takes out who is strict and who is lenient.
 
-A visit is a `task.done` (done, approved or failed) that answers a checklist: `values.checklist`, else the one that most answered items are
-of; by somebody of the checklist's role, where both are known. Its id is `values.visit`, else the task. Required is what `mandatory` says,
-else what is critical. Fixes are followed by their own tasks, and a fault ends with its fix or with a later pass.
+A visit is a `task.done` (done, approved or failed) that answers a checklist: `values.checklist`, else the one that most answered items
+are of; by somebody of the checklist's role, where both are known. Its id is `values.visit`, else the task. Required is what `required` or
+`mandatory` says, else what is critical. A visit that is told late is judged by those before it. Fixes are followed by their own tasks,
+and a fault ends with its fix or with a later pass.
 
-The store is that of the envelope. Its code names the store's id or location number (AI 414); any other code that is no item's counts once
-a visit began and ended with it, and from then on it is the only other one. A visit lasts from the first scan to the last of that inspector
-since his last visit, at most a day before; a scan that closes it may come up to 10 minutes after its answers. Without codes it lasts from
-`started` to its end; one that tells neither is not held to be short. Leaning counts earlier visits only, and scores before adjustment.
+The store is that of the envelope. Its code names the store's id or location number (AI 414); any other code that is no item's and not
+read at a till counts once a visit began and ended with it, and from then on it is the only other one. A visit lasts from the first scan
+to the last of that inspector since his last visit, at most a day before; a scan that closes it may come up to 10 minutes after its
+answers. A code read again within a minute was read once. Without codes a visit lasts from `started` to its end; one that tells neither is
+not held to be short. Leaning counts earlier visits only, and scores before adjustment.
 """
 
 from datetime import timedelta
@@ -15,9 +17,9 @@ from datetime import timedelta
 from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import parse_time, rfc3339
 
-VISIT_AT_MOST, CLOSING = timedelta(days=1), timedelta(minutes=10)
+VISIT_AT_MOST, CLOSING, TWICE = timedelta(days=1), timedelta(minutes=10), timedelta(minutes=1)
 VISITS_KEPT = timedelta(days=400)
-MOST_VISITS, MOST_PEERS = 20, 50
+MOST_VISITS, MOST_PEERS, MOST_SCANS = 20, 50, 200
 ENDED = ("done", "approved", "failed")
 
 
@@ -66,17 +68,27 @@ class StoreInspection(Solution):
         if event.get("gtin") or "01" in ai:
             return
         named = store in code or "414" in ai
-        if not named and self.state.get(f"code:{store}", code) != code:
+        if not named and (event.get("till") or self.state.get(f"code:{store}", code) != code):
             return
         name, first = f"scans:{store}", rfc3339(self.now - VISIT_AT_MOST)
-        scans = [one for one in self.state.get(name, []) if one["at"] > first]
-        self.state[name] = [*scans, {"at": rfc3339(event.time), "code": "" if named else code, "staff": event.get("staff")}]
+        scan = {"at": rfc3339(event.time), "code": "" if named else code, "staff": event.get("staff"), "used": False}
+        scans = self.state[name] = [one for one in self.state.get(name, []) if one["at"] > first]
+        if any(self._is_twice(scan, one) for one in scans):
+            return
+        scans.append(scan)
+        del scans[:-MOST_SCANS]
         for waiting in [name for name in self.state if name.startswith(f"waiting:{store}|")]:
             visit = self.state[waiting]
             if event.get("staff") in (None, visit["staff"]):
                 del self.state[waiting]
                 self.timers.cancel("unclosed", waiting)
                 yield from self._judge(visit)
+
+    def _is_twice(self, scan, other):
+        """Whether a code was read twice at once."""
+        if (scan["code"], scan["staff"]) != (other["code"], other["staff"]):
+            return False
+        return abs(parse_time(scan["at"]) - parse_time(other["at"])) < min(TWICE, timedelta(minutes=self.config.min_visit_min))
 
     @on("task.done")
     def done(self, event):
@@ -127,7 +139,8 @@ class StoreInspection(Solution):
 
     def _scans(self, visit):
         """The scans of a visit in order of time: one code throughout."""
-        scans = [one for one in self.state.get(f"scans:{visit['store']}", []) if one["staff"] in (None, visit["staff"])]
+        known = self.state.get(f"scans:{visit['store']}", [])
+        scans = [one for one in known if not one["used"] and one["staff"] in (None, visit["staff"])]
         since = rfc3339(parse_time(visit["ended"]) - VISIT_AT_MOST)
         scans = sorted((one for one in scans if one["at"] > since), key=lambda one: one["at"])
         return [one for one in scans if one["code"] == scans[0]["code"]]
@@ -139,13 +152,14 @@ class StoreInspection(Solution):
             scans = self._scans(visit)
             if len(scans) < 2:
                 return True
-            start, end, name = scans[0]["at"], scans[-1]["at"], f"scans:{visit['store']}"
-            self.state[name] = [one for one in self.state[name] if one not in scans]
+            start, end = scans[0]["at"], scans[-1]["at"]
+            for one in scans:
+                one["used"] = True
             if scans[0]["code"]:
                 self.state.setdefault(f"code:{visit['store']}", scans[0]["code"])
         if start and parse_time(end) - parse_time(start) < timedelta(minutes=self.config.min_visit_min):
             return True
-        return any(row.get("mandatory", row.get("critical")) and row["item"] not in visit["answers"] for row in rows)
+        return any(row.get("required", row.get("mandatory", row.get("critical"))) and row["item"] not in visit["answers"] for row in rows)
 
     # Scores
 
@@ -158,11 +172,13 @@ class StoreInspection(Solution):
             return
         store, config, engine = visit["store"], self.config, self.workers.insight.inspection
         book = self.state.setdefault(f"history:{store}|{visit['checklist']}", [])
-        before = {item for earlier in book[-config.repeat_visits :] for item in earlier}
+        earlier = [items for ended, items in book if ended <= visit["ended"]]
+        before = {item for items in earlier[-config.repeat_visits :] for item in items}
         verdicts = {row["item"]: failed(visit["answers"].get(row["item"]), row) for row in rows if row["item"] in visit["answers"]}
         faults = [row for row in rows if verdicts.get(row["item"])]
         repeated = {row["item"] for row in faults if row["item"] in before}
-        book[:] = [*book, [row["item"] for row in faults]][-MOST_VISITS:]
+        book.insert(len(earlier), [visit["ended"], [row["item"] for row in faults]])
+        del book[:-MOST_VISITS]
         passed = [row for row in rows if verdicts.get(row["item"]) is False]
         raw = engine.score(
             [row.get("weight", 1) for row in passed],
@@ -172,7 +188,7 @@ class StoreInspection(Solution):
             yield self._score(visit, raw, faults, repeated)
         self.kpi.share("repeat_findings", len(repeated), len(faults))
         for row in passed:
-            yield from self._clear(f"{store}|{row['checklist']}|{row['item']}")
+            yield from self._clear(f"{store}|{row['checklist']}|{row['item']}", visit["ended"])
         for row in faults:
             yield from self._fault(visit, row, row["item"] in repeated)
 
@@ -182,15 +198,17 @@ class StoreInspection(Solution):
         lean = engine.leaning(known["apart"], known["visits"], config.shrink_visits)
         cap = config.critical_cap if any(row.get("critical") for row in faults) else None
         points = round(engine.adjusted(raw, lean, cap=cap), 1)
-        usual = engine.usual(scores, who, config.peer_visits)
+        earlier = [one[:2] for one in scores if one[2] <= visit["ended"]]
+        usual = engine.usual(earlier, who, config.peer_visits)
         if usual is not None:
             known["visits"] += 1
             known["apart"] += raw - usual
-        scores.append([who, raw])
+        latest = self.state.setdefault("latest", {})
+        if len(earlier) == len(scores):
+            latest[store] = points
+        scores.insert(len(earlier), [who, raw, visit["ended"]])
         if sum(one[0] == who for one in scores) > MOST_PEERS:
             scores.remove(next(one for one in scores if one[0] == who))
-        latest = self.state.setdefault("latest", {})
-        latest[store] = points
         self.kpi.sample("visit_score_adjusted", points)
         self.kpi.set("inspector_leaning", round(lean, 2))
         parts = {"score": round(raw, 1), "leaning": round(lean, 2), "faults": len(faults), "repeated": len(repeated)}
@@ -211,8 +229,9 @@ class StoreInspection(Solution):
         given = row.get("severity") if row.get("severity") in ("info", "warn", "high", "critical") else "warn"
         zone = next((one["zone"] for one in self.tables.zones.rows() if row.get("zone_kind") and one.get("kind") == row["zone_kind"]), None)
         ref = {"visit": visit["name"].partition("|")[2], "checklist": row["checklist"], "item": row["item"], "store": store}
-        known = self.state.setdefault(f"fault:{key}", {"task": None})
-        known.update(subject=row["item"], severity="critical" if row.get("critical") else given, zone=zone, text=text, ref=ref)
+        known = self.state.setdefault(f"fault:{key}", {"task": None, "seen": ""})
+        severity, seen = "critical" if row.get("critical") else given, max(known["seen"], visit["ended"])
+        known.update(subject=row["item"], severity=severity, zone=zone, text=text, ref=ref, seen=seen)
         yield self._alert(key, known, "open", due=due, repeated=repeated)
         if self.config.make_tasks and known["task"] is None:
             task = known["task"] = f"fix-{ref['visit']}-{row['item']}"
@@ -230,9 +249,11 @@ class StoreInspection(Solution):
         elif f"fault:{key}" in self.state:
             self.state[f"fault:{key}"]["task"] = None
 
-    def _clear(self, key):
-        known = self.state.pop(f"fault:{key}", None)
-        if known:
+    def _clear(self, key, passed=None):
+        """End a fault that was fixed, or that a visit that is no older passed."""
+        known = self.state.get(f"fault:{key}")
+        if known and (passed is None or passed >= known["seen"]):
+            del self.state[f"fault:{key}"]
             self.state.get("fixes", {}).pop(known["task"], None)
             yield self._alert(key, known, "cleared")
 

@@ -32,6 +32,15 @@ def test_the_tills_total_stands_and_nobodys_basket_is_nobodys() -> None:
     assert scans.due([made], "M") == 900
 
 
+def test_what_has_no_price_is_unpaid_and_what_is_free_is_not() -> None:
+    made = basket({"kind": "item", "line": 1, "member": "M"}, {"kind": "item", "line": 2, "price": 0})
+    assert scans.due([made], "M") == 0 and scans.unpaid([made], "M") and not scans.unpaid([made], "N")
+    scans.scanned(made, {"seq": 3, "kind": "void", "line": 1})
+    assert not scans.unpaid([made], "M")
+    scans.scanned(made, {"seq": 4, "kind": "key", "line": 3, "price": 5})
+    assert scans.unpaid([made], "M")
+
+
 def test_a_sale_pays_its_receipt_or_the_members_basket_at_that_till() -> None:
     made = basket({"kind": "member", "member": "M"})
     assert scans.settles({"receipt": "R", "till": "X"}, made)

@@ -30,8 +30,7 @@ def test_days_until_the_duty_has_no_reserve() -> None:
     assert duty_chart.days_to([0.5], 0.5, 0.9) == 0.0
 
 
-def test_the_step_is_the_usual_gap_and_tells_how_much_of_a_day_was_read() -> None:
-    step = duty_chart.step_s({"60": 900, "120": 199})
-    assert step == 60
-    assert duty_chart.coverage(1100, step) == pytest.approx(0.7639, abs=1e-4)
-    assert duty_chart.step_s({}) is None
+def test_a_day_whose_room_was_not_measured_stands_on_the_usual_one() -> None:
+    line = duty_chart.learn([(20, 0.46), (None, 0.5), (24, 0.54)])
+    assert (line.usual_c, line.slope, line.at(None), line.at(26)) == (22, pytest.approx(0.02), pytest.approx(0.5), pytest.approx(0.58))
+    assert duty_chart.learn([(None, 0.5), (None, 0.6)]).at(None) == pytest.approx(0.55)

@@ -38,4 +38,5 @@ def test_usual_sales_by_opening_time():
 def test_names_in_an_answer():
     assert shelf_launches.named({"values": {"6901": 4, "items": [{"gtin": "6902"}], "ok": True}, "note": "6903, done"}) == {
         "6901", "items", "gtin", "6902", "ok", "6903", "done"}  # fmt: skip
+    assert shelf_launches.named({"note": "已上架6901234560001，6901234560002."}) >= {"6901234560001", "6901234560002"}
     assert shelf_launches.named({}) == set()

@@ -61,7 +61,7 @@ def _price(row):
     return {"6901234560011": 9999, "6901234560012": 1000, "6901234560014": 80}[row["gtin"]]
 
 
-def test_effect_counts_from_the_change_on():
+def test_effect_counts_before_and_after_the_change():
     books = {
         "sold:J|red": {"2026-03-02T09": 3},
         "category:coats": {"2026-03-01T09": 4, "2026-02-20T00": 9},
@@ -70,9 +70,9 @@ def test_effect_counts_from_the_change_on():
     effect = looks.begin_effect("P", ROWS[:2] + ROWS[3:], books, START, timedelta(days=7))
     assert looks.names_of(ROWS[0]) == ["sold:J|red", "category:coats"]
     for name in ("sold:J|red", "category:coats", "category:shoes"):
-        for hours in (-1, 0, 24 * 7 - 1, 24 * 7):
+        for hours in (-24 * 7 - 1, -24 * 7, 0, 24 * 7 - 1, 24 * 7):
             looks.enter_sale(effect, name, 2, START + timedelta(hours=hours))
-    assert (effect["look"], effect["category"], effect["to"]) == ([3, 4], [5, 4], "2026-03-09T10:30:00Z")
+    assert (effect["look"], effect["category"], effect["to"]) == ([5, 4], [7, 4], "2026-03-09T10:30:00Z")
     assert looks.effect_of({"look": [8, 14], "category": [100, 110]})[0] == pytest.approx(59.0909, abs=1e-4)
     assert looks.effect_of({"look": [0, 14], "category": [100, 110]}) is None
 

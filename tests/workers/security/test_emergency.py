@@ -12,11 +12,11 @@ def test_gates_of_exits_and_of_nowhere_and_the_doors_that_exits_name_once_each()
         {"asset": "g3", "kind": "door", "device": "door-3"},
         {"asset": "k1", "kind": "kiosk"},
     ]
-    assert gates(assets, ZONES, ["dev"]) == ["g1", "door-3", "d1"]
+    assert gates(assets, ZONES, ["dev", "g2", "g1"]) == ["g1", "door-3", "d1", "dev"]
     assert gates([], [], ["dev"]) == ["dev"]
 
 
-def test_lamps_by_table_by_device_and_by_zone():
+def test_lamps_of_table_and_devices_else_by_zone():
     assert lamps([{"asset": "l1", "kind": "lamp"}], ZONES, ["dev"]) == ["l1"]
     assert lamps([], ZONES, ["dev"]) == ["dev"]
     assert lamps([], ZONES, []) == indoors(ZONES) == ["out", "hall"]

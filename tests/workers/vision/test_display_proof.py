@@ -48,6 +48,16 @@ def test_contract_days_are_open_days_and_slots_fill_them():
     assert display_proof.slots_of(contract, HOURS, date(2026, 3, 5), 60) is None
 
 
+def test_slots_lie_within_the_contract():
+    row = {**ROW, "from": "2026-03-02T06:00:00Z", "to": "2026-03-04T04:00:00Z"}
+    contract = display_proof.contract_of(row, "Z1", HOURS, None, NOW)
+    opens, closes, slots = display_proof.slots_of(contract, HOURS, date(2026, 3, 2), 60)
+    assert (opens, closes, slots) == (datetime(2026, 3, 2, 6, tzinfo=UTC), datetime(2026, 3, 2, 13, 30, tzinfo=UTC), 8)
+    assert display_proof.slots_of(contract, HOURS, date(2026, 3, 4), 60)[1:] == (datetime(2026, 3, 4, 4, tzinfo=UTC), 4)
+    night = StoreHours("Asia/Shanghai", {"open": "18:00", "close": "02:00"})
+    assert display_proof.slots_of(display_proof.contract_of(ROW, "Z1", night, None, NOW), night, date(2026, 3, 1), 60) is None
+
+
 def test_contracts_without_an_end_or_that_are_over_are_none():
     assert display_proof.contract_of({**ROW, "to": None}, None, HOURS, None, NOW) is None
     over = {**ROW, "from": "2026-02-01", "to": "2026-02-10"}
