@@ -38,7 +38,7 @@ def wire(
     edges: list[Edge] = []
     for one in instances:
         for spec in one.entry["consumes"]:
-            edges += _edges(one, spec, instances, feeds, sources, catalogue, findings)
+            edges += _edges(one, spec, instances, feeds, sources, catalogue, findings, store.get("format"))
     findings += _rings(instances, edges, sources, catalogue)
     findings += _rivals(instances, sources, catalogue)
     return edges
@@ -52,6 +52,7 @@ def _edges(
     sources: Sources,
     catalogue: Catalogue,
     findings: list[Finding],
+    store_format: object,
 ) -> list[Edge]:
     """The sources of one consumed stream; `from` in the bundle narrows them."""
     stream, needed = spec.rstrip("?"), not spec.endswith("?")
@@ -68,13 +69,16 @@ def _edges(
         found = [name for name in found if name in wanted]
         devices = [] if set(wanted) <= set(found) else devices
     if not found and not devices:
-        findings.append(_no_source(one, stream, needed, sources, catalogue))
+        findings.append(_no_source(one, stream, needed, sources, catalogue, store_format))
     return [Edge(source, stream, one.name, needed) for source in [*devices, *found]]
 
 
-def _no_source(one: Instance, stream: str, needed: bool, sources: Sources, catalogue: Catalogue) -> Finding:
+def _no_source(one: Instance, stream: str, needed: bool, sources: Sources, catalogue: Catalogue, store_format: object) -> Finding:
+    """What could provide the stream: solutions made for the store's format first, the first of which the patch adds."""
     found, kinds = catalogue.providers(stream)
     solutions = [solution for solution in found if solution != one.entry.id]
+    if isinstance(store_format, str):
+        solutions.sort(key=lambda name: store_format not in catalogue.solution(name)["formats"])
     patch: dict[str, Any] | None = {"solutions": {solutions[0]: {}}} if solutions else None
     args = {"stream": stream, "instance": one.name, "providers": _named(solutions, kinds)}
     file, line = sources.place("solutions", one.name)

@@ -81,6 +81,18 @@ def test_a_missing_stream_names_what_could_provide_it(toys, bundle):
     assert whole.plan is not None
 
 
+def test_what_is_made_for_the_stores_format_is_proposed_first(toys, bundle):
+    toys.add("wants_prices", '@on("competitor.price")\ndef f(self, event): ...\n')
+    handler = '@on("sensor.reading")\ndef f(self, event): ...\n'
+    toys.add("a_malls_prices", handler, produces='"competitor.price",')
+    file = toys.root / "solutions" / "a_malls_prices.py"
+    file.write_text(file.read_text(encoding="utf-8").replace('("supermarket",)', '("mall",)'), encoding="utf-8")
+    toys.add("gives_prices", handler, produces='"competitor.price",')
+    (finding,) = compose(bundle("[solutions.wants_prices]\n"), toys.registry()).errors
+    assert finding.patch == {"solutions": {"gives_prices": {}}}
+    assert finding.text().index("gives_prices") < finding.text().index("a_malls_prices")
+
+
 RING_A = '@on("forecast.demand")\ndef f(self, event): return out("order.propose", event.data)\n'
 RING_B = '@on("order.propose")\ndef f(self, event): return out("forecast.demand", event.data)\n'
 
