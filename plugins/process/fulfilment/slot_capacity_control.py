@@ -3,8 +3,9 @@ closes slots in good time at peaks, and calls for hands early.
 
 Slots are steps of `slot` from the store's midnight. An order asks for the slot of `promised_from`, else of `wish`, else the one that ends
 with `promised_to`; one that names none, or a time gone by, for the present one. Its lines are those of its rows, whatever their quantity.
-Express is an order that says so (`express`, or in its kind or channel). An offered order is sold when it is confirmed, or placed anew for
-another time; the offer holds nothing. Orders of other sellers, drafts, tables and services are none of its business.
+Express is an order that says so (`express`, or in its kind or channel); while lines are kept for it, a closed slot takes it too. An offered
+order is sold when it is confirmed, or placed anew for another time; the offer holds nothing. Orders of other sellers, drafts, tables and
+services are none of its business.
 
 A picker is who is clocked in (at most 16 hours) with a picking role or skill, or of whom none is known; on later slots who is rostered,
 the part of the slot that counts. Where a day has no roster: who is clocked in now, and for a day that has not begun the most at once on
@@ -154,9 +155,10 @@ class SlotCapacityControl(Solution):
 
     def _takes(self, start, known):
         slot, lines = self.state.get(_key(start)) or self.workers.optimise.slot_load.empty(), len(known["left"])
-        if slot["closed"] and lines > SMALL_LINES:
+        reserve = self.now < start - EXPRESS_UNTIL
+        if slot["closed"] and lines > SMALL_LINES and not (known["express"] and reserve):
             return False
-        kept = 0.0 if known["express"] or self.now >= start - EXPRESS_UNTIL else self.config.express_share
+        kept = self.config.express_share if reserve and not known["express"] else 0.0
         return self.workers.optimise.slot_load.takes(slot, self._room(start), lines, drop=known["kind"] == "delivery", kept=kept)
 
     def _promise(self, start, known, due):
