@@ -42,6 +42,11 @@ def substituted(line: Mapping[str, Any], missing: float, price: int) -> int:
     return min(int(ordered), round_money(exact(price) * exact(missing)))
 
 
+def substituted_by_weight(line: Mapping[str, Any], ordered_g: int, actual_g: float, price_per_kg: int) -> int:
+    """Charge of weighed goods that stand in for a weighed line: their price of the lesser weight, at most the ordered amount."""
+    return min(int(line["amount"]), round_money(exact(price_per_kg) * exact(min(actual_g, ordered_g)) / GRAMS))
+
+
 def over(ordered_g: int, actual_g: float, free: float) -> float:
     """Grams that must be taken off, 0 within the share that is given free."""
     return max(0.0, actual_g - ordered_g) if actual_g > ordered_g * (1 + free) + 1e-9 else 0.0

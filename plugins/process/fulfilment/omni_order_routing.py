@@ -145,11 +145,11 @@ class OmniOrderRouting(Solution):
         elif known["state"] == "ask" and status in ("confirmed", "accepted"):
             yield from self._part(order, known)
         elif status in REFUSED and parcel:
-            named = {str(line["line"]) for line in event.get("lines") or ()} & parcel["lines"].keys()
-            yield from self._again(order, known, place, dict.fromkeys(named or parcel["lines"], 0))
+            refused = _told(known, parcel, event) if event.get("lines") else parcel["lines"]
+            if refused:
+                yield from self._again(order, known, place, dict.fromkeys(refused, 0))
         elif status in TAKEN and parcel:
-            told = {str(line["line"]): line["qty"] for line in event.get("lines") or ()}
-            short = {name: told[name] for name, qty in parcel["lines"].items() if name in told and told[name] < qty - 1e-9}
+            short = {name: qty for name, qty in _told(known, parcel, event).items() if qty < parcel["lines"][name] - 1e-9}
             self._accepted(order, known, place, parcel, status)
             if short:
                 yield from self._again(order, known, place, short)
@@ -410,3 +410,9 @@ class OmniOrderRouting(Solution):
 
     def _written(self, gtin):
         return (self.tables.products.get(gtin) or {"gtin": gtin})["gtin"]
+
+
+def _told(known, parcel, event):
+    """What an event tells of the lines of a parcel, by their names; a line in parts goes by its number, whichever part the place has."""
+    told = {line["line"]: line["qty"] for line in event.get("lines") or ()}
+    return {name: told[known["lines"][name]["line"]] for name in parcel["lines"] if known["lines"][name]["line"] in told}

@@ -6,8 +6,10 @@ refund. It is about the ask whose message or order it refers to (`ref`), else th
 candidate of an ask answered with refund, is not offered again for half a year. A line's own wish (`substitute`, or `no_answer` among its
 options) goes before the setting: allow takes the best match, refuse is not asked and paid back. Who has no member number cannot be asked.
 
-A substitute that the picker took by himself (`substitute` in pick.done) counts as chosen. Free is the last count of the store less what is
-reserved and what was chosen for orders not yet packed; what is no longer free when the answer comes is paid back. An ask that is open when
+A substitute that the picker took by himself (`substitute` in pick.done) counts as chosen: `picked` pieces of it, for 0 all. One that was
+chosen before keeps its agreed price when he reports it. Free is the last count of the store less what is
+reserved and what was chosen for orders not yet packed; what is no longer free when the answer comes is paid back. An order that is never
+packed is forgotten after 30 days. An ask that is open when
 the order is packed has lapsed, its line is paid back. Goods by weight are not substituted in part. Nothing is paid back of an order that
 was not paid.
 """
@@ -27,7 +29,7 @@ SETTLED = ("packed", "ready", "dispatched", "collected", "delivered", "done")
 GONE = ("cancelled", "declined", "rejected", "failed", "expired", "returned")
 KINDS = ("delivery", "pickup", "ship", "express")
 CHANNELS = {"app": "app_push", "phone": "sms", "web": "email"}
-REMEMBERED, KEPT = timedelta(days=180), timedelta(days=3)
+REMEMBERED, KEPT, NEVER_PACKED = timedelta(days=180), timedelta(days=3), timedelta(days=30)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -78,7 +80,8 @@ class SubstitutionRefund(Solution):
         lines = {str(line["line"]): {**line, "gtin": self._written(line["gtin"])} for line in event["lines"]}
         self.state[f"order|{event['order']}"] = {
             "member": event.get("member"), "channel": event["channel"], "lines": lines, "total": event["total"], "paid": event["paid"],
-            "due": event.get("promised_to"), "picked": {}, "asks": {}, "chosen": {}, "settled": None}  # fmt: skip
+            "due": event.get("promised_to"), "picked": {}, "asks": {}, "chosen": {},
+            "placed": rfc3339(self.now), "settled": None}  # fmt: skip
 
     @on("order.status")
     def status(self, event):
@@ -111,22 +114,30 @@ class SubstitutionRefund(Solution):
             return
         for row in event["lines"]:
             name, line = str(row["line"]), order["lines"].get(str(row["line"]))
-            told = [row["picked"], row.get("weight_g"), row.get("substitute")]
-            if line is None or order["picked"].get(name) == told:
+            if line is None:
+                continue
+            substitute = self._written(row["substitute"]) if row.get("substitute") else None
+            told, chosen = [row["picked"], row.get("weight_g"), substitute], order["chosen"].get(name)
+            if order["picked"].get(name) == told:
+                continue
+            if name in order["asks"] and chosen and chosen["gtin"] == substitute:
+                chosen["qty"] = min(chosen["qty"], row["picked"] or chosen["qty"])
                 continue
             self._withdraw(event["order"], order, name)
             order["picked"][name] = told
-            yield from self._looked_at(event["order"], order, name, line, row, event["staff"])
+            yield from self._looked_at(event["order"], order, name, line, event["staff"])
 
-    def _looked_at(self, number, order, name, line, row, staff):
+    def _looked_at(self, number, order, name, line, staff):
         """What a line needs: too much taken off, a substitute noted or looked for."""
+        picked, weight_g, substitute = order["picked"][name]
+        if substitute:
+            number_taken = min(picked or line["qty"], line["qty"])
+            order["chosen"][name] = {"gtin": substitute, "price": self._price(substitute) or line["price"], "qty": number_taken}
+            return
         ordered_g = self._ordered_g(line)
-        actual_g = self._actual_g(row["picked"], row.get("weight_g"), ordered_g)
-        missing = line["qty"] - row["picked"] if ordered_g is None else line["qty"] if not actual_g else 0
-        if row.get("substitute"):
-            gtin = self._written(row["substitute"])
-            order["chosen"][name] = {"gtin": gtin, "price": self._price(gtin) or line["price"], "qty": max(missing, 0)}
-        elif missing > 0:
+        actual_g = self._actual_g(picked, weight_g, ordered_g)
+        missing = line["qty"] - picked if ordered_g is None else line["qty"] if not actual_g else 0
+        if missing > 0:
             yield from self._short(number, order, name, line, missing, staff)
         elif ordered_g is not None:
             too_much = self.workers.pricing.picked.over(ordered_g, actual_g, self.config.over_free)
@@ -269,10 +280,12 @@ class SubstitutionRefund(Solution):
         if told is None:
             return line["amount"], line["qty"]
         ordered_g, chosen = self._ordered_g(line), order["chosen"].get(name)
-        actual_g = self._actual_g(told[0], told[1], ordered_g)
+        if chosen and ordered_g is not None and self._product(chosen["gtin"]).get("unit") == "kg":
+            return rules.substituted_by_weight(line, ordered_g, told[1] or ordered_g, chosen["price"]), 0
+        actual_g = 0 if chosen else self._actual_g(told[0], told[1], ordered_g)
         if ordered_g is not None and actual_g:
             return rules.by_weight(line, ordered_g, actual_g), line["qty"]
-        left = 0 if ordered_g is not None else min(told[0], line["qty"])
+        left = 0 if ordered_g is not None or told[2] else min(told[0], line["qty"])
         charged = rules.by_pieces(line, left)
         if chosen:
             charged += rules.substituted(line, chosen["qty"], chosen["price"])
@@ -287,7 +300,7 @@ class SubstitutionRefund(Solution):
 
     @every("1d", at="close")
     def daily(self, due):
-        """The day's figures; orders long settled and what was bought or refused long ago are forgotten."""
+        """The day's figures; orders long settled or never packed and what was bought or refused long ago are forgotten."""
         day = self.store.hours.ended_day(due.time).isoformat()
         settled = [order for key, order in self.state.items() if key.startswith("order|") and order["settled"]]
         today = [one for one in settled if self.store.hours.trading_day(parse_time(one["settled"])).isoformat() == day]
@@ -305,8 +318,13 @@ class SubstitutionRefund(Solution):
     def _forget(self, now):
         for key in list(self.state):
             what, _, _ = key.partition("|")
-            if what == "order" and self.state[key]["settled"] and parse_time(self.state[key]["settled"]) < now - KEPT:
-                del self.state[key]
+            if what == "order":
+                order = self.state[key]
+                if not order["settled"] and parse_time(order["placed"]) < now - NEVER_PACKED:
+                    self._close(key.partition("|")[2], order)
+                    del self.state[key]
+                elif order["settled"] and parse_time(order["settled"]) < now - KEPT:
+                    del self.state[key]
             elif what in ("bought", "refused"):
                 left = {gtin: at for gtin, at in self.state[key].items() if parse_time(at) > now - REMEMBERED}
                 if left:

@@ -23,5 +23,11 @@ def test_pieces_and_what_stands_in_for_them() -> None:
     assert picked.by_pieces({"qty": 0, "amount": 0}, 1) == 0
 
 
+def test_weighed_goods_stand_in_at_their_own_price_up_to_the_ordered_amount() -> None:
+    beef = {"price": 2980, "qty": 1, "weight_g": 500, "amount": 1490}
+    assert [picked.substituted_by_weight(beef, 500, grams, 2700) for grams in (500, 450, 520)] == [1350, 1215, 1350]
+    assert picked.substituted_by_weight(beef, 500, 500, 3100) == 1490
+
+
 def test_what_is_given_free_need_not_be_taken_off() -> None:
     assert (picked.over(1000, 1050, 0.05), picked.over(1000, 1080, 0.05), picked.over(1000, 990, 0)) == (0, 80, 0)
