@@ -43,7 +43,7 @@ def last_of(book: Book, kind: str, owner: str | None, at: datetime, within: time
 
 def touch(use: Session, at: datetime) -> bool:
     """Whether this touch makes the session a use; one of service never is."""
-    use["at"] = max(use["at"], plain(at))
+    use["at"] = plain(max(parse_time(use["at"]), at))
     first = not use["used"] and not use["service"]
     use["used"] = use["used"] or first
     return first

@@ -6,7 +6,9 @@ Besides the sensors' own kinds there are `occupancy` (people in a zone), `staff`
 offline or faulty), which do not age. `*` as a command's target stands for all exits or all lamps.
 
 A point is one command's target. A rule of a higher class takes it at once; otherwise it stays with its owner's class for `hold_min` after
-the owner's rule ended, then the next active rule commands it, or nobody.
+the owner's rule ended, then the next active rule commands it, or nobody. Fail commands are their safety rule's for as long as a reading of
+it is stale. What safety has let go, and every gate, is commanded anew the next time, even by the same command. A sensor that has been
+silent for a week is taken out.
 """
 
 from datetime import timedelta
@@ -24,6 +26,7 @@ TARGETS = {"light.set": "group", "relay.set": "relay", "hvac.set": "unit", "gate
 CLOCK = r"^(([01]\d|2[0-3]):[0-5]\d|24:00|open|close)$"
 STATES = ("staff", "gate", "device_fault", "occupancy")
 ALL = "*"
+GONE = timedelta(days=7)
 
 
 class When(SolutionConfig):
@@ -104,17 +107,17 @@ class IotInterlockGateway(Solution):
         kind, sensor, bad = event["kind"], event["sensor"], event.get("quality") == "bad"
         key = f"reading:{kind}:{sensor}"
         known = self.state.get(key)
-        if bad or (known and plain(event.time) <= known["at"]):
+        if bad or (known and event.time <= parse_time(known["at"])):
             return
         zone = event.get("zone") or (self.tables.assets.get(event.get("asset") or sensor) or {}).get("zone")
         value = self.workers.security.readings.standard(event["value"], event["unit"])
         self.state[key] = {"kind": kind, "zone": zone, "value": value, "at": plain(event.time), "stale": False}
-        self._connected(f"sensor:{sensor}", True)
+        self._connected(sensor, True)
         self._digest(key, event)
         self.timers.set("stale", key, max(self.now, event.time + timedelta(seconds=self.config.stale_s)))
         if known and known["stale"]:
             self._count_stale()
-            yield from self._fresh_again(sensor)
+            yield from self._fresh_again(key)
         yield from self._rules_of(kind)
 
     @on("gate.state?")
@@ -125,7 +128,7 @@ class IotInterlockGateway(Solution):
     @on("device.status?")
     def status(self, event):
         faulty = event["state"] in ("offline", "fault")
-        self._connected(f"device:{event['device']}", not faulty)
+        self._connected(event["device"], not faulty)
         yield from self._state_of("device_fault", event["device"], None, faulty, event.time)
 
     @on("vision.zone?")
@@ -143,7 +146,8 @@ class IotInterlockGateway(Solution):
 
     def _state_of(self, kind, name, zone, value, at):
         key = f"reading:{kind}:{name}"
-        if plain(at) >= self.state.get(key, {"at": ""})["at"]:
+        known = self.state.get(key)
+        if known is None or at >= parse_time(known["at"]):
             self.state[key] = {"kind": kind, "zone": zone, "value": float(value), "at": plain(at), "stale": False}
             yield from self._rules_of(kind)
 
@@ -192,17 +196,31 @@ class IotInterlockGateway(Solution):
         one = self.state[due.key]
         one["stale"] = True
         self._count_stale()
-        sensor = due.key.split(":", 2)[2]
-        for rule in self.config.rules:
-            if rule.level == "safety" and self._about(rule, one):
-                text = self.say(f"{sensor} has been silent since {one['at']}", f"{sensor} 自 {one['at']} 起无读数")
-                yield self._alert(sensor, True, text)
-                for point, order in self._orders(rule.fail):
-                    yield self._command(point, order, rule)
+        if self._guards(one):
+            sensor = due.key.split(":", 2)[2]
+            yield self._alert(sensor, True, self.say(f"{sensor} has been silent since {one['at']}", f"{sensor} 自 {one['at']} 起无读数"))
         yield from self._rules_of(one["kind"])
+        yield from self._failing(one)
 
-    def _fresh_again(self, sensor):
-        yield self._alert(sensor, False, self.say(f"{sensor} reads again", f"{sensor} 读数恢复"))
+    def _fresh_again(self, key):
+        one, sensor = self.state[key], key.split(":", 2)[2]
+        if self._guards(one):
+            yield self._alert(sensor, False, self.say(f"{sensor} reads again", f"{sensor} 读数恢复"))
+        yield from self._failing(one)
+
+    def _guards(self, one):
+        """The safety rules about a reading."""
+        return [rule for rule in self.config.rules if rule.level == "safety" and self._about(rule, one)]
+
+    def _failing(self, one):
+        """Put the safety rules about a reading into fail state, or take them out of it when all they look at reads again."""
+        for rule in self._guards(one):
+            known = self.state.setdefault(f"rule:{rule.id}", {"active": False})
+            failed = any(other["stale"] for other in self._readings() if self._about(rule, other))
+            if failed != known.get("failed", False):
+                known["failed"] = failed
+                for point, _ in self._orders(rule.fail):
+                    yield from self._settle(point)
 
     def _alert(self, sensor, opened, text):
         return out("alert.raise", alert=f"stale-{sensor}", kind="stale_reading", severity="high", state="open" if opened else "cleared",
@@ -219,7 +237,21 @@ class IotInterlockGateway(Solution):
 
     @every("1d", at="00:00")
     def day(self, due):
+        for key in [key for key in self.state if key.startswith("reading:") and due.time - parse_time(self.state[key]["at"]) > GONE]:
+            yield from self._taken_out(key)
         yield from self._all_rules()
+
+    def _taken_out(self, key):
+        """Forget a sensor that has not read for a week; what does not age stays."""
+        one, sensor = self.state[key], key.split(":", 2)[2]
+        if one["stale"]:
+            del self.state[key]
+            self.state["taken"].pop(key, None)
+            self._connected(sensor, False)
+            self._count_stale()
+            if self._guards(one):
+                yield self._alert(sensor, False, self.say(f"{sensor} is taken out", f"{sensor} 已移出"))
+            yield from self._failing(one)
 
     @timer("clock")
     def hours_turn(self, due):
@@ -307,25 +339,27 @@ class IotInterlockGateway(Solution):
                     yield f"{order.stream}|{name}", {"stream": order.stream, "data": {**order.data, field: name}}
 
     def _wanted(self, point):
-        """The active rules that command a point with their commands, the first in charge."""
+        """Who commands a point, with rule and command, the first in charge: active rules, and those in fail state."""
         found = []
         for place, rule in enumerate(self.config.rules):
-            if self.state.get(f"rule:{rule.id}", {"active": False})["active"]:
-                found += [((CLASSES.index(rule.level), place), rule, order) for name, order in self._orders(rule.then) if name == point]
+            known = self.state.get(f"rule:{rule.id}", {})
+            for held, owner, orders in ((known.get("active"), rule.id, rule.then), (known.get("failed"), f"{rule.id}!", rule.fail)):
+                rank = (CLASSES.index(rule.level), place, owner)
+                found += [(rank, owner, rule, order) for name, order in self._orders(orders) if held and name == point]
         return sorted(found, key=lambda one: one[0])
 
     def _settle(self, point, turned=None):
         known = self.state.setdefault(f"point:{point}", {"owner": None, "level": None, "sent": None, "switched": None, "held": False})
         wanted = self._wanted(point)
         first = wanted[0] if wanted else None
-        overruled = turned is not None and (first[1].id != turned.id or known["owner"] not in (None, turned.id))
+        overruled = turned is not None and (first[1] != turned.id or known["owner"] not in (None, turned.id))
         self.kpi.add("commands_overruled", int(overruled))
-        if first and first[1].id == known["owner"]:
+        if first and first[1] == known["owner"]:
             self.timers.cancel("hold", point)
             known["held"] = False
             return
-        higher = first and (known["level"] is None or CLASSES.index(first[1].level) < CLASSES.index(known["level"]))
-        lost = known["owner"] is not None and all(rule.id != known["owner"] for _, rule, _ in wanted)
+        higher = first and (known["level"] is None or CLASSES.index(first[2].level) < CLASSES.index(known["level"]))
+        lost = known["owner"] is not None and all(owner != known["owner"] for _, owner, _, _ in wanted)
         if lost and not higher:
             if not known["held"]:
                 known["held"] = True
@@ -341,24 +375,26 @@ class IotInterlockGateway(Solution):
     @timer("switch")
     def switch(self, due):
         known, wanted = self.state[f"point:{due.key}"], self._wanted(due.key)
-        if wanted and wanted[0][1].id == known["owner"]:
+        if wanted and wanted[0][1] == known["owner"]:
             yield from self._hand_over(due.key, known, wanted[0])
 
     def _hand_over(self, point, known, first):
         self.timers.cancel("hold", point)
-        known.update(held=False, owner=first and first[1].id, level=first and first[1].level)
+        if first is None and (known["level"] == "safety" or point.startswith("gate.open")):
+            known["sent"] = None
+        known.update(held=False, owner=first and first[1], level=first and first[2].level)
         if first is None:
             return
-        _, rule, order = first
+        _, _, rule, order = first
         free = parse_time(known["switched"]) + timedelta(seconds=self.config.min_switch_s) if known["switched"] else self.now
-        if rule.level != "safety" and free > self.now and order["data"] != known["sent"]:
+        load = order["stream"] != "gate.open" and rule.level != "safety"
+        if load and free > self.now and order["data"] != known["sent"]:
             self.timers.set("switch", point, free)
         elif order["data"] != known["sent"]:
-            yield self._command(point, order, rule)
+            known.update(sent=order["data"], switched=plain(self.now))
+            yield self._command(order, rule)
 
-    def _command(self, point, order, rule):
-        known = self.state.setdefault(f"point:{point}", {"owner": None, "level": None, "sent": None, "switched": None, "held": False})
-        known.update(sent=order["data"], switched=plain(self.now))
+    def _command(self, order, rule):
         priority = {"priority": PRIORITY[rule.level]} if rule.level in PRIORITY and order["stream"] != "gate.open" else {}
         reason = {} if order["stream"] == "light.set" else {"reason": rule.id}
         return out(order["stream"], {**priority, **reason, **order["data"]})

@@ -1,8 +1,8 @@
 """Touchpoint device monitoring: watches screens, kiosks, labels, tills and carts as one estate, finds the common cause instead of fifty
 alarms, and restarts what can be restarted.
 
-A device is watched from its first status or probe on; what it does (a label shown, a film played, a touch) is a sign of life, but none that
-is due at intervals. Reports that it is offline or does not answer are none: they make it offline at once. Changes are those between online
+A device is watched from its first status or probe on, one of the assets also from what it first does (a label shown, a film played, a
+touch). Reports that it is offline or does not answer are none: they make it offline at once. Changes are those between online
 and offline. A device that is down through an outage of its parent has no power cycle; when the parent is back and the device is not, its
 wait begins anew. What is due while the store is closed is looked at when it opens.
 """
@@ -23,6 +23,7 @@ OFF_FOR = timedelta(seconds=10)
 TASK_AFTER = timedelta(minutes=5)
 QUIET = timedelta(minutes=30)
 HOUR = timedelta(hours=1)
+GONE = timedelta(days=30)
 
 
 class TouchpointMonitor(Solution):
@@ -78,10 +79,10 @@ class TouchpointMonitor(Solution):
 
     @on("kiosk.event?")
     def touched(self, event):
-        device = self.state.get(f"device:{event['kiosk']}")
-        if device and event["kind"] != "timeout":
-            device["used"] = max(device["used"] or "", plain(event.time))
         yield from self._did(event["kiosk"], event.time, True)
+        device = self.state.get(f"device:{event['kiosk']}")
+        if device and event["kind"] != "timeout" and (device["used"] is None or event.time > parse_time(device["used"])):
+            device["used"] = plain(event.time)
 
     @on("network.probe?")
     def probed(self, event):
@@ -89,14 +90,15 @@ class TouchpointMonitor(Solution):
             yield from self._heard(event["target"], self._row(event["target"]).get("kind", "network"), event.time, event["up"])
 
     def _did(self, name, at, alive):
-        if f"device:{name}" in self.state:
-            yield from self._heard(name, None, at, alive)
+        known = f"device:{name}" in self.state
+        if known or self._row(name):
+            yield from self._heard(name, None if known else self._row(name).get("kind", "device"), at, alive)
 
     def _heard(self, name, kind, at, alive):
         fresh = {"kind": kind, "last": plain(at), "offline": None, "told": None, "used": None, "cycled": None, "cycle": None, "changes": [],
                  "unstable": None, "down_s": 0}  # fmt: skip
         device = self.state.setdefault(f"device:{name}", fresh)
-        if plain(at) < device["last"]:
+        if at < parse_time(device["last"]):
             return
         device["kind"] = kind or device["kind"]
         if not alive:
@@ -129,7 +131,8 @@ class TouchpointMonitor(Solution):
         yield from self._changed(name, device, at)
 
     def _back(self, name, device, since, at):
-        self._down(device, since, at)
+        if at >= parse_time(device["offline"]):
+            self._down(device, since, at)
         for alarm in ("act", "cut", "power", "task"):
             self.timers.cancel(alarm, name)
         if device["cycle"] is not None:
@@ -208,7 +211,9 @@ class TouchpointMonitor(Solution):
 
     @timer("cut")
     def cut(self, due):
-        yield from self._cut(due.key)
+        parent = self._row(due.key).get("parent")
+        if not (parent and self._blamed(parent)):
+            yield from self._cut(due.key)
 
     def _cut(self, name):
         device = self.state[f"device:{name}"]
@@ -246,7 +251,7 @@ class TouchpointMonitor(Solution):
         first, lost = not cause["children"], self._lost_below(parent)
         new = [name for name in lost if name not in cause["children"]]
         cause["children"] += new
-        self.kpi.add("children_suppressed", len(new))
+        self.kpi.add("children_suppressed", sum(not self.state[f"device:{name}"]["told"] for name in new))
         for name in new:
             self.timers.cancel("act", name)
         if first:
@@ -259,7 +264,8 @@ class TouchpointMonitor(Solution):
         """The common cause is gone; what is still lost is waited for anew."""
         cause = self.state.pop(f"cause:{parent}")
         for name in cause["children"]:
-            if self.state[f"device:{name}"]["offline"] is not None:
+            device = self.state.get(f"device:{name}", {"offline": None, "told": None})
+            if device["offline"] is not None and not device["told"]:
                 self.timers.set("act", name, self.now + timedelta(seconds=self.config.parent_wait_s))
         yield self._alert("common_cause", parent, "high", False, self.say("devices are back", "设备已恢复"))
 
@@ -282,12 +288,21 @@ class TouchpointMonitor(Solution):
             labels = {"kind": device["kind"], "state": self._state(device, due.time)}
             yield out("score.report", {"from": day[0], "to": day[1]}, scheme="availability", subject_kind="device", subject=name,
                       score=round(100 * (seconds - down_s) / seconds, 4), parts=parts, labels=labels)  # fmt: skip
+            if due.time - parse_time(device["last"]) > GONE:
+                yield from self._forget(name, device)
+
+    def _forget(self, name, device):
+        """A device that has been taken out of the store."""
+        if device["told"]:
+            yield self._alert("device_offline", name, "warn", False, self.say("taken off the list", "已移出监控"))
+        del self.state[f"device:{name}"]
 
     def _names(self):
         return sorted(key.partition(":")[2] for key in self.state if key.startswith("device:"))
 
     def _row(self, name):
-        return self.tables.assets.get(name) or next(iter(self.tables.assets.rows(device=name)), {})
+        own = self.tables.assets.derived("by_device", _by_device).get(name)
+        return self.tables.assets.get(name) or (own and self.tables.assets.get(own)) or {}
 
     def _alert(self, kind, subject, severity, opened, text, **fields):
         row = self._row(subject)
@@ -296,6 +311,10 @@ class TouchpointMonitor(Solution):
         return out("alert.raise", {**fields, **place}, alert=f"{kind}-{subject}", kind=kind, severity=severity,
                    state="open" if opened else "cleared", subject=subject,
                    text=self.say(f"{self.kinds[kind][0]}: {what}", f"{self.kinds[kind][1]}：{what}"))  # fmt: skip
+
+
+def _by_device(rows):
+    return {row["device"]: row["asset"] for row in reversed(rows) if row.get("device")}
 
 
 @hookimpl
