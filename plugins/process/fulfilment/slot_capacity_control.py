@@ -8,7 +8,9 @@ another time; the offer holds nothing. Orders of other sellers, drafts, tables a
 
 A picker is who is clocked in (at most 16 hours) with a picking role or skill, or of whom none is known; on later slots who is rostered,
 the part of the slot that counts. Where a day has no roster: who is clocked in now, and for a day that has not begun the most at once on
-the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers.
+the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers;
+a line that is reported again teaches nothing. Who is being trained is not counted, nor what an older version of a shift or an old clocking
+says that comes late.
 
 Riders are the couriers seen within the hour, or the rider shifts of the roster; drops an hour are learnt from collection to delivery and
 limit nothing before one was seen. `Usual` is what a slot of that weekday still got from this far ahead on, the mean of the last four
@@ -78,8 +80,8 @@ class SlotCapacityControl(Solution):
             return
         express = bool(event.get("express")) or "express" in (kind, event["channel"])
         due = parse_time(event["promised_to"]) if event.get("promised_to") else None
-        self.state[f"order|{order}"] = {"asked": rfc3339(start), "left": lines, "kind": kind, "express": express, "state": "new",
-            "slot": rfc3339(start), "promise": rfc3339(due if due and due > start else self._end(start))}  # fmt: skip
+        self.state[f"order|{order}"] = {"asked": rfc3339(start), "left": lines, "told": [], "kind": kind, "express": express,
+            "state": "new", "slot": rfc3339(start), "promise": rfc3339(due if due and due > start else self._end(start))}  # fmt: skip
         yield from self._decide(order, start)
 
     @on("order.status")
@@ -99,11 +101,13 @@ class SlotCapacityControl(Solution):
 
     @on("pick.done")
     def picked(self, event):
-        self.workers.optimise.slot_load.work(
-            self._hour("pick"), event["staff"], parse_time(event["started"]), event.time, len(event["lines"])
-        )
         known, done = self.state.get(f"order|{event['order']}"), {line["line"] for line in event["lines"]}
+        new = done - set(known["told"]) if known else done
+        if new:
+            begun = parse_time(event["started"])
+            self.workers.optimise.slot_load.work(self._hour("pick"), event["staff"], begun, event.time, len(new))
         if known:
+            known["told"] = [*known["told"], *sorted(new)]
             known["left"] = [line for line in known["left"] if line not in done]
             yield from self._counted(event["order"], known)
 
@@ -188,6 +192,8 @@ class SlotCapacityControl(Solution):
     @on("staff.clock")
     def clocked(self, event):
         here, staff = self.state.setdefault("in", {}), event["staff"]
+        if staff in here and event.time < parse_time(here[staff]):
+            return
         if event["kind"] in ("in", "break_end"):
             here[staff] = rfc3339(event.time)
         else:
@@ -199,8 +205,11 @@ class SlotCapacityControl(Solution):
 
     @on("shift.fixed?")
     def rostered(self, event):
-        self.state.setdefault("shifts", {})[event["shift"]] = {"role": event["role"], "start": event["start"], "end": event["end"],
-            "breaks": event.get("breaks") or [], "withdrawn": bool(event.get("withdrawn"))}  # fmt: skip
+        shifts, version = self.state.setdefault("shifts", {}), event.get("version", 0)
+        if version < shifts.get(event["shift"], {}).get("version", 0):
+            return
+        shifts[event["shift"]] = {"role": event["role"], "start": event["start"], "end": event["end"], "version": version,
+            "breaks": event.get("breaks") or [], "idle": bool(event.get("withdrawn") or event.get("training"))}  # fmt: skip
         yield from self._settle_all()
 
     def _room(self, start):
@@ -236,7 +245,7 @@ class SlotCapacityControl(Solution):
         return worked / (end - start).total_seconds()
 
     def _does(self, shift, words):
-        return not shift["withdrawn"] and (
+        return not shift["idle"] and (
             any(word in shift["role"].lower() for word in words) or (words is PICKING and shift["role"] in ("", "any", "all"))
         )
 
