@@ -40,6 +40,11 @@ def content_difference(one: Row, other: Row) -> float | None:
     return abs(float(there) - float(here)) / float(here) if here and there is not None else None
 
 
+def by_weight(row: Row) -> bool:
+    """Whether an article is sold by weight, its price per kg."""
+    return row.get("unit") == "kg" or bool(row.get("weighed"))
+
+
 def same_in(one: Row, other: Row, names: Iterable[str]) -> bool:
     """Whether two articles agree in each of these attributes; what both lack agrees."""
     return all(_value(one, name) == _value(other, name) for name in names)
@@ -71,6 +76,8 @@ def offers(
     for row, asked in candidates:
         difference = content_difference(ordered, row)
         if row["gtin"] == ordered["gtin"] or row.get("category") != ordered.get("category") or difference is None:
+            continue
+        if by_weight(row) != by_weight(ordered):
             continue
         if difference > rules.size_limit + EDGE or asked > price * (1 + rules.price_up) + EDGE or not same_in(ordered, row, rules.hard):
             continue

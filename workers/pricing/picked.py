@@ -36,10 +36,11 @@ def by_pieces(line: Mapping[str, Any], number: float) -> int:
     return round_money(exact(line["amount"]) * min(exact(number), wanted) / wanted) if wanted else 0
 
 
-def substituted(line: Mapping[str, Any], missing: float, price: int) -> int:
-    """Charge of what stands in for the missing pieces: the ordered price or the substitute's, whichever is less."""
+def substituted(line: Mapping[str, Any], missing: float, price: int, grams: float | None = None) -> int:
+    """Charge of what stands in for the missing pieces: the ordered price or the substitute's, whichever is less; `price` is of a piece, per
+    kg where `grams` of goods by weight stand in."""
     ordered = line["amount"] - by_pieces(line, line["qty"] - missing)
-    return min(int(ordered), round_money(exact(price) * exact(missing)))
+    return min(int(ordered), round_money(exact(price) * (exact(missing) if grams is None else exact(grams) / GRAMS)))
 
 
 def substituted_by_weight(line: Mapping[str, Any], ordered_g: int, actual_g: float, price_per_kg: int) -> int:

@@ -9,7 +9,7 @@ services are none of its business.
 
 A picker is who is clocked in (at most 16 hours) with a picking role or skill, or of whom none is known; on later slots who is rostered,
 the part of the slot that counts. Where a day has no roster: who is clocked in now, and for a day that has not begun the most at once on
-the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers.
+the day before; who is being trained is not counted. Lines an hour are lines by the time from `started` to the report, summed over pickers.
 
 Riders are the couriers seen within the hour, or the rider shifts of the roster; drops an hour are learnt from collection to delivery. Drops
 limit nothing before a delivery was seen, nor while nobody is seen on a day without riders on the roster: platforms send theirs on demand.
@@ -207,7 +207,7 @@ class SlotCapacityControl(Solution):
         if version < shifts.get(event["shift"], {}).get("version", 0):
             return
         shifts[event["shift"]] = {"role": event["role"], "start": event["start"], "end": event["end"], "version": version,
-            "breaks": event.get("breaks") or [], "withdrawn": bool(event.get("withdrawn"))}  # fmt: skip
+            "breaks": event.get("breaks") or [], "idle": bool(event.get("withdrawn") or event.get("training"))}  # fmt: skip
         yield from self._settle_all()
 
     def _room(self, start):
@@ -250,7 +250,7 @@ class SlotCapacityControl(Solution):
         return worked / (end - start).total_seconds()
 
     def _does(self, shift, words):
-        return not shift["withdrawn"] and (
+        return not shift["idle"] and (
             any(word in shift["role"].lower() for word in words) or (words is PICKING and shift["role"] in ("", "any", "all"))
         )
 

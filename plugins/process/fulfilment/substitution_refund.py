@@ -4,14 +4,15 @@ settles substitutes and weighed goods to the fen without a call.
 An answer is a click, vote, survey or chat of the order's member that names a candidate (`item`, else the text or `values.choice`), or says
 refund. It is about the ask whose message or order it refers to (`ref`), else the member's oldest open one. What a member refused, every
 candidate of an ask answered with refund, is not offered again for half a year. A line's own wish (`substitute`, or `no_answer` among its
-options) goes before the setting: allow takes the best match, refuse is not asked and paid back. Who has no member number cannot be asked.
+options) goes before the setting: without an answer allow takes the best match and refund pays back; who refuses is not asked. Who has no
+member number cannot be asked.
 
-A substitute that the picker took by himself (`substitute` in pick.done) counts as chosen: `picked` pieces of it, for 0 all. One that was
-chosen before keeps its agreed price when he reports it. Free is the last count of the store less what is
-reserved and what was chosen for orders not yet packed; what is no longer free when the answer comes is paid back. An order that is never
-packed is forgotten after 30 days. An ask that is open when
-the order is packed has lapsed, its line is paid back. Goods by weight are not substituted in part. Nothing is paid back of an order that
-was not paid.
+A substitute that the picker took by himself (`substitute` in pick.done) counts as chosen, unless the customer wanted none or an attribute
+that must be equal differs: then the line is short. `picked` beside it counts the substitute's pieces, 0 all of them. A
+report older than the last one of its line changes nothing. Free is the last count of the store less what is reserved and what
+was chosen for orders not yet packed; what is no longer free when the answer comes is paid back. An ask that is open at packing
+has lapsed, its line is paid back. Goods by weight are not substituted in part, and only by goods by weight; what stands in for them is
+charged by its own weight. An order that is not packed within a month is forgotten. Nothing is paid back of an order that was not paid.
 """
 
 from datetime import timedelta
@@ -29,7 +30,7 @@ SETTLED = ("packed", "ready", "dispatched", "collected", "delivered", "done")
 GONE = ("cancelled", "declined", "rejected", "failed", "expired", "returned")
 KINDS = ("delivery", "pickup", "ship", "express")
 CHANNELS = {"app": "app_push", "phone": "sms", "web": "email"}
-REMEMBERED, KEPT, NEVER_PACKED = timedelta(days=180), timedelta(days=3), timedelta(days=30)
+REMEMBERED, KEPT, LOST = timedelta(days=180), timedelta(days=3), timedelta(days=30)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -80,8 +81,8 @@ class SubstitutionRefund(Solution):
         lines = {str(line["line"]): {**line, "gtin": self._written(line["gtin"])} for line in event["lines"]}
         self.state[f"order|{event['order']}"] = {
             "member": event.get("member"), "channel": event["channel"], "lines": lines, "total": event["total"], "paid": event["paid"],
-            "due": event.get("promised_to"), "picked": {}, "asks": {}, "chosen": {},
-            "placed": rfc3339(self.now), "settled": None}  # fmt: skip
+            "due": event.get("promised_to"), "placed": rfc3339(event.time), "picked": {}, "told_at": {}, "asks": {}, "chosen": {},
+            "short": 0, "settled": None}  # fmt: skip
 
     @on("order.status")
     def status(self, event):
@@ -114,28 +115,41 @@ class SubstitutionRefund(Solution):
             return
         for row in event["lines"]:
             name, line = str(row["line"]), order["lines"].get(str(row["line"]))
-            if line is None:
+            if line is None or parse_time(order["told_at"].get(name, rfc3339(event.time))) > event.time:
                 continue
-            substitute = self._written(row["substitute"]) if row.get("substitute") else None
-            told, chosen = [row["picked"], row.get("weight_g"), substitute], order["chosen"].get(name)
-            if order["picked"].get(name) == told:
-                continue
-            if name in order["asks"] and chosen and chosen["gtin"] == substitute:
-                chosen["qty"] = min(chosen["qty"], row["picked"] or chosen["qty"])
+            order["told_at"][name], told = rfc3339(event.time), self._told(line, row)
+            if order["picked"].get(name) == told or self._fetched(order, name, told):
                 continue
             self._withdraw(event["order"], order, name)
             order["picked"][name] = told
-            yield from self._looked_at(event["order"], order, name, line, event["staff"])
+            yield from self._looked_at(event["order"], order, name, line, told, event["staff"])
 
-    def _looked_at(self, number, order, name, line, staff):
+    def _told(self, line, row):
+        """Picked of the ordered article, weight, substitute, and pieces of it: what was picked, all where that is not told."""
+        substitute = self._written(row["substitute"]) if row.get("substitute") else None
+        if substitute is None:
+            return [row["picked"], row.get("weight_g"), None, 0]
+        if _wish(line) == "refuse" or not self._equal(line["gtin"], substitute):
+            return [0, 0, None, 0]
+        return [0, row.get("weight_g"), substitute, min(row["picked"] or line["qty"], line["qty"])]
+
+    def _fetched(self, order, name, told):
+        """Whether the report says that the substitute which was chosen was picked; its weight is noted."""
+        chosen = order["chosen"].get(name)
+        if name not in order["asks"] or not chosen or chosen["gtin"] != told[2]:
+            return False
+        chosen["weight_g"] = told[1]
+        return True
+
+    def _looked_at(self, number, order, name, line, told, staff):
         """What a line needs: too much taken off, a substitute noted or looked for."""
-        picked, weight_g, substitute = order["picked"][name]
-        if substitute:
-            number_taken = min(picked or line["qty"], line["qty"])
-            order["chosen"][name] = {"gtin": substitute, "price": self._price(substitute) or line["price"], "qty": number_taken}
-            return
+        picked, weight_g, substitute, pieces = told
         ordered_g = self._ordered_g(line)
-        actual_g = self._actual_g(picked, weight_g, ordered_g)
+        if substitute:
+            order["chosen"][name] = {"gtin": substitute, "price": self._price(substitute) or line["price"], "qty": pieces,
+                "weight_g": weight_g}  # fmt: skip
+            return
+        actual_g = self._actual_g(line, picked, weight_g, ordered_g)
         missing = line["qty"] - picked if ordered_g is None else line["qty"] if not actual_g else 0
         if missing > 0:
             yield from self._short(number, order, name, line, missing, staff)
@@ -145,20 +159,28 @@ class SubstitutionRefund(Solution):
                 yield self._task(number, order, "take_off", name, line["gtin"], staff, {"ordered_g": ordered_g, "actual_g": actual_g,
                     "take_off_g": round(too_much)})  # fmt: skip
 
+    def _equal(self, gtin, substitute):
+        same_in = self.workers.insight.substitutes.same_in
+        return same_in(self._product(gtin), self._product(substitute), self.config.hard_attributes)
+
     def _short(self, number, order, name, line, missing, staff):
-        wish = line.get("substitute") or (line.get("options") or {}).get("no_answer")
-        if wish == "refuse" or wish in NO:
+        wish = _wish(line)
+        if wish == "refuse":
             return
         offers = self._offers(order, line, missing)
         if not offers:
             return
         ask = {"offers": offers, "missing": missing, "staff": staff,
-               "default": "best_match" if wish in YES else self.config.no_answer}  # fmt: skip
+               "default": "best_match" if wish in YES else "refund" if wish in NO else self.config.no_answer}  # fmt: skip
         order["asks"][name] = ask
         if order["member"] is None:
             yield from self._silent(number, order, name)
             return
-        ask |= {"message": f"substitute-{number}-{name}-{self.now:%Y%m%dT%H%M%S}", "until": rfc3339(self._until())}
+        ask |= {
+            "message": f"substitute-{number}-{name}-{self.now:%Y%m%dT%H%M%S}",
+            "asked": rfc3339(self.now),
+            "until": rfc3339(self._until()),
+        }
         self.state.setdefault(f"asks|{order['member']}", []).append([number, name])
         self.timers.set("answer", f"{number}|{name}", self._until())
         yield self._asked(number, order, name, line, ask)
@@ -182,9 +204,15 @@ class SubstitutionRefund(Solution):
         called, limit = self._called(line["gtin"]), self.config.ask_timeout
         text = self.say(f"{called} is not there. Would you take one of these: {listed}? Please answer within {limit} s.",
             f"{called}缺货，是否换成：{listed}？请在{limit}秒内答复。")  # fmt: skip
-        return out("message.send", message=ask["message"], channel=CHANNELS.get(order["channel"], "mini_program"), to=order["member"],
+        return out("message.send", message=ask["message"], channel=self._channel(order), to=order["member"],
             template="substitution", purpose="service", text=text, expires=ask["until"],
             params={"order": number, "line": line["line"], "item": line["gtin"], "candidates": goods})  # fmt: skip
+
+    def _channel(self, order):
+        """The way to the customer: that of the order, unless the member allows only others."""
+        allowed = ((self.tables.members.get(order["member"]) or {}).get("consents") or {}).get("messaging")
+        usual = CHANNELS.get(order["channel"], "mini_program")
+        return usual if not allowed or usual in allowed else allowed[0]
 
     # Answers
 
@@ -199,7 +227,7 @@ class SubstitutionRefund(Solution):
         for number, name in list(open_asks):
             order = self.state[f"order|{number}"]
             ask = order["asks"][name]
-            if not _meant(event.get("ref") or {}, values, number, ask["message"]):
+            if event.time < parse_time(ask["asked"]) or not _meant(event.get("ref") or {}, values, number, ask["message"]):
                 continue
             taken = next((offer for offer in ask["offers"] if any(item_key(offer[0]) == item_key(one) for one in said)), None)
             if taken is None and not any(one.lower() in NO for one in said):
@@ -264,6 +292,7 @@ class SubstitutionRefund(Solution):
         for name, line in order["lines"].items():
             charged, left = self._charged(order, name, line)
             self.kpi.share("lines_short", int(left < line["qty"]), 1)
+            order["short"] += left < line["qty"]
             if charged < line["amount"] or name in order["chosen"]:
                 chosen = order["chosen"].get(name)
                 rows.append({"line": line["line"], "qty": left, **({"substitute": chosen["gtin"]} if chosen else {})})
@@ -280,15 +309,15 @@ class SubstitutionRefund(Solution):
         if told is None:
             return line["amount"], line["qty"]
         ordered_g, chosen = self._ordered_g(line), order["chosen"].get(name)
-        if chosen and ordered_g is not None and self._product(chosen["gtin"]).get("unit") == "kg":
-            return rules.substituted_by_weight(line, ordered_g, told[1] or ordered_g, chosen["price"]), 0
-        actual_g = 0 if chosen else self._actual_g(told[0], told[1], ordered_g)
-        if ordered_g is not None and actual_g:
+        actual_g = self._actual_g(line, told[0], told[1], ordered_g)
+        if ordered_g is not None and actual_g and not chosen:
             return rules.by_weight(line, ordered_g, actual_g), line["qty"]
-        left = 0 if ordered_g is not None or told[2] else min(told[0], line["qty"])
+        left = 0 if ordered_g is not None else min(told[0], line["qty"])
         charged = rules.by_pieces(line, left)
         if chosen:
-            charged += rules.substituted(line, chosen["qty"], chosen["price"])
+            weighed = ordered_g is not None and self.workers.insight.substitutes.by_weight(self._product(chosen["gtin"]))
+            grams = min(chosen.get("weight_g") or ordered_g, ordered_g) if weighed else None
+            charged += rules.substituted(line, chosen["qty"], chosen["price"], grams)
         return charged, left
 
     def _close(self, number, order):
@@ -300,15 +329,14 @@ class SubstitutionRefund(Solution):
 
     @every("1d", at="close")
     def daily(self, due):
-        """The day's figures; orders long settled or never packed and what was bought or refused long ago are forgotten."""
+        """The day's figures; orders long settled and what was bought or refused long ago are forgotten."""
         day = self.store.hours.ended_day(due.time).isoformat()
         settled = [order for key, order in self.state.items() if key.startswith("order|") and order["settled"]]
         today = [one for one in settled if self.store.hours.trading_day(parse_time(one["settled"])).isoformat() == day]
         if today:
-            lines = [(one["picked"].get(name), line) for one in today for name, line in one["lines"].items()]
-            short = sum(told is not None and told[0] < line["qty"] for told, line in lines)
+            lines, short = sum(len(one["lines"]) for one in today), sum(one["short"] for one in today)
             parts = [{"name": name, "value": value, "unit": "count"} for name, value in (
-                ("orders", len(today)), ("lines", len(lines)), ("short", short), ("offered", sum(len(one["asks"]) for one in today)),
+                ("orders", len(today)), ("lines", lines), ("short", short), ("offered", sum(len(one["asks"]) for one in today)),
                 ("substituted", sum(len(one["chosen"]) for one in today)))]  # fmt: skip
             opens = self.store.hours.day(self.store.hours.ended_day(due.time))
             window = {"from": opens[0] if opens else due.time - timedelta(days=1), "to": due.time}
@@ -319,18 +347,20 @@ class SubstitutionRefund(Solution):
         for key in list(self.state):
             what, _, _ = key.partition("|")
             if what == "order":
-                order = self.state[key]
-                if not order["settled"] and parse_time(order["placed"]) < now - NEVER_PACKED:
-                    self._close(key.partition("|")[2], order)
-                    del self.state[key]
-                elif order["settled"] and parse_time(order["settled"]) < now - KEPT:
-                    del self.state[key]
+                self._forget_order(key, self.state[key], now)
             elif what in ("bought", "refused"):
                 left = {gtin: at for gtin, at in self.state[key].items() if parse_time(at) > now - REMEMBERED}
                 if left:
                     self.state[key] = left
                 else:
                     del self.state[key]
+
+    def _forget_order(self, key, order, now):
+        if not order["settled"] and parse_time(order["due"] or order["placed"]) < now - LOST:
+            self._close(key.partition("|")[2], order)
+            del self.state[key]
+        elif order["settled"] and parse_time(order["settled"]) < now - KEPT:
+            del self.state[key]
 
     # Goods
 
@@ -362,10 +392,11 @@ class SubstitutionRefund(Solution):
     def _ordered_g(self, line):
         return self.workers.pricing.picked.ordered_grams(line, self._product(line["gtin"]).get("unit"))
 
-    def _actual_g(self, picked, weight_g, ordered_g):
+    def _actual_g(self, line, picked, weight_g, ordered_g):
+        """Grams that were picked; where nobody weighed them, by the share of the quantity."""
         if ordered_g is None or weight_g is not None:
             return weight_g or 0
-        return picked * 1000
+        return ordered_g * picked / line["qty"] if line["qty"] else 0
 
     def _product(self, gtin):
         return self.tables.products.get(gtin) or {"gtin": gtin}
@@ -376,6 +407,10 @@ class SubstitutionRefund(Solution):
     def _called(self, gtin):
         row = self._product(gtin)
         return self.say(row.get("name_en") or row.get("name") or gtin, row.get("name") or gtin)
+
+
+def _wish(line):
+    return line.get("substitute") or (line.get("options") or {}).get("no_answer")
 
 
 def _meant(ref, values, number, message):

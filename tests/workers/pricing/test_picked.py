@@ -20,6 +20,12 @@ def test_pieces_and_what_stands_in_for_them() -> None:
     line = {"qty": 3, "price": 333, "amount": 1000}
     assert [picked.by_pieces(line, number) for number in (0, 1, 2, 3, 4)] == [0, 333, 667, 1000, 1000]
     assert picked.substituted(line, 2, 300) == 600 and picked.substituted(line, 2, 400) == 667
+
+
+def test_what_stands_in_by_weight_is_charged_per_kg():
+    line = {"qty": 1, "price": 2980, "amount": 1490, "weight_g": 500}
+    assert picked.substituted(line, 1, 2800, 500) == 1400 and picked.substituted(line, 1, 2801, 481) == 1347
+    assert picked.substituted(line, 1, 3200, 500) == 1490
     assert picked.by_pieces({"qty": 0, "amount": 0}, 1) == 0
 
 
