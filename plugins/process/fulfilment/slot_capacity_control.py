@@ -3,14 +3,14 @@ closes slots in good time at peaks, and calls for hands early.
 
 Slots are steps of `slot` from the store's midnight. An order asks for the slot of `promised_from`, else of `wish`, else the one that ends
 with `promised_to`; one that names none, or a time gone by, for the present one. Its lines are those of its rows, whatever their quantity.
-Express is an order that says so (`express`, or in its kind or channel). An offered order is sold when it is confirmed, or placed anew for
-another time; the offer holds nothing. Orders of other sellers, drafts, tables and services are none of its business.
+Express is an order that says so (`express`, or in its kind or channel); while lines are kept for it a closed slot takes it. An offered
+order is sold when it is confirmed, or placed anew for another time; the offer holds nothing. Orders of other sellers, drafts, tables and
+services are none of its business.
 
 A picker is who is clocked in (at most 16 hours) with a picking role or skill, or of whom none is known; on later slots who is rostered,
 the part of the slot that counts. Where a day has no roster: who is clocked in now, and for a day that has not begun the most at once on
-the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers;
-a line that is reported again teaches nothing. Who is being trained is not counted, nor what an older version of a shift or an old clocking
-says that comes late.
+the day before. Lines an hour are lines by the time from `started` to the report, summed over pickers; a line that is reported again teaches
+nothing. Who is being trained is not counted, nor what an older version of a shift or an old clocking says that comes late.
 
 Riders are the couriers seen within the hour, or the rider shifts of the roster; drops an hour are learnt from collection to delivery and
 limit nothing before one was seen. `Usual` is what a slot of that weekday still got from this far ahead on, the mean of the last four
@@ -159,9 +159,10 @@ class SlotCapacityControl(Solution):
 
     def _takes(self, start, known):
         slot, lines = self.state.get(_key(start)) or self.workers.optimise.slot_load.empty(), len(known["left"])
-        if slot["closed"] and lines > SMALL_LINES:
+        reserve = self.config.express_share if self.now < start - EXPRESS_UNTIL else 0.0
+        if slot["closed"] and lines > SMALL_LINES and not (known["express"] and reserve):
             return False
-        kept = 0.0 if known["express"] or self.now >= start - EXPRESS_UNTIL else self.config.express_share
+        kept = 0.0 if known["express"] else reserve
         return self.workers.optimise.slot_load.takes(slot, self._room(start), lines, drop=known["kind"] == "delivery", kept=kept)
 
     def _promise(self, start, known, due):
@@ -273,6 +274,7 @@ class SlotCapacityControl(Solution):
     @every("config.slot|min")
     def step(self, due):
         yield from self._end_of(self._slot_of(due.time - INSTANT))
+        yield from self._settle_all()
         start = self._slot_of(due.time)
         if self.state.get("in") or _key(start) in self.state:
             yield self._report(start)
