@@ -278,6 +278,7 @@ class SlotCapacityControl(Solution):
     @every("config.slot|min")
     def step(self, due):
         yield from self._end_of(self._slot_of(due.time - INSTANT))
+        yield from self._settle_all()
         start = self._slot_of(due.time)
         if self.state.get("in") or _key(start) in self.state:
             yield self._report(start)
