@@ -46,6 +46,11 @@ def believed(found: tuple[float, float] | None, prior: float, prior_sd: float) -
     return min(FLATTEST, max(STEEPEST, mean))
 
 
+def doubt(found: tuple[float, float] | None, prior_sd: float) -> float:
+    """Standard deviation of the elasticity after the data."""
+    return prior_sd if found is None else float((found[1] ** -2 + prior_sd**-2) ** -0.5)
+
+
 def profit(price: float, *, present: float, cost: float, daily: float, elasticity: float) -> float:
     """Expected profit a day at a price, `daily` units being sold at the present one."""
     return (price - cost) * daily * float((price / present) ** elasticity)

@@ -14,6 +14,7 @@ from storeloom.core.kernel.events import parse_time, rfc3339
 
 HISTORY, FORECAST, WEEK, COMPETITOR = timedelta(weeks=26), timedelta(weeks=4), timedelta(days=7), timedelta(days=14)
 DAY = timedelta(days=1)
+NORMAL_95 = 1.96
 STAPLES = {"staples", "staple"}
 
 
@@ -154,7 +155,8 @@ class DynamicPricing(Solution):
             return {"gtin": product["gtin"], "guard": guard}, 0, 0
         usual = [(day, one["units"], one["price"]) for day, one in days if not one["promo"] and day.isoformat() not in item["out"]]
         steps, config = self.workers.optimise.price_steps, self.config
-        b = steps.believed(steps.estimate(usual), config.prior_elasticity, config.prior_sd)
+        learnt = steps.estimate(usual)
+        b, sd = steps.believed(learnt, config.prior_elasticity, config.prior_sd), steps.doubt(learnt, config.prior_sd)
         self.kpi.sample("elasticity_median", b, "median")
         terms = {"present": present, "cost": cost, "daily": self._daily(item, days[0][0], usual, today), "elasticity": b}
         offers = [price for price, seen in item["offers"].values() if now - parse_time(seen) <= COMPETITOR]
@@ -167,6 +169,7 @@ class DynamicPricing(Solution):
         profit = steps.profit(present, **terms)
         price, expected = steps.best(allowed, **terms)
         row = {"gtin": product["gtin"], "elasticity": round(b, 3), "daily": round(terms["daily"], 3), "present": present}
+        row |= {"elasticity_low": round(b - NORMAL_95 * sd, 3), "elasticity_high": round(b + NORMAL_95 * sd, 3)}
         if len(allowed) < len(prices) and steps.best(prices, **terms)[0] != price:
             self.kpi.add("guard_hits")
             row["guard"] = "packs_or_weather"

@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from storeloom.core.kernel import schemas
-from storeloom.core.kernel.documents import Document
-from storeloom.core.kernel.events import Event, Fact
+from storeloom.core.kernel.events import Fact
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.adapters import make_adapter
-from storeloom.core.virtual.formats import default_profile
-from storeloom.core.virtual.solo import ROOMY, compose_solo
-from storeloom.core.virtual.trial import Trial
+from tests.plugins.solo_runs import Done, alone
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,19 +21,6 @@ if TYPE_CHECKING:
 ZONE = ZoneInfo("America/New_York")
 HOUSEHOLDS = 120
 FIRST, LAST = date(2017, 1, 1), date(2017, 4, 30)
-
-
-@dataclass
-class Done:
-    """What a solution brought: outputs in order, its figures, and its state at the end."""
-
-    outputs: list[Event]
-    figures: Mapping[str, float | None]
-    state: Mapping[str, Any]
-
-    def of(self, stream: str, **fields: Any) -> list[Event]:
-        """Outputs on a stream whose data have these values."""
-        return [one for one in self.outputs if one.stream == stream and all(one.data.get(name) == value for name, value in fields.items())]
 
 
 class Journey:
@@ -96,14 +78,10 @@ class Journey:
         until: datetime | None = None,
     ) -> Done:
         """The receipts (or `facts` in their place), with `more` facts between, through one solution of its defaults and `config`."""
-        profile = {**default_profile("supermarket"), "language": "en", "edge": ROOMY, **self.profile, **(store or {})}
-        document = Document("complete-journey", {}, {})
-        composed = compose_solo(self.registry, solution, profile, config or {}, document, given=frozenset(schemas.streams()))
-        trial = Trial(composed.require(), self.registry, {**self.tables, **(tables or {})}, midnight(FIRST))
         merged = heapq.merge(self.facts if facts is None else facts, sorted(more, key=lambda one: one.received), key=lambda f: f.received)
-        result = trial.run(merged, until or midnight(LAST + timedelta(days=1)))
-        assert result.failures == []
-        return Done(result.outputs, result.solutions[solution].figures, trial.engine.instances[solution].state.snapshot())
+        span = midnight(FIRST), until or midnight(LAST + timedelta(days=1))
+        given = {**self.tables, **(tables or {})}
+        return alone(self.registry, solution, merged, given, span, config=config, store={**self.profile, **(store or {})})
 
     def day_of(self, at: datetime) -> date:
         """The store's day of an instant."""
