@@ -95,6 +95,8 @@ class Vda5050Twin(MqttTwin):
 
     def told(self, topic: str, payload: bytes) -> None:
         name, message = topic.rpartition("/")[2], orjson.loads(payload)
+        if topic not in self.listens():
+            return  # a broker may hand a device its own last will
         with self.lock:
             fault = fault_in(name, message)
             if fault is not None:
