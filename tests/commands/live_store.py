@@ -290,7 +290,7 @@ class RunningStore:
         finally:
             reader.close()
 
-    def wait_for(self, source: str, count: int, within_s: float = 15.0) -> list[str]:
+    def wait_for(self, source: str, count: int, within_s: float = 60.0) -> list[str]:
         """Wait until a solution has told so many sales."""
         try:
             return list(wait_until(lambda: found if len(found := self.alerts(source)) >= count else None, within_s))

@@ -378,7 +378,11 @@ class Chain3:
         site, found = self.sites[store], []
         sales, alerts = site.logged()
         if sales != site.sold:
-            found.append(f"{store}: {len(site.sold)} sold, {len(sales)} in the log")
+            at = next(
+                (n for n, pair in enumerate(zip(sales, site.sold, strict=False)) if pair[0] != pair[1]), min(len(sales), len(site.sold))
+            )
+            otherwise = f"{sales[at : at + 3]} for {site.sold[at : at + 3]} from number {at} on"
+            found.append(f"{store}: {len(site.sold)} sold, {len(sales)} in the log, {otherwise}")
         reported = self.agent(store)
         made = site.status()
         came = sum(1 for _ in self.ask.pages("/alerts", {"store": store, "limit": 500}))
