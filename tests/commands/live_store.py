@@ -103,7 +103,7 @@ def ring(self, event):
 COMMANDS = 'yield out("relay.set", relay="relay-1", on=True, reason=receipt)'
 
 
-def wait_until(condition: Callable[[], Any], within_s: float = 15.0) -> Any:
+def wait_until(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
     """What a condition gives once it holds; the test fails when it does not in time."""
     until = time.monotonic() + within_s
     while not (found := condition()):
