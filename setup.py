@@ -114,6 +114,7 @@ EXTRAS = {
     "postgres": ["psycopg[binary]>=3.2,<4"],
     "agent": ["packaging>=24,<27", "pip>=23.1", "pynacl>=1.5,<2", "tuf>=7.0.1,<8"],
     "ray": ["ray[data]>=2.40,<3"],
+    "docs": ["furo>=2025.7", "jieba>=0.42,<1", "myst-parser>=4,<6", "sphinx>=8.1,<10", "sphinx-copybutton>=0.5,<1"],
 }
 EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
 EXTRAS["dev"] = sorted(
@@ -123,6 +124,7 @@ EXTRAS["dev"] = sorted(
     | set(EXTRAS["wallet"])
     | set(EXTRAS["agent"])
     | set(EXTRAS["ray"])
+    | set(EXTRAS["docs"])
     | set(EXTRAS["insight"])
     | set(EXTRAS["databases"])
     | set(EXTRAS["devices"])

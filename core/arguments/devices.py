@@ -1,4 +1,4 @@
-"""Commands over devices and their drivers."""
+"""Commands over devices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from storeloom.core.arguments.parser import Commands, positive
 def add(commands: Commands) -> None:
     """Declare them."""
     _device(commands)
-    _plugin(commands)
 
 
 def _device(commands: Commands) -> None:
@@ -36,12 +35,3 @@ def _device(commands: Commands) -> None:
         en="watch: end after so many seconds; find: search so long",
         words="watch：监看秒数；find：搜索秒数",
     )
-
-
-def _plugin(commands: Commands) -> None:
-    command, option = commands.command, commands.option
-    plugin = command("plugin", "plugins:plugin", "conformance of adapters with their virtual twins", "用虚拟孪生检验适配器")
-    option(plugin, "action", choices=("check",), en="check", words="check")
-    option(plugin, "ids", nargs="*", metavar="ADAPTER", en="which (default: all with a twin)", words="适配器（默认全部带孪生者）")
-    option(plugin, "--only", action="append", metavar="CHECK", en="only this check, as fault:reset:during", words="仅该项检查")
-    option(plugin, "--long", action="store_true", en="ten thousand messages each, not some hundreds", words="收发一万条消息，而非数百条")

@@ -18,7 +18,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.commands.plugins import plugin
+from storeloom.core.commands.plugin_check import check
 from storeloom.core.kernel.registry import Registry, read_catalogue
 from storeloom.core.kernel.registry import packages as installed
 from storeloom.core.runtime import packages
@@ -76,7 +76,7 @@ def _adapter(registry: Registry, name: str) -> Iterator[Row]:
         yield _told("twin", False, "it names no virtual twin to be checked with", time.monotonic())
         return
     with redirect_stdout(io.StringIO()) as said:
-        plugin(argparse.Namespace(ids=[name], only=(), long=False, json=True, lang="en"))
+        check(argparse.Namespace(names=[name], only=(), long=False, json=True, lang="en"))
     for row in json.loads(said.getvalue())["checks"]:
         yield {key: row[key] for key in ("check", "ok", "got", "seconds")}
 

@@ -9,7 +9,7 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
 and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
-projects (`piloting`).
+projects (`piloting`); CHK packages that are checked (`conforming`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from storeloom.core.kernel.messages import (
     agents,
     composing,
+    conforming,
     controlling,
     customers,
     delivering,
@@ -57,4 +58,5 @@ MESSAGES: dict[str, Message] = {
     **ordering.MESSAGES,
     **planning.MESSAGES,
     **piloting.MESSAGES,
+    **conforming.MESSAGES,
 }
