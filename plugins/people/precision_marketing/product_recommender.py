@@ -17,7 +17,7 @@ from statistics import median
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import draw, parse_time, plain
+from storeloom.core.kernel.events import draw, parse_time, plain, stamp
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import dayparts, item_pairs
 from storeloom.workers.pricing import PriceBook, index_products
@@ -137,7 +137,7 @@ class ProductRecommender(Solution):
 
     def _interact(self, shopper, item, at):
         record = self._shopper(shopper)
-        record["events"] = [*record["events"], [item, plain(at)]][-EVENTS_KEPT:]
+        record["events"] = [*record["events"], [item, stamp(at)]][-EVENTS_KEPT:]
 
     def _in_session(self, shopper, item):
         items = self.state.setdefault(f"session:{shopper}", [])
@@ -195,7 +195,7 @@ class ProductRecommender(Solution):
         size, config = size or self.config.list_size, self.config
         sellers = item_pairs.best_sellers(self.state)
         record = self.state.get(f"shopper:{shopper}", {"events": [], "buys": {}})
-        earliest = plain(at - timedelta(days=config.history_days))
+        earliest = stamp(at - timedelta(days=config.history_days))
         events = [one for one in record["events"] if one[1] >= earliest]
         if self._arm(shopper) == "control":
             plainly = (item for item, _, _ in sellers if item != page and self._in_stock(item))
