@@ -17,6 +17,7 @@ from typing import Any
 from storeloom.core.kernel.adapter_page import page
 from storeloom.core.kernel.contract import DRAWN
 from storeloom.core.kernel.errors import Finding, PluginFault
+from storeloom.core.kernel.narrowing import narrowed
 from storeloom.core.kernel.registry import (
     BUILT_IN,
     Package,
@@ -253,7 +254,7 @@ def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFau
 
 
 def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
-    """Config contracts on disk that the new ones break (a key gone, a type or range narrower, a new required key) under the same major."""
+    """Config contracts on disk that the new ones break (see `narrowing`) under the same major version."""
     old_index = _before(package)
     new_index = json.loads(files[package.index])
     findings = []
@@ -267,22 +268,3 @@ def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
                 reasons = narrowed(json.loads(old_file.read_text(encoding="utf-8")), json.loads(files[package.root / new["schema"]]))
                 findings += [Finding("SL-PLG-07", {"id": plugin_id, "reason": r}, file=str(package.root / new["path"])) for r in reasons]
     return findings
-
-
-def narrowed(old: Mapping[str, Any], new: Mapping[str, Any], at: str = "") -> list[str]:
-    """In words, how a schema refuses what the old one took; keys, types, enumerations and bounds are compared."""
-    reasons = []
-    old_keys, new_keys = old.get("properties", {}), new.get("properties", {})
-    reasons += [f"key '{at}{key}' is gone" for key in old_keys if key not in new_keys]
-    reasons += [f"key '{at}{key}' is now required" for key in new.get("required", ()) if key not in old.get("required", ())]
-    for key in old_keys.keys() & new_keys.keys():
-        reasons += narrowed(old_keys[key], new_keys[key], f"{at}{key}.")
-    place = at.rstrip(".")
-    if old.get("type") != new.get("type") and (old.get("type"), new.get("type")) != ("integer", "number"):
-        reasons.append(f"'{place}' changed its type from {old.get('type')} to {new.get('type')}")
-    if "enum" in new and set(map(str, old.get("enum", new["enum"]))) - set(map(str, new["enum"])):
-        reasons.append(f"'{place}' allows fewer values")
-    for bound, sign in (("minimum", 1), ("maximum", -1)):
-        if bound in new and (bound not in old or sign * new[bound] > sign * old[bound]):
-            reasons.append(f"'{place}' has a narrower {bound}: {old.get(bound)} -> {new[bound]}")
-    return sorted(reasons)
