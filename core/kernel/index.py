@@ -25,6 +25,7 @@ from storeloom.core.kernel.registry import (
     listed,
     read_listing,
     solution_class,
+    unknown,
 )
 
 PAGES = Path("docs") / "adapters"
@@ -49,8 +50,7 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
                 index[group][plugin_id] = old
                 files[package.root / old["schema"]] = (package.root / old["schema"]).read_text(encoding="utf-8")
             continue
-        text = dump(schema)
-        facts["schema_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        facts, text = _with_schema(facts, schema)
         files[package.root / facts["schema"]] = text
         index[group][plugin_id] = facts
     kinds = package.root / "schemas" / "adapter_kinds.json"
@@ -62,6 +62,21 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
             files[package.root / PAGES / f"{plugin_id}.md"] = page(plugin_id, facts, schema, index.get("adapter_kinds", {}))
     files[package.index] = dump(index)
     return files, findings
+
+
+def of_plugin(package: Package, plugin_id: str) -> tuple[dict[str, Any], str]:
+    """What the index should say of a listed plugin, and the text of its config's schema. PluginFault where it cannot be indexed."""
+    listing = read_listing(package)
+    for group, section, one, settings in listed(listing):
+        if one == plugin_id:
+            facts, schema = _plugin(package, group, section, one, settings["path"], _scenarios(package, listing))
+            return _with_schema(facts, schema)
+    raise PluginFault(unknown("plugin", "插件", plugin_id, {one: None for _, _, one, _ in listed(listing)}))
+
+
+def _with_schema(facts: dict[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    text = dump(schema)
+    return {**facts, "schema_sha256": hashlib.sha256(text.encode()).hexdigest()}, text
 
 
 def _before(package: Package) -> dict[str, Any]:
