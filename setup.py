@@ -11,7 +11,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
@@ -63,10 +63,11 @@ class SameBytes(sdist):
 
 
 def packages():
+    """Every folder, for data lies in folders without code too; but for the scripts that make what is shipped."""
     found = []
     for part in PARTS:
-        found.append(f"storeloom.{part}")
-        found += [f"storeloom.{part}.{name}" for name in find_packages(part)]
+        folders = find_namespace_packages(part, exclude=["*__pycache__*", "vision.build*"])
+        found += [f"storeloom.{part}", *(f"storeloom.{part}.{name}" for name in folders)]
     return found
 
 
