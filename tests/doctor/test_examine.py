@@ -83,7 +83,7 @@ def test_an_agent_starts_its_store_so_that_needs_no_unit_of_its_own():
 
 
 def test_on_this_machine_it_loads_nothing_heavy(tmp_path):
-    heavy = "numpy cv2 onnxruntime polars pandas scipy ray streamlit flask sqlalchemy".split()
+    heavy = ["numpy", "cv2", "onnxruntime", "polars", "pandas", "scipy", "ray", "streamlit", "flask", "sqlalchemy"]
     script = (
         "import sys\nfrom storeloom.core.cli import main\n"
         f"main(['doctor', '--for', 'store', '--data', {str(tmp_path)!r}, '--json'])\n"

@@ -58,7 +58,7 @@ def test_every_use_stands_on_extras_that_there_are():
 
     known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert {extra for use in USES.values() for extra in use.extras} <= known.keys()
-    assert machines.USES == tuple(USES)
+    assert tuple(USES) == machines.USES
 
 
 def test_a_vendors_package_is_told_what_it_lacks():
