@@ -1,6 +1,6 @@
 """Write docs/licences.md and its Chinese twin: every package that an installation can bring, its licence, and why it is there.
 
-    python -m tests.packaging.licences           # after `make lock`
+python -m tests.packaging.licences           # after `make lock`
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def page(lang: str) -> str:
         uses = [use for use in USES if any(one.name == part.name for one in locked(use))]
         asking = [*([words["own"]] if part.direct else []), *part.via]
         more = f" … ({len(asking)})" if len(asking) > MOST else ""
-        lines.append(f"| {part.name} | {part.version} | {known.get(part.name, '?')} | {', '.join(uses)} | {', '.join(asking[:MOST])}{more} |")
+        lines.append(
+            f"| {part.name} | {part.version} | {known.get(part.name, '?')} | {', '.join(uses)} | {', '.join(asking[:MOST])}{more} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -36,5 +36,7 @@ def test_files_and_folders_that_the_readme_names_are_there():
 
 
 def test_commands_are_read_without_the_words_beside_them():
-    page = "```\nmake demo   # it\n```\ntext `make x`\n```console\n$ storeloom show 'a b'  # (--json)\nanswer\n```\n```toml\nmake = 1\n```\n"
+    page = (
+        "```\nmake demo   # it\n```\ntext `make x`\n```console\n$ storeloom show 'a b'  # (--json)\nanswer\n```\n```toml\nmake = 1\n```\n"
+    )
     assert commands(page) == [["make", "demo"], ["storeloom", "show", "a b"]]

@@ -55,7 +55,9 @@ def test_the_metadata_say_what_it_is(built):
     assert facts["Description-Content-Type"] == "text/markdown"
     assert text.rstrip().endswith((ROOT / "README.md").read_text(encoding="utf-8").rstrip()[-200:])
     assert set(facts.get_all("Provides-Extra")) == set(project()["optional-dependencies"])
-    assert "Typing :: Typed" in facts.get_all("Classifier") and not [one for one in facts.get_all("Classifier") if one.startswith("License")]
+    assert "Typing :: Typed" in facts.get_all("Classifier") and not [
+        one for one in facts.get_all("Classifier") if one.startswith("License")
+    ]
     assert facts.get_all("Project-URL") is None and facts["Home-page"] is None
     assert (built / "storeloom.egg-info" / "entry_points.txt").read_text(encoding="utf-8").split() == [
         *("[console_scripts]", "storeloom", "=", "storeloom.core.cli:main")
