@@ -15,6 +15,8 @@ ALLOWED = {
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
     "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance", "core.control.trust.wheels"},
+    "core/doctor": {KERNEL, RUNTIME, "core.doctor", "core.units"},
+    "core/units.py": set(),
     "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
     "core/bench": {
@@ -23,6 +25,7 @@ ALLOWED = {
     },
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
+        *("core.doctor", "core.units"),
         *("core.commands", "core.cli", "core.progress", "workers"),
     },
     "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},
