@@ -8,6 +8,8 @@ from storeloom.core.kernel.registry import ROOT
 
 KERNEL, RUNTIME, VIRTUAL = "core.kernel", "core.runtime", "core.virtual"
 ALLOWED = {
+    "core/__init__.py": {KERNEL, VIRTUAL, "core.deprecation"},
+    "core/deprecation.py": set(),
     "core/kernel": {KERNEL},
     "core/runtime": {KERNEL, RUNTIME, "workers"},
     "core/virtual": {KERNEL, RUNTIME, VIRTUAL},
@@ -23,13 +25,13 @@ ALLOWED = {
     },
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
-        *("core.commands", "core.cli", "core.progress", "workers"),
+        *("core.commands", "core.cli", "core.progress", "core.__version__", "workers"),
     },
     "core/arguments": {KERNEL, "core.arguments"},
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
-    "hardware_adapters": {KERNEL, "workers", "hardware_adapters"},
+    "hardware_adapters": {KERNEL, "core.deprecation", "workers", "hardware_adapters"},
     "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "workers", "studio"},
 }
 
