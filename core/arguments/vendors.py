@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from storeloom.core.arguments.parser import Commands
+import argparse
+
+from storeloom.core.arguments.chain import reaching
+from storeloom.core.arguments.parser import Commands, whole
 from storeloom.core.commands.plugins import ACTIONS
 
 
 def add(commands: Commands) -> None:
     """Declare `plugin`; its actions stand in `commands/plugin_*.py`."""
     command, option = commands.command, commands.option
-    plugin = command("plugin", "plugins:plugin", "a vendor's package: check it", "供应商插件包：检验")
+    plugin = command("plugin", "plugins:plugin", "a vendor's package: check, sign, publish it", "供应商插件包：检验、签署、发布")
     option(plugin, "action", choices=tuple(ACTIONS), en="what to do", words="操作")
     option(plugin, "names", nargs="*", metavar="ADAPTER", en="which (default: all with a twin)", words="适配器（默认全部带孪生者）")
     option(plugin, "--only", action="append", metavar="CHECK", en="check: only this, as fault:reset:during", words="check：仅该项检查")
@@ -20,3 +23,19 @@ def add(commands: Commands) -> None:
         en="check: ten thousand messages each, not some hundreds",
         words="check：收发一万条消息，而非数百条",
     )
+    _publishing(commands, plugin)
+
+
+def _publishing(commands: Commands, plugin: argparse.ArgumentParser) -> None:
+    """The options of `plugin sign` and `plugin publish`."""
+    option = commands.option
+    for name, metavar, en, words in (
+        ("--vendor", "VENDOR", "sign, publish: your id in the chain", "sign、publish：您在连锁中的供应商编号"),
+        ("--key", "FILE", "sign: your private key (storeloom trust key)", "sign：您的私钥（storeloom trust key）"),
+        ("--base", "FILE", "sign: what you signed last (default: what is published)", "sign：上次签署的元数据（默认取已发布的）"),
+        ("--output", "FILE", "sign: where the signed metadata goes", "sign：已签名元数据的输出文件"),
+        ("--metadata", "FILE", "publish: the signed metadata", "publish：已签名的元数据"),
+    ):
+        option(plugin, name, metavar=metavar, en=en, words=words)
+    option(plugin, "--days", type=whole(1), default=365, en="sign: good so long (default 365)", words="sign：有效天数（默认 365）")
+    reaching(commands, plugin)

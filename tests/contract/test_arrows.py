@@ -27,7 +27,7 @@ ALLOWED = {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
         *("core.commands", "core.cli", "core.progress", "core.__version__", "workers"),
     },
-    "core/arguments": {KERNEL, "core.arguments"},
+    "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},  # the names of actions, no more
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
