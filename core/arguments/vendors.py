@@ -24,6 +24,10 @@ def add(commands: Commands) -> None:
         words="check：收发一万条消息，而非数百条",
     )
     _publishing(commands, plugin)
+    promised = command(
+        "surface", "surface:surface", "what changed of what storeloom promises to vendors", "对外承诺接口自上一版本以来的变化"
+    )
+    option(promised, "--write", action="store_true", en="keep the present one as this version's", words="将当前接口记为本版本的接口")
 
 
 def _publishing(commands: Commands, plugin: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What `storeloom plugin sign` and `plugin publish` say of a vendor's wheels and signed metadata."""
+"""What `storeloom plugin sign` and `plugin publish` say of a vendor's wheels and signed metadata, and `storeloom surface` of a version."""
 
 from __future__ import annotations
 
@@ -74,5 +74,26 @@ MESSAGES: dict[str, Message] = {
         "“{vendor}”不是供应商编号。",
         "Small letters, digits and hyphens, 63 at most: the id under which the chain admitted you.",
         "小写字母、数字与连字符，至多 63 个字符：即连锁接纳时使用的编号。",
+    ),
+    "SL-PUB-20": Message(
+        "error",
+        "'{what}' {did} since {before}, and the changelog does not say so.",
+        "“{what}”自 {before} 起{did}，但更新日志未提及。",
+        "Write a line under [Unreleased] that names it: {names}.",
+        "请在 [Unreleased] 下写一行，提及其名称：{names}。",
+    ),
+    "SL-PUB-21": Message(
+        "error",
+        "'{what}' {did} since {before}, which may break what others built; the version is {version}.",
+        "“{what}”自 {before} 起{did}，可能使他人的代码失效；当前版本为 {version}。",
+        "Keep it and deprecate it (docs/stability.md), or make the version {wanted}.",
+        "请保留并标记为弃用（docs/zh/stability.md），或将版本改为 {wanted}。",
+    ),
+    "SL-PUB-22": Message(
+        "error",
+        "'{what}' is deprecated since {since} and should be gone in {version}.",
+        "“{what}”自 {since} 起弃用，在 {version} 中应已移除。",
+        "Remove it, and its line in core/deprecation.py.",
+        "请移除它，以及 core/deprecation.py 中的相应条目。",
     ),
 }
