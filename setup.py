@@ -164,10 +164,10 @@ setup(
     package_dir={f"storeloom.{part}": part for part in PARTS},
     package_data={
         "storeloom.schemas": ["**/*.json"],
-        "storeloom.core": ["py.typed", "control/migrations/*", "control/migrations/versions/*.py"],
-        "storeloom.hardware_adapters": ["**/*.html", "**/*.js", "**/*.json"],
+        "storeloom.core": ["py.typed", "scaffold/templates/*", "control/migrations/*", "control/migrations/versions/*.py"],
+        "storeloom.hardware_adapters": ["py.typed", "**/*.html", "**/*.js", "**/*.json"],
         "storeloom.studio": [".streamlit/config.toml", "**/*.js", "**/*.css"],
-        "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
+        "storeloom.workers": ["py.typed", "**/*.onnx", "**/*.json", "**/*.npz"],
     },
     install_requires=[
         "apsw>=3.51.3,<4",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 
-ACTIONS = {"check": "plugin_check:check"}
+ACTIONS = {
+    "new": "plugin_new:new",
+    "check": "plugin_check:check",
+}
 
 
 def plugin(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ ALLOWED = {
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
     "core/conformance": {KERNEL, RUNTIME, "core.conformance"},
+    "core/scaffold": {KERNEL, "core.scaffold"},
     "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
     "core/bench": {
@@ -23,7 +24,7 @@ ALLOWED = {
     },
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
-        *("core.commands", "core.cli", "core.progress", "workers"),
+        *("core.scaffold", "core.commands", "core.cli", "core.progress", "workers"),
     },
     "core/arguments": {KERNEL, "core.arguments"},
     "core/cli.py": {KERNEL, "core.arguments"},

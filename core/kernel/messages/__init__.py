@@ -9,7 +9,7 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
 and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
-projects (`piloting`); CHK packages that are checked (`conforming`).
+projects (`piloting`); CHK packages that are checked (`conforming`), NEW packages that are made (`scaffolding`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from storeloom.core.kernel.messages import (
     piloting,
     planning,
     running,
+    scaffolding,
     seeing,
     trusting,
 )
@@ -59,4 +60,5 @@ MESSAGES: dict[str, Message] = {
     **planning.MESSAGES,
     **piloting.MESSAGES,
     **conforming.MESSAGES,
+    **scaffolding.MESSAGES,
 }
