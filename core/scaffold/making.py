@@ -45,7 +45,9 @@ def make(
     some, wrong = read("solution", solutions, catalogue)
     more, also = read("adapter", adapters, catalogue)
     wanted = [*some, *more]
-    findings = [*(name_findings(project.name) if project.new else _taken(project, wanted)), *wrong, *also]
+    taken = [] if project.new else _taken(project, wanted)
+    findings = [*(name_findings(project.name) if project.new else ()), *wrong, *also, *(taken_by(one, project.name) for one in taken)]
+    wanted = [one for one in wanted if one not in taken]
     files = {path: text for one in wanted for path, text in plugin_files(project, one, catalogue).items()}
     if project.new:
         files |= package_files(project, wanted, " ".join((vendor or _vendor(project)).split()), version)
@@ -64,10 +66,10 @@ def make(
     return Made(project, tuple(wanted), (*files, *fresh), (*changed, *(path for path in generated if path in before)))
 
 
-def _taken(project: Project, wanted: Sequence[Wanted]) -> list[Finding]:
-    """Ids that the package itself lists already, whether it is installed or not."""
+def _taken(project: Project, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Those that the package itself lists already, whether it is installed or not."""
     own = {(group, plugin) for group, _, plugin, _ in listed(read_listing(project.package))}
-    return [taken_by(one, project.name) for one in wanted if (one.folder, one.id) in own]
+    return [one for one in wanted if (one.folder, one.id) in own]
 
 
 def _vendor(project: Project) -> str:
@@ -84,4 +86,3 @@ def _listed(project: Project, wanted: Sequence[Wanted]) -> str:
     except (OSError, ValueError) as error:
         raise PluginFault(Finding("SL-PLG-06", {"package": project.name, "reason": f"{listing}: {error}"}, file=str(listing))) from error
     return text
-

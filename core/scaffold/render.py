@@ -17,6 +17,8 @@ from storeloom.core.scaffold.samples import literal, sample
 TEMPLATES = Path(__file__).with_name("templates")
 STATUS, FRAMES = "device.status", "camera.frame"
 AT_ONCE = 20
+FEEDING = "from collections.abc import Mapping"
+TAKING = "from collections.abc import Iterable, Mapping\nfrom datetime import datetime"
 
 
 def filled(template: str, facts: Mapping[str, str]) -> str:
@@ -50,7 +52,7 @@ def package_files(project: Project, wanted: Iterable[Wanted], vendor: str, versi
         "listing": listing,
     }
     source = project.package.root
-    made = {
+    return {
         project.folder / PYPROJECT: filled("pyproject.toml", facts),
         project.folder / "README.md": filled("README.md", facts),
         project.folder / "CHANGELOG.md": filled("CHANGELOG.md", facts),
@@ -62,7 +64,6 @@ def package_files(project: Project, wanted: Iterable[Wanted], vendor: str, versi
         source / "py.typed": "",
         source / "plugins.toml": listing,
     }
-    return made
 
 
 def version_range(version: str) -> str:
@@ -81,8 +82,9 @@ def plugin_files(project: Project, one: Wanted, catalogue: Catalogue) -> dict[Pa
         "title": words[:1].upper() + words[1:],
         "class_name": "".join(part.capitalize() for part in one.id.split("_")),
     }
-    init = {} if (root / one.folder / "__init__.py").is_file() else {root / one.folder / "__init__.py": filled(f"{one.folder}_init.py", facts)}
-    return {**init, **(_solution(root, one, catalogue, facts) if one.group == "solution" else _adapter(root, one, catalogue, facts))}
+    init = root / one.folder / "__init__.py"
+    first = {} if init.is_file() else {init: filled(f"{one.folder}_init.py", facts)}
+    return first | (_solution if one.group == "solution" else _adapter)(root, one, catalogue, facts)
 
 
 def _solution(root: Path, one: Wanted, catalogue: Catalogue, facts: dict[str, str]) -> dict[Path, str]:
@@ -108,6 +110,7 @@ def _adapter(root: Path, one: Wanted, catalogue: Catalogue, facts: dict[str, str
     facts |= {
         "title_zh": f"{kind['zh']}（JSON 行协议）",
         "kind": one.section,
+        "imports": TAKING if taken else FEEDING,
         "streams": "\n".join(streams),
         "command": filled("adapter_command.py", {}).rstrip("\n") + "\n" if taken else "",
         "twin_class": f"{facts['class_name']}Twin",

@@ -17,7 +17,7 @@ NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # a distribution
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 40
 FORMS = {"solution": "SCENARIO/ID", "adapter": "KIND/ID"}
-WHAT_ZH = {"solution": "方案", "adapter": "适配器"}
+WHAT = {"solution": {"en": "a solution", "zh": "方案"}, "adapter": {"en": "an adapter", "zh": "适配器"}}
 Group = Literal["solution", "adapter"]
 
 
@@ -55,7 +55,8 @@ def _name_reason(name: str) -> tuple[str, str] | None:
     """Why a name cannot be a package's, None where it can."""
     module = import_name(name)
     if not NAME.fullmatch(name) or len(name) > LONGEST:
-        return f"it is not made of letters, digits, '.', '-' and '_', or longer than {LONGEST}", f"含有不允许的字符，或超过 {LONGEST} 个字符"
+        en = f"it must be of letters, digits, '.', '-' and '_', {LONGEST} at most, with a letter or digit at both ends"
+        return en, f"只能含字母、数字、“.”“-”“_”，首尾须为字母或数字，且不超过 {LONGEST} 个字符"
     if not module.isidentifier():
         return f"'{module}', by which it would be imported, begins with a digit", f"其导入名“{module}”以数字开头"
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or module == BUILT_IN:
@@ -98,8 +99,10 @@ def _section_findings(one: Wanted, pillar: Sequence[str], catalogue: Catalogue) 
 
 def _id_findings(one: Wanted, catalogue: Catalogue) -> Iterator[Finding]:
     if not ID.fullmatch(one.id) or len(one.id) > LONGEST or keyword.iskeyword(one.id):
-        proposed = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one.id).lower()).strip("_")[:LONGEST]
-        yield Finding("SL-NEW-03", {"id": one.id, "most": LONGEST, **hint(one.id, [proposed] if ID.fullmatch(proposed) else [])})
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one.id).lower()
+        proposed = re.sub(r"[^a-z0-9]+", "_", words).strip("_")[:LONGEST]
+        known = [proposed] if proposed != one.id and ID.fullmatch(proposed) else []
+        yield Finding("SL-NEW-03", {"id": one.id, "most": LONGEST, **hint(one.id, known)})
     taken = (catalogue.solutions if one.group == "solution" else catalogue.adapters).get(one.id)
     if taken is not None:
         yield taken_by(one, taken.package.name)
@@ -107,5 +110,4 @@ def _id_findings(one: Wanted, catalogue: Catalogue) -> Iterator[Finding]:
 
 def taken_by(one: Wanted, package: str) -> Finding:
     """The finding for an id that a package has already."""
-    return Finding("SL-NEW-04", {"what": one.group, "what_zh": WHAT_ZH[one.group], "id": one.id, "package": package})
-
+    return Finding("SL-NEW-04", {"what": WHAT[one.group], "id": one.id, "package": package})

@@ -1,6 +1,7 @@
 """Messages of a stream, made from its schema: what a new twin says and is told, until its maker knows better.
 
-A sample has the required fields alone. One field differs from message to message: the first that is a number, else the first free text.
+A sample has the required fields alone, and one that differs from message to message: the first of them that is a number, else the first
+free text, else such a one of the optional fields.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ def sample(stream: str, *, command: bool) -> dict[str, Any]:
     own = command or (first == stream.partition(".")[0] and schema["x-group"] in ("devices", "building"))
     if own:
         made[first] = Code(UNIT)
-    varied = _varied({name: one for name, one in facts.items() if not (own and name == first)})
+    others = {name: one for name, one in {**facts, **schema["properties"]}.items() if not (own and name == first)}
+    varied = _varied({name: one for name, one in others.items() if name in facts}) or _varied(others)
     if varied is not None:
-        text = facts[varied].get("type") == "string"
+        text = others[varied].get("type") == "string"
         made[varied] = Code(f'f"{varied}-{{number}}"') if text else Code(f"1 + number % {TURNS}")
     if command:
         made["cmd"] = Code('f"c{number}"')
@@ -69,7 +71,7 @@ def _value(name: str, schema: Mapping[str, Any]) -> Any:
     if kind == "boolean":
         return True
     if kind == "array":
-        return [_value(name, schema.get("items", {}))]
+        return [_value(name, schema.get("items", {}))] * max(1, schema.get("minItems", 1))
     inner = schema.get("properties", {})
     return {one: _value(one, inner[one]) for one in schema.get("required", ())}
 

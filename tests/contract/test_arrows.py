@@ -26,7 +26,7 @@ ALLOWED = {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
         *("core.scaffold", "core.commands", "core.cli", "core.progress", "workers"),
     },
-    "core/arguments": {KERNEL, "core.arguments"},
+    "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},

@@ -28,8 +28,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-NEW-04": Message(
         "error",
-        "There is a {what} '{id}' already, in the package {package}.",
-        "{what_zh}“{id}”已存在于包 {package} 中。",
+        "'{id}' is taken by {what} of the package {package}.",
+        "“{id}”已被包 {package} 中的{what}使用。",
         "Choose another id; a prefix of your own keeps it apart.",
         "请换一个编号，可加上自己的前缀。",
     ),
