@@ -269,14 +269,18 @@ def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFau
 
 
 def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
-    """Config contracts on disk that the new ones break (see `narrowing`) under the same major version."""
+    """Config contracts on disk that the new ones break (see `narrowing`) under the same major version.
+
+    Version 0 promises nothing yet (Semantic Versioning 2.0.0, 4): what is being made may change at will.
+    """
     old_index = _before(package)
     new_index = json.loads(files[package.index])
     findings = []
     for group in ("solutions", "adapters"):
         for plugin_id, new in new_index[group].items():
             old = old_index.get(group, {}).get(plugin_id)
-            if not old or old["version"].split(".")[0] != new["version"].split(".")[0]:
+            major = new["version"].split(".")[0]
+            if not old or old["version"].split(".")[0] != major or major == "0":
                 continue
             old_file = package.root / old["schema"]
             if old_file.is_file():
