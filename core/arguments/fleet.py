@@ -16,10 +16,10 @@ def _control_plane(commands: Commands) -> None:
     serve = command(
         "server",
         "server:server",
-        "the control plane of a chain: set up, run, bring its database to form",
-        "连锁控制平面：初始化、运行、数据库升级",
+        "the control plane of a chain: set up, run, bring its database to form, back it up",
+        "连锁控制平面：初始化、运行、数据库升级、备份与恢复",
     )
-    option(serve, "action", choices=("init", "run", "migrate"), en="what to do", words="操作")
+    option(serve, "action", choices=("init", "run", "migrate", "backup", "restore"), en="what to do", words="操作")
     option(serve, "--chain", en="init: id of the chain", words="init：连锁编号")
     option(serve, "--name", en="init: its name", words="init：连锁名称")
     option(serve, "--email", en="init: address of its first administrator", words="init：首位管理员邮箱")
@@ -34,6 +34,8 @@ def _control_plane(commands: Commands) -> None:
         en="migrate: to which form (default: the newest)",
         words="migrate：目标版本（默认最新）",
     )
+    option(serve, "--copy", metavar="FOLDER", en="backup, restore: the backup's folder", words="backup、restore：备份目录")
+    option(serve, "--keys", action="store_true", en="backup: with the server's private keys", words="backup：包含服务端私钥")
     trail = command("audit", "server:audit", "check the control plane's audit log", "校验控制平面审计日志")
     option(trail, "action", choices=("verify",), en="verify", words="verify")
     option(trail, "--chain", en="only this chain's", words="仅该连锁")

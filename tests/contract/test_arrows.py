@@ -14,7 +14,7 @@ ALLOWED = {
     "core/trust": {KERNEL, "core.trust"},
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
-    "core/conformance": {KERNEL, RUNTIME, "core.conformance"},
+    "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance", "core.control.trust.wheels"},
     "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
     "core/bench": {
@@ -25,7 +25,7 @@ ALLOWED = {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
         *("core.commands", "core.cli", "core.progress", "workers"),
     },
-    "core/arguments": {KERNEL, "core.arguments"},
+    "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
