@@ -40,9 +40,9 @@ def _show(commands: Commands) -> None:
 
 def _docs(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    docs = command("docs", "docs:docs", "write a page for each solution, zh and en", "为每个方案生成中英文页面")
+    docs = command("docs", "docs:docs", "write the documentation, zh and en, from what is installed", "按已安装内容生成中英文文档")
     option(docs, "folder", metavar="FOLDER", en="where to write", words="写入目录")
-    option(docs, "ids", nargs="*", metavar="ID", en="only these solutions", words="只生成这些方案")
+    option(docs, "ids", nargs="*", metavar="ID", en="only these solutions and adapters", words="只生成这些方案与适配器")
 
 
 def _checking(commands: Commands) -> None:
