@@ -59,9 +59,7 @@ def test_a_trial_says_so_of_silent_ones_only(registry: Registry, tried: TrialRes
     assert told["unheard"] == list(why.unheard) and told["text"] == "".join(f"{line} " for line in why.said("zh")).strip()
 
 
-def test_the_command_and_the_report_tell_it(
-    registry: Registry, tried: TrialResult, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_command_and_the_report_tell_it(registry: Registry, tried: TrialResult, capsys: pytest.CaptureFixture[str]) -> None:
     print_result(tried, registry, "en")
     printed = " ".join(capsys.readouterr().out.split())
     assert f"{EGRESS} put out nothing. " in printed and "`--history 56`" in printed
