@@ -13,8 +13,6 @@ from storeloom.core.arguments import chain, composing, devices, fleet, machines,
 from storeloom.core.arguments.parser import Commands, Parser, language
 from storeloom.core.kernel.errors import DocumentFault, Finding, StoreloomError
 
-VERSION = "0.1.0"
-
 
 def build_parser(lang: str) -> Parser:
     """The whole command line, its help in one language."""
