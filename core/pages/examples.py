@@ -77,8 +77,8 @@ def _commands(block: Block, parser: argparse.ArgumentParser) -> Iterator[str]:
     known = commands_of(parser)
     text = block.text.replace("\\\n", " ")
     for number, line in enumerate(text.splitlines(), block.line + 1):
-        for part in re.split(r"&&|\||;", re.sub(r"\s#.*", "", line.removeprefix("$ "))):
-            words = part.split()
+        for piece in re.split(r"&&|\||;", re.sub(r"\s#.*", "", line.removeprefix("$ "))):
+            words = piece.split()
             if words[:1] != [PROGRAM]:
                 continue
             if len(words) == 1 or words[1].startswith("-"):
@@ -86,7 +86,9 @@ def _commands(block: Block, parser: argparse.ArgumentParser) -> Iterator[str]:
             if words[1] not in known:
                 yield f"line {number}: no command storeloom {words[1]}"
                 continue
-            yield from (f"line {number}: {fault}" for fault in _command(words[1], words[2:], known[words[1]]))
+            parts = 2 if " ".join(words[1:3]) in known else 1
+            name = " ".join(words[1 : 1 + parts])
+            yield from (f"line {number}: {fault}" for fault in _command(name, words[1 + parts :], known[name]))
 
 
 def _command(name: str, words: list[str], parser: argparse.ArgumentParser) -> Iterator[str]:

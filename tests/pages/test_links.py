@@ -71,6 +71,8 @@ def test_blocks_have_their_language_and_place():
         ("console", "$ storeloom chekc a.toml", "line 2: no command storeloom chekc"),
         ("console", "$ cd x && storeloom check a.toml --jason", "line 2: storeloom check has no option --jason"),
         ("", "storeloom server stop --folder F", "line 2: storeloom server has no stop; it has"),
+        ("", "storeloom plugin stop", "line 2: storeloom plugin has no stop; it has new, check"),
+        ("", "storeloom plugin sign --long", "line 2: storeloom plugin sign has no option --long"),
     ],
 )
 def test_an_example_that_does_not_hold_is_told(language, text, told):
@@ -79,7 +81,14 @@ def test_an_example_that_does_not_hold_is_told(language, text, told):
 
 
 @pytest.mark.parametrize(
-    "text", ["$ storeloom check a.toml --json  # --jason", "$ storeloom server ACTION", "storeloom --help", "ls --jason"]
+    "text",
+    [
+        "$ storeloom check a.toml --json  # --jason",
+        "$ storeloom server ACTION",
+        "storeloom plugin check --long",
+        "storeloom --help",
+        "ls --jason",
+    ],
 )
 def test_a_command_that_holds_is_not(text):
     assert list(faults(f"```console\n{text}\n```\n", build_parser("en"))) == []
