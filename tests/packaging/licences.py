@@ -5,9 +5,7 @@ python -m tests.packaging.licences           # after `make lock`
 
 from __future__ import annotations
 
-import json
-
-from tests.packaging.parts import ROOT, USES, locked, rules
+from tests.packaging.parts import ROOT, USES, locked, rules, weights
 
 PAGES = {"en": ROOT / "docs" / "licences.md", "zh": ROOT / "docs" / "zh" / "licences.md"}
 HEAD = {
@@ -66,9 +64,7 @@ def page(lang: str) -> str:
     """The page in one language."""
     words, known, reasons = WORDS[lang], rules()["licences"], rules()["reasons"]
     lines = [HEAD[lang], f"## {words['models']}\n", words["model_row"], "|---|---|---|"]
-    for card in sorted((ROOT / "workers" / "vision" / "models").glob("*/card.json")):
-        facts = json.loads(card.read_text(encoding="utf-8"))
-        lines.append(f"| `{card.parent.name}` | {facts['licence']} | {facts['source']['package']} |")
+    lines += [f"| `{one.name}` | {one.licence} | {one.made_from} |" for one in weights()]
     lines += ["", f"## {words['lesser']}\n", words["lesser_row"], "|---|---|---|"]
     lines += [f"| {name} | {known[name]} | {reasons[name][lang]} |" for name in sorted(reasons)]
     lines += ["", f"## {words['inside']}\n", f"{words['inside_text']}\n", words["inside_row"], "|---|---|---|"]

@@ -1,14 +1,13 @@
 """Every part's licence is known, allowed, as its own metadata say, and on the page."""
 
 import importlib.metadata
-import json
 import re
 
 import pytest
 from packaging.licenses import canonicalize_license_expression
 
 from tests.packaging import licences
-from tests.packaging.parts import ROOT, locked, project, rules
+from tests.packaging.parts import ROOT, locked, project, rules, weights
 
 
 def names(expression):
@@ -74,8 +73,8 @@ def _files(name):
 
 
 def test_the_models_that_ship_are_free():
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "workers" / "vision" / "models").glob("*/card.json")]
-    assert cards and {card["licence"] for card in cards} <= set(rules()["free"])
+    assert len(weights()) > 9 and {one.licence for one in weights()} <= set(rules()["free"])
+    assert {one.file for one in weights()} >= {str(path.relative_to(ROOT)) for path in (ROOT / "workers").rglob("*.onnx")}
     assert project()["license"] == "Apache-2.0"
 
 
