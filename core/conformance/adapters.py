@@ -69,7 +69,7 @@ class _Measured:
 
 
 def conform(registry: Registry, adapter: str, only: Sequence[str] = (), load: Load = SHORT) -> Iterator[Check]:
-    """Run the checks of an adapter as they come; `only` names those wanted (`round_trip`, `fault:reset:before` ...).
+    """Run the checks of an adapter as they come; `only` names those wanted (`round_trip`, `fault:reset:before`, `fault` for all).
 
     `load` is what the check `messages` carries: some hundreds (`load.SHORT`) or ten thousand (`load.LONG`).
     PluginFault when there is no such adapter, or when it names no twin.
@@ -85,7 +85,7 @@ def conform(registry: Registry, adapter: str, only: Sequence[str] = (), load: Lo
     twin_class = getattr(importlib.import_module(module), name)
     bench = _Bench(registry, adapter, twin_class, load)
     for check_name, call in bench.checks():
-        if only and check_name not in only:
+        if only and check_name not in only and check_name.partition(":")[0] not in only:
             continue
         began = time.monotonic()
         try:
@@ -172,7 +172,8 @@ class _Bench:
                 twin.mend()
                 self._heard(twin, rig, 2, RECOVER_S)
                 self._obeyed(twin, rig, 2, RECOVER_S)
-                _need(rig.state() in (None, "online", "degraded"), f"it works again, yet its state is {rig.state()}")
+                well = rig.wait_for(lambda: rig.state() in (None, "online", "degraded"), SOON_S)
+                _need(well, f"it works again, yet its state is {rig.state()}")
                 self._fits(rig)
             finally:
                 ended = rig.close(CLOSE_S)

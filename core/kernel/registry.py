@@ -44,6 +44,16 @@ class Package:
     def index(self) -> Path:
         return self.root / "schemas" / "catalogue.json"
 
+    @property
+    def models(self) -> Path:
+        """The folder of a vendor's vision models, each a folder of its own with its card; it need not be there."""
+        return self.root / "models"
+
+    @property
+    def episodes(self) -> Path:
+        """The folder of the episodes, one for each solution: part of the package, so that they are there where it is installed."""
+        return self.root / "tests" / "episodes"
+
     def module_of(self, path: str) -> str:
         return ".".join([self.name, *Path(path).with_suffix("").parts])
 
@@ -186,7 +196,7 @@ def read_catalogue(only: list[Package] | None = None) -> Catalogue:
     for package in only if only is not None else packages():
         try:
             listing = read_listing(package)
-            index = _read_index(package)
+            index = read_index(package)
         except PluginFault as fault:
             catalogue.findings += fault.findings
             continue
@@ -207,7 +217,8 @@ def read_listing(package: Package) -> dict[str, Any]:
     raise PluginFault(Finding("SL-PLG-06", {"package": package.name, "reason": reason}, file=str(package.listing)))
 
 
-def _read_index(package: Package) -> dict[str, Any]:
+def read_index(package: Package) -> dict[str, Any]:
+    """A package's static index. PluginFault (SL-PLG-06) where there is none that can be read."""
     try:
         with open(package.index, "rb") as file:
             index = json.load(file)
@@ -322,7 +333,7 @@ class Registry:
         given = self._hook(solution_id, "storeloom_sample_episode")
         if given is not None:
             return Path(given)
-        folder = self.catalogue.solution(solution_id).package.root / "tests" / "episodes" / solution_id
+        folder = self.catalogue.solution(solution_id).package.episodes / solution_id
         return next(iter(sorted(folder.glob("*.yaml"))), None)
 
     def trial_config(self, solution_id: str, tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

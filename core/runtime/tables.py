@@ -170,7 +170,7 @@ class View:
         """The valid row of a key (the first fields of it may do); the one with the latest `from` when several are valid."""
         now, table = self._now(), self._tables.table(self._name)
         found = [table.rows[place] for place in table.begins(key) if table.holds(place, now)]
-        return max(found, key=lambda row: str(row.get("from", ""))) if found else None
+        return max(found, key=lambda row: str(row.get("from", "")), default=None)
 
     def rows(self, **where: Any) -> list[Row]:
         """The valid rows whose fields equal these values (`from_` for `from`); GTINs are compared padded."""

@@ -116,7 +116,7 @@ class ShelfSwitchbackTest(Solution):
             return
         self.state[f"out:{key}"] = event["on_hand"] <= 0
         today = self.state.get("today")
-        if today and today["opens"] <= rfc3339(event.time) < today["closes"]:
+        if today and parse_time(today["opens"]) <= event.time < parse_time(today["closes"]):
             today["out"] = today["out"] or event["on_hand"] <= 0
 
     @on("label.ack?")

@@ -14,7 +14,7 @@ import math
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 HISTORY, FORECAST, WEEK, COMPETITOR = timedelta(weeks=26), timedelta(weeks=4), timedelta(days=7), timedelta(days=14)
 DAY = timedelta(days=1)
@@ -109,9 +109,9 @@ class DynamicPricing(Solution):
 
     @on("weather.forecast?")
     def warned(self, event):
-        now = rfc3339(self.now)
+        now = stamp(self.now)
         kept = {name: to for name, to in self.state.get("warnings", {}).items() if to > now}
-        start, end = rfc3339(parse_time(event["from"])), rfc3339(parse_time(event["to"]))
+        start, end = stamp(parse_time(event["from"])), stamp(parse_time(event["to"]))
         kept.pop(start, None)
         self.state["warnings"] = kept | ({start: end} if event.get("warning") and event["warning"] != "none" else {})
 
@@ -226,7 +226,7 @@ class DynamicPricing(Solution):
         return bool(product.get("must_stock") or product.get("kvi") or STAPLES & {product.get("category"), product.get("subcategory")})
 
     def _is_warned(self, now):
-        return any(start < rfc3339(now + DAY) and end > rfc3339(now) for start, end in self.state.get("warnings", {}).items())
+        return any(start < stamp(now + DAY) and end > stamp(now) for start, end in self.state.get("warnings", {}).items())
 
     def _promoted(self, gtin):
         listed = self.tables.prices.rows(gtin=gtin, kind="promotion")

@@ -14,7 +14,7 @@ promotions nor prices: what blocks says so.
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 DAY = timedelta(days=1)
 SALES_KEPT = timedelta(days=200)
@@ -93,7 +93,7 @@ class PromoPriceCompliance(Solution):
             price = self.workers.pricing.money.round_money(self._exact(line["amount"]) / self._exact(units))
             book, day = self.state.setdefault(f"sold:{self._key(line['gtin'])}", {}), self.store.hours.store_day(event.time)
             public = not self._reserved(event, line, price)
-            self.workers.pricing.reference_price.enter(book, day, rfc3339(event.time), price, public=public)
+            self.workers.pricing.reference_price.enter(book, day, stamp(event.time), price, public=public)
 
     def _reserved(self, event, line, price):
         """Whether a price was for a member or by a coupon only."""
@@ -186,9 +186,10 @@ class PromoPriceCompliance(Solution):
         return self.workers.pricing.reference_price.allowed(self.state.get(f"sold:{key}", {}), day, self.config.reference_days, which)
 
     def _clash(self, row, other, gtin, product):
-        same = row.get("priority") is not None and row["priority"] == other.get("priority")
+        if row.get("priority") is None or row["priority"] != other.get("priority"):
+            return False
         (start, end), (begin, until) = self._span(row), self._span(other)
-        return same and start < until and begin < end and self.workers.pricing.promoted.names(other, product)
+        return start < until and begin < end and self.workers.pricing.promoted.names(other, product)
 
     def _cover(self, key, start, end):
         """Stock by what is forecast of a promotion's time; None where one of them is not known."""
