@@ -48,10 +48,10 @@ def test_the_bundle_has_what_the_store_can_run_and_finds_its_profile(call, profi
     bundle = tomllib.loads(file.read_text(encoding="utf-8"))
     assert bundle["store"] == "shop/store.toml" and set(bundle["solutions"]) == {"queue_lane_control", "smart_cart"}
     again = call("goals", "shorten_queues", "-o", file, "--lang", "en")
-    assert again.code == 2 and "a file of this name exists" in again.err
+    assert again.code == 1 and "a file of this name exists" in again.err
 
 
 def test_an_unknown_goal_is_named_with_the_nearest_one(call):
     answer = call("goals", "shorten_queue", "--lang", "en")
-    assert answer.code == 2 and "There is no goal 'shorten_queue'. Did you mean 'shorten_queues'?" in answer.err
+    assert answer.code == 1 and "There is no goal 'shorten_queue'. Did you mean 'shorten_queues'?" in answer.err
     assert "没有名为“shorten_queue”的目标" in call("goals", "shorten_queue", "--lang", "zh").err
