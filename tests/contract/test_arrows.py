@@ -14,7 +14,7 @@ ALLOWED = {
     "core/trust": {KERNEL, "core.trust"},
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
-    "core/conformance": {KERNEL, RUNTIME, "core.conformance"},
+    "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance"},
     "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
     "core/bench": {
