@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT := out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fresh studio bench clean
+.PHONY: help demo test check lint types fresh studio bench lock sbom wheel newcomer clean
 
 help:
 	@echo "make demo    compose, check and try a supermarket bundle on a virtual day; writes $(OUT)/demo.html"
@@ -14,14 +14,19 @@ help:
 	@echo "make check   lint, types, generated files, tests (what CI runs)"
 	@echo "make studio  open the studio in a browser"
 	@echo "make bench   measure against the stated limits"
+	@echo "make wheel   a wheel and a source archive in dist/ (make lock: the versions anew; make sbom: bills of materials)"
+	@echo "make newcomer  follow the README in a fresh clone"
 
-# A stamp for each set of extras, so that a second call installs nothing.
-$(VENV)/.demo: setup.py | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[demo]"
+# A stamp for each set of extras, so that a second call installs nothing. All get the versions of the lock; where it has none that fits this
+# machine (a newer Python, another processor) those that pyproject.toml allows.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+LOCKED = --require-hashes --only-binary :all: --no-binary jieba,wsdiscovery# these two come as source alone, in pure Python
+$(VENV)/.demo: pyproject.toml setup.py requirements/studio.txt | $(BIN)/python
+	$(INSTALL) $(LOCKED) -r requirements/studio.txt && $(INSTALL) --no-deps -e . || $(INSTALL) -e ".[demo]"
 	@touch $@
 
-$(VENV)/.dev: setup.py | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
+$(VENV)/.dev: pyproject.toml setup.py requirements/dev.txt | $(BIN)/python
+	$(INSTALL) $(LOCKED) -r requirements/dev.txt && $(INSTALL) --no-deps -e . || $(INSTALL) -e ".[dev]"
 	@touch $@ $(VENV)/.demo
 
 $(BIN)/python:
@@ -59,6 +64,28 @@ studio: $(VENV)/.demo
 
 bench: $(VENV)/.dev
 	$(BIN)/storeloom bench all --json
+
+# The locks, one version of each package in all of them. They change where pyproject.toml asks for it; LOCK_ANEW=--upgrade brings all up.
+LOCK_ANEW :=
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url --annotation-style line \
+	--custom-compile-command "make lock" $(LOCK_ANEW) pyproject.toml
+lock: $(VENV)/.dev
+	$(LOCK) --extra dev -o requirements/dev.txt
+	$(LOCK) --extra store --extra agent -c requirements/dev.txt -o requirements/store.txt
+	$(LOCK) --extra demo -c requirements/dev.txt -o requirements/studio.txt
+	$(LOCK) --extra server --extra postgres -c requirements/dev.txt -o requirements/server.txt
+	$(BIN)/python -m tests.packaging.licences
+
+sbom: $(VENV)/.dev
+	$(BIN)/python -m tests.packaging.sbom $(OUT)
+
+# A wheel and a source archive in dist/, built twice: the bytes must be the same; then tried in a bare environment.
+wheel: $(VENV)/.dev
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m tests.packaging.wheels dist
+
+# The README as somebody new follows it: a fresh clone, a clean HOME, every command.
+newcomer:
+	$(PYTHON) -m tests.packaging.newcomer
 
 clean:
 	rm -rf $(VENV) .types $(OUT) build dist *.egg-info

@@ -1,189 +1,86 @@
-"""Packaging of storeloom: the folders of this tree become the sub-packages of the import name `storeloom`."""
+"""Packaging of storeloom: the folders of this tree become the sub-packages of the import name `storeloom`.
 
+What the package is called and needs stands in pyproject.toml. A wheel and a source archive built from the same files with the same
+`SOURCE_DATE_EPOCH` are the same bytes.
+"""
+
+import gzip
+import os
 import shutil
+import tarfile
+import time
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
 PARTS = ("core", "plugins", "schemas", "studio", "workers", "hardware_adapters")
-VERSION = "0.1.0"
+# The kernel looks for these beside the sub-packages, in a source tree and installed: the listing, the examples, the sample episodes.
+BESIDE = ("plugins.toml", "examples", "tests/episodes")
 
 
 class BuildWithCatalogue(build_py):
-    """Ship plugins.toml and the examples beside the sub-packages, where the kernel looks for them in a source tree too."""
+    """Ship what stands beside the sub-packages."""
 
     def run(self):
         super().run()
-        if not self.editable_mode:
-            target = Path(self.build_lib) / "storeloom"
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / "plugins.toml", target / "plugins.toml")
-            shutil.copytree(ROOT / "examples", target / "examples", dirs_exist_ok=True)
+        if self.editable_mode:
+            return
+        for name in BESIDE:
+            source, target = ROOT / name, Path(self.build_lib) / "storeloom" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, target)
+
+
+class SameBytes(sdist):
+    """A source archive that depends on its files alone: in order, of one time, of nobody."""
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):
+        if format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+        moment = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+
+        def plain(entry):
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = moment, 0, 0, "", ""
+            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+            return entry
+
+        name = f"{base_name}.tar.gz"
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        with (
+            open(name, "wb") as file,
+            gzip.GzipFile("", "wb", 9, file, moment) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for path in sorted([Path(base_dir), *Path(base_dir).rglob("*")]):
+                archive.add(path, recursive=False, filter=plain)
+        return name
 
 
 def packages():
+    """Every folder, for data lies in folders without code too; but for the scripts that make what is shipped."""
     found = []
     for part in PARTS:
-        found.append(f"storeloom.{part}")
-        found += [f"storeloom.{part}.{name}" for name in find_packages(part)]
+        folders = find_namespace_packages(part, exclude=["*__pycache__*", "vision.build*"])
+        found += [f"storeloom.{part}", *(f"storeloom.{part}.{name}" for name in folders)]
     return found
 
 
-EXTRAS = {
-    "data": ["polars>=1.20,<2"],
-    "databases": ["psycopg[binary]>=3.2,<4", "pymysql>=1.1,<3", "sqlalchemy>=2.0.30,<3"],
-    "devices": [
-        "bacpypes3>=0.0.102,<0.1",
-        "cryptography>=43,<50",
-        "defusedxml>=0.7.1,<0.9",
-        "httpx>=0.27,<1",
-        "icalendar>=6,<8",
-        "llrpkit>=0.3,<0.4",
-        "onvif-zeep-async>=4.2,<5",
-        "paho-mqtt>=2.1,<3",
-        "pillow>=10.3,<14",
-        "pydifact>=0.2.3,<0.3",
-        "pymodbus>=3.16,<4",
-        "pyserial>=3.5,<4",
-        "pyusb>=1.2,<2",
-        "python-dateutil>=2.8.2,<3",
-        "python-jsonpath>=2.0,<3",
-        "pysnmp>=7.1,<8",
-        "python-escpos>=3.1,<4",
-        "sqlalchemy>=2.0.30,<3",
-        "waitress>=3,<4",
-        "websockets>=14,<18",
-        "WSDiscovery>=2.1,<3",
-        "zeroconf>=0.132,<1",
-        "zxing-cpp>=3.0,<4",
-    ],
-    "input": ["evdev-binary>=1.7.1,<3; sys_platform == 'linux'"],
-    "twins": ["amqtt>=0.12.1,<0.13"],
-    "vision": ["onnxruntime>=1.20,<2", "opencv-python-headless>=4.10,<6", "numpy>=1.26,<3", "scipy>=1.11,<2", "zxing-cpp>=3.0,<4"],
-    "forecast": [
-        "hierarchicalforecast>=1.5,<2",
-        "holidays>=0.109,<0.130",
-        "lightgbm>=4.5,<5",
-        "mlforecast>=1.0.2,<2",
-        "numpy>=1.26,<3",
-        "pandas>=2.2,<3",
-        "polars>=1.20,<2",
-        "python-dateutil>=2.8.2,<3",
-        "scipy>=1.11,<2",
-        "statsforecast>=2.0.1,<3",
-    ],
-    "insight": [
-        "implicit>=0.7.2,<0.8",
-        "numpy>=1.26,<3",
-        "polars>=1.20,<2",
-        "scikit-learn>=1.4,<2",
-        "scipy>=1.11,<2",
-        "statsmodels>=0.14.2,<1",
-        "threadpoolctl>=3.5,<4",
-    ],
-    "optimise": ["numpy>=1.26,<3", "ortools>=9.10,<10", "polars>=1.20,<2", "pyvrp>=0.14.1,<0.15", "scipy>=1.11,<2"],
-    "report": ["matplotlib>=3.9,<4"],
-    "studio": [
-        "altair>=5.4,<7",
-        "openpyxl>=3.1.2,<4",
-        "pillow>=10.3,<14",
-        "pypinyin>=0.53,<1",
-        "starlette>=0.46,<2",
-        "streamlit>=1.67,<2",
-    ],
-    "server": [
-        "alembic>=1.14,<2",
-        "argon2-cffi>=23.1,<26",
-        "flask>=3.1,<4",
-        "numpy>=1.26,<3",
-        "packaging>=24,<27",
-        "polars>=1.20,<2",
-        "pynacl>=1.5,<2",
-        "pysqlite3>=0.6.1,<0.7; sys_platform == 'linux' and platform_machine == 'x86_64'",
-        "resolvelib>=1.1,<2",
-        "scipy>=1.11,<2",
-        "securesystemslib[crypto]>=1.2,<2",
-        "sqlalchemy>=2.0.30,<3",
-        "sqlmodel>=0.0.22,<0.1",
-        "tuf>=7.0.1,<8",
-        "waitress>=3,<4",
-    ],
-    "wallet": ["cryptography>=43,<50"],
-    "postgres": ["psycopg[binary]>=3.2,<4"],
-    "agent": ["packaging>=24,<27", "pip>=23.1", "pynacl>=1.5,<2", "tuf>=7.0.1,<8"],
-    "ray": ["ray[data]>=2.40,<3"],
-    "docs": ["furo>=2025.7", "jieba>=0.42,<1", "myst-parser>=4,<6", "sphinx>=8.1,<10", "sphinx-copybutton>=0.5,<1"],
-}
-EXTRAS["demo"] = sorted({p for e in ("data", "vision", "forecast", "optimise", "report", "studio") for p in EXTRAS[e]})
-EXTRAS["dev"] = sorted(
-    set(EXTRAS["demo"])
-    | set(EXTRAS["server"])
-    | set(EXTRAS["postgres"])
-    | set(EXTRAS["wallet"])
-    | set(EXTRAS["agent"])
-    | set(EXTRAS["ray"])
-    | set(EXTRAS["docs"])
-    | set(EXTRAS["insight"])
-    | set(EXTRAS["databases"])
-    | set(EXTRAS["devices"])
-    | set(EXTRAS["input"])
-    | set(EXTRAS["twins"])
-    | {
-        "aiosmtpd>=1.4.6,<2",
-        "axe-playwright-python>=0.1.4,<0.2",
-        "hypothesis>=6.100,<7",
-        "jsonschema>=4.23,<5",
-        "mypy>=1.11,<3",
-        "onnx>=1.17,<2",
-        "pandas>=2.2,<3",
-        "playwright>=1.45,<2",
-        "pyModbusTCP>=0.3,<0.4",
-        "pytest>=8,<10",
-        "pytest-xdist>=3.6,<4",
-        "ruff>=0.6,<1",
-        "schemathesis>=4,<5",
-        "standardwebhooks>=1,<2",
-        "types-PyYAML>=6",
-        "types-psutil>=5",
-        "types-jsonschema>=4",
-        "vda5050-sdk[mqtt]>=0.2,<0.3",
-    }
-)
-
 setup(
-    name="storeloom",
-    version=VERSION,
-    description="Plugin-based low-code platform that configures retail stores",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    license="Apache-2.0",
-    python_requires=">=3.11",
     packages=packages(),
     package_dir={f"storeloom.{part}": part for part in PARTS},
     package_data={
-        "storeloom.schemas": ["**/*.json"],
+        **{f"storeloom.{part}": ["py.typed"] for part in PARTS},
+        "storeloom.schemas": ["py.typed", "**/*.json"],
         "storeloom.core": ["py.typed", "control/migrations/*", "control/migrations/versions/*.py"],
-        "storeloom.hardware_adapters": ["**/*.html", "**/*.js", "**/*.json"],
-        "storeloom.studio": [".streamlit/config.toml", "**/*.js", "**/*.css"],
-        "storeloom.workers": ["**/*.onnx", "**/*.json", "**/*.npz"],
+        "storeloom.hardware_adapters": ["py.typed", "**/*.html", "**/*.js", "**/*.json"],
+        "storeloom.studio": ["py.typed", ".streamlit/config.toml", "**/*.js", "**/*.css"],
+        "storeloom.workers": ["py.typed", "**/*.onnx", "**/*.json", "**/*.npz"],
     },
-    install_requires=[
-        "apsw>=3.51.3,<4",
-        "biip>=5.2,<6",
-        "cronsim>=2.6,<3",
-        "jsonschema-rs>=0.30,<1",
-        "orjson>=3.10,<4",
-        "pluggy>=1.5,<2",
-        "psutil>=5.9,<8",
-        "prometheus-client>=0.20,<1",
-        "pydantic>=2.9,<3",
-        "pyyaml>=6,<7",
-        "rich>=13.7,<16",
-        "tzdata>=2024.1",
-    ],
-    extras_require=EXTRAS,
-    entry_points={"console_scripts": ["storeloom = storeloom.core.cli:main"]},
-    cmdclass={"build_py": BuildWithCatalogue},
+    cmdclass={"build_py": BuildWithCatalogue, "sdist": SameBytes},
 )

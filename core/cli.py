@@ -9,11 +9,9 @@ import errno
 import sys
 from collections.abc import Sequence
 
-from storeloom.core.arguments import chain, composing, devices, fleet, running, seeing, vendors
+from storeloom.core.arguments import chain, composing, devices, fleet, machines, running, seeing, vendors
 from storeloom.core.arguments.parser import Commands, Parser, language
 from storeloom.core.kernel.errors import DocumentFault, Finding, StoreloomError
-
-VERSION = "0.1.0"
 
 
 def build_parser(lang: str) -> Parser:
@@ -25,7 +23,7 @@ def build_parser(lang: str) -> Parser:
     )
     parser.add_argument("--lang", choices=("zh", "en"), help="输出语言" if zh else "language of the output")
     commands = Commands(parser, lang)
-    for group in (composing, running, devices, vendors, seeing, fleet, chain):
+    for group in (composing, running, devices, vendors, seeing, fleet, chain, machines):
         group.add(commands)
     commands.command("version", "catalogue:version", "the version", "版本")
     commands.finish()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from storeloom.core import __version__
 from storeloom.core.agent.home import PRIVATE, Home, Identity
 from storeloom.core.agent.line import Line
 from storeloom.core.kernel.errors import AgentFault, Finding
@@ -32,7 +33,7 @@ def enrol(home: Home, server: str, code: str, *, now: datetime, data: Path | Non
         raise AgentFault(Finding("SL-AGT-04", {"folder": str(home.folder), "store": known.store, "chain": known.chain}))
     line = Line(server, ca=ca)
     home.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    body = Enrol(code=code, public_key=home.public_key(), version=version(), machine=this_machine())
+    body = Enrol(code=code, public_key=home.public_key(), version=__version__, machine=this_machine())
     enrolled = line.ask("POST", "/enrol", body).read(Enrolled, line.url)
     try:
         root = base64.b64decode(enrolled.root, validate=True)
@@ -52,14 +53,3 @@ def renew(home: Home, line: Line, identity: Identity, now: datetime) -> Identity
     identity = replace(identity, token=new.token, issued=now, expires=new.expires)
     home.keep_identity(identity)
     return identity
-
-
-def version() -> str:
-    """Of storeloom."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("storeloom")
-    except PackageNotFoundError:  # run from its sources
-        return ""

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from storeloom.core import __version__
 from storeloom.core.agent.agent import Agent
-from storeloom.core.agent.enrolling import renew, version
+from storeloom.core.agent.enrolling import renew
 from storeloom.core.agent.faults import Turned
 from storeloom.core.agent.line import TIMEOUT_S, Line, Pace
 from storeloom.core.agent.store import Look
@@ -122,7 +123,7 @@ class Reporter:
             running=running,
             state=standing.state,
             desired_number=standing.number,
-            version=version(),
+            version=__version__,
             machine=self._machine,
         )
         self.sent += 1

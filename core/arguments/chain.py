@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from storeloom.core.arguments.parser import Commands, whole
 
 
@@ -33,25 +35,31 @@ def add(commands: Commands) -> None:
     option(fleet, "--region", en="release, plan: only this region and those within it", words="release、plan：仅该区域及其下级")
     option(fleet, "--tag", en="release, plan: only stores with this tag", words="release、plan：仅带该标签的门店")
     option(fleet, "--ring", type=whole(0), en="release, plan: only stores of this ring", words="release、plan：仅该发布环的门店")
+    reaching(commands, fleet)
+
+
+def reaching(commands: Commands, sub: argparse.ArgumentParser) -> None:
+    """Which control plane a command asks, and as whom."""
+    option = commands.option
     option(
-        fleet,
+        sub,
         "--server",
         metavar="URL",
         en="the control plane (default: STORELOOM_SERVER, else the settings file)",
         words="控制平面地址（默认 STORELOOM_SERVER，否则取自设置文件）",
     )
     option(
-        fleet,
+        sub,
         "--token-file",
         metavar="FILE",
         en="file that holds your token (default: STORELOOM_TOKEN, else the settings file)",
         words="令牌文件（默认 STORELOOM_TOKEN，否则取自设置文件）",
     )
     option(
-        fleet,
+        sub,
         "--settings",
         metavar="FILE",
         en="file with server, token, ca (default ~/.config/storeloom/fleet.toml)",
         words="设置文件，含 server、token、ca（默认 ~/.config/storeloom/fleet.toml）",
     )
-    option(fleet, "--ca", metavar="FILE", en="certificate authorities, where not the system's", words="自有的证书机构文件")
+    option(sub, "--ca", metavar="FILE", en="certificate authorities, where not the system's", words="自有的证书机构文件")

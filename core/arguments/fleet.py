@@ -16,10 +16,10 @@ def _control_plane(commands: Commands) -> None:
     serve = command(
         "server",
         "server:server",
-        "the control plane of a chain: set up, run, bring its database to form",
-        "连锁控制平面：初始化、运行、数据库升级",
+        "the control plane of a chain: set up, run, bring its database to form, back it up",
+        "连锁控制平面：初始化、运行、数据库升级、备份与恢复",
     )
-    option(serve, "action", choices=("init", "run", "migrate"), en="what to do", words="操作")
+    option(serve, "action", choices=("init", "run", "migrate", "backup", "restore"), en="what to do", words="操作")
     option(serve, "--chain", en="init: id of the chain", words="init：连锁编号")
     option(serve, "--name", en="init: its name", words="init：连锁名称")
     option(serve, "--email", en="init: address of its first administrator", words="init：首位管理员邮箱")
@@ -34,6 +34,8 @@ def _control_plane(commands: Commands) -> None:
         en="migrate: to which form (default: the newest)",
         words="migrate：目标版本（默认最新）",
     )
+    option(serve, "--copy", metavar="FOLDER", en="backup, restore: the backup's folder", words="backup、restore：备份目录")
+    option(serve, "--keys", action="store_true", en="backup: with the server's private keys", words="backup：包含服务端私钥")
     trail = command("audit", "server:audit", "check the control plane's audit log", "校验控制平面审计日志")
     option(trail, "action", choices=("verify",), en="verify", words="verify")
     option(trail, "--chain", en="only this chain's", words="仅该连锁")
@@ -65,7 +67,7 @@ def _agent(commands: Commands) -> None:
     trust = command(
         "trust", "trust:trust", "the chain's repository of signed targets: keys, drafts, vendors", "已签名目标的仓库：密钥、草稿、供应商"
     )
-    actions = ("key", "init", "sign", "publish", "rotate", "renew", "vendor", "wheels", "status")
+    actions = ("key", "init", "sign", "publish", "rotate", "renew", "vendor", "status")
     option(trust, "action", choices=actions, en="what to do", words="操作")
     option(trust, "names", nargs="*", metavar="FILE|ROLE|VENDOR", en="what it is about", words="对象")
     for name, en, words in (
@@ -93,15 +95,8 @@ def _agent(commands: Commands) -> None:
     )
     option(trust, "--alone", metavar="FOLDER", en="init: one holder, keys made in FOLDER", words="init：单一持有人，密钥生成于 FOLDER")
     option(trust, "--dismiss", action="store_true", en="vendor: it may sign no more", words="vendor：取消其签名资格")
-    option(trust, "--days", type=whole(1), default=365, en="wheels: good so long (default 365)", words="wheels：有效天数（默认 365）")
-    for name, metavar, en, words in (
-        ("--key", "FILE", "sign, wheels: the private key", "sign、wheels：私钥"),
-        ("--vendor", "VENDOR", "wheels: whose", "wheels：供应商"),
-        ("--base", "FILE", "wheels: what was signed last", "wheels：上次签名的元数据"),
-        ("--output", "FILE", "wheels: where to", "wheels：输出文件"),
-        ("--chain", "CHAIN", "id of the chain", "连锁编号"),
-    ):
-        option(trust, name, metavar=metavar, en=en, words=words)
+    option(trust, "--key", metavar="FILE", en="sign: the private key", words="sign：私钥")
+    option(trust, "--chain", metavar="CHAIN", en="id of the chain", words="连锁编号")
     option(
         trust, "--folder", default="control", en="the control plane's folder (default ./control)", words="控制平面目录（默认 ./control）"
     )

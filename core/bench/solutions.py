@@ -29,6 +29,7 @@ from storeloom.core.virtual.trial import Trial
 
 START, DAYS, SMALL, SEED = date(2026, 3, 2), 30, 0.1, 1
 BUSY_FROM, BUSY_FOR, RATE = timedelta(hours=17), timedelta(hours=1), 20
+RUNNING = timedelta(minutes=10)  # before the busy hour: what is done once after a start is done
 LIMIT_MS = 250
 APART = ("forecast", "optimise")
 
@@ -127,12 +128,12 @@ def _busy(plan: Plan, registry: Registry, store_format: str) -> list[Result]:
         store = VirtualStore(plan.store, seed=SEED)
         since = StoreHours(str(plan.store["zone"]), plan.store["hours"]).midnight(START) + BUSY_FROM
         log = StoreLog(Path(folder) / "store.db", store=str(plan.store["store"]))
-        trial = _Busy(plan, registry, store.tables, since, log=log)
+        trial = _Busy(plan, registry, store.tables, since - RUNNING, log=log)
         jobs = trial.watch(since)
-        facts = (fact for fact in store.run(START, 1, trial.consumed) if since <= fact.received < since + BUSY_FOR)
+        facts = (fact for fact in store.run(START, 1, trial.consumed) if since - RUNNING <= fact.received < since + BUSY_FOR)
         result = trial.run(facts, since + BUSY_FOR, answer=store.command)
         log.close()
-    sold = result.facts["pos.sale"] / (BUSY_FOR.total_seconds() / 60)
+    sold = result.facts["pos.sale"] / ((RUNNING + BUSY_FOR).total_seconds() / 60)
     found = latencies(jobs, since, max(1.0, RATE / sold))
     cut = statistics.quantiles(found, n=100)
     told = f"{len(plan.instances)} solutions of a {store_format}, {len(found)} events, each committed (FULL)"

@@ -91,19 +91,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _unit(arguments: argparse.Namespace) -> int:
     from storeloom.core.agent.enrolling import STORE
-    from storeloom.core.agent.unit import unit
+    from storeloom.core.commands.unit import print_unit
 
     home = Path(arguments.home).absolute()
     data = Path(arguments.data).absolute() if arguments.data else home / STORE
-    try:
-        text = unit(home, data, arguments.user or getpass.getuser())
-    except ValueError as error:
-        raise _misuse(f"{error} cannot stand in a unit: only plain characters", f"{error} 含有单元文件不支持的字符") from error
-    if arguments.json:
-        print_json({"ok": True, "unit": text})
-    else:
-        print(text, end="")
-    return 0
+    return print_unit(arguments, "agent", arguments.user or getpass.getuser(), {"home": str(home), "data": str(data)}, "agent")
 
 
 def _misuse(en: str, zh: str) -> MisuseFault:

@@ -150,10 +150,10 @@ def index(arguments: argparse.Namespace) -> int:
 
 def version(arguments: argparse.Namespace) -> int:
     """The version of storeloom."""
-    from storeloom.core.cli import VERSION
+    from storeloom.core import __version__
 
     if arguments.json:
-        print_json({"version": VERSION})
+        print_json({"version": __version__})
     else:
-        print(VERSION)
+        print(__version__)
     return 0

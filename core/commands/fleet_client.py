@@ -35,6 +35,11 @@ def access(arguments: argparse.Namespace, environment: Mapping[str, str] = os.en
     return Access(server, token, getattr(arguments, "ca", None) or kept.get("ca"))
 
 
+def is_known(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether anything says which control plane to ask."""
+    return bool(getattr(arguments, "server", None) or environment.get(SERVER)) or kept_file(arguments, environment).is_file()
+
+
 def kept_file(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Path:
     """The settings file."""
     named = getattr(arguments, "settings", None)

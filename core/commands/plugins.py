@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 
-ACTIONS = {"check": "plugin_check:check"}
+ACTIONS = {
+    "check": "plugin_check:check",
+    "sign": "plugin_sign:sign",
+    "publish": "plugin_publish:publish",
+}
 
 
 def plugin(arguments: argparse.Namespace) -> int:

@@ -26,6 +26,14 @@ WORDS = {
     "made": ("chain {chain} is there, with the administrator {email}", "已建立连锁 {chain}，管理员 {email}"),
     "runs": ("runs on http://{address} (put TLS in front of it); Ctrl-C ends it", "运行于 http://{address}（请前置 TLS）；Ctrl-C 结束"),
     "form": ("the database has form {form}", "数据库结构版本 {form}"),
+    "copied": (
+        "{folder}: {files} files, database {database} of form {form}",
+        "{folder}：{files} 个文件，数据库 {database}，结构版本 {form}",
+    ),
+    "no_keys": (
+        "The servers' private keys are not in it: keep them apart (--keys), or replace them after a restore (storeloom trust rotate).",
+        "不含服务端私钥：请另行保管（--keys），或在恢复后更换（storeloom trust rotate）。",
+    ),
     "holds": ("{chain}: {entries} entries hold; newest hash {head}", "{chain}：{entries} 条记录完整；最新哈希 {head}"),
     "broken": ("{chain}: does not hold: {faults}", "{chain}：不完整：{faults}"),
 }
@@ -33,7 +41,7 @@ WORDS = {
 
 def server(arguments: argparse.Namespace) -> int:
     """Run the action."""
-    actions = {"init": _init, "migrate": _migrate, "run": _run}
+    actions = {"init": _init, "migrate": _migrate, "run": _run, "backup": _backup, "restore": _restore}
     return actions[arguments.action](arguments)
 
 
@@ -100,6 +108,43 @@ def _migrate(arguments: argparse.Namespace) -> int:
     migrate.bring_to(engine, arguments.to)
     print(_say("form", arguments.lang, form=migrate.revision(engine) or "-"))
     return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    """Copy the control plane while it runs."""
+    from storeloom.core.control.backup import back_up
+    from storeloom.core.control.services import utc_now
+
+    engine = _database(arguments)
+    made = back_up(engine, Path(arguments.folder), Path(_copy(arguments)), utc_now(), keys=arguments.keys)
+    engine.dispose()
+    apart = [] if engine.dialect.name == "sqlite" else [Finding("SL-SRV-04", {"kind": engine.dialect.name})]
+    return _copied(arguments, _copy(arguments), made, apart)
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    """Put a backup into an empty folder."""
+    from storeloom.core.control.backup import restore
+
+    return _copied(arguments, arguments.folder, restore(Path(_copy(arguments)), Path(arguments.folder)), [])
+
+
+def _copied(arguments: argparse.Namespace, folder: str, made: Any, findings: list[Finding]) -> int:
+    told = {"folder": folder, "files": len(made.files), "database": made.database, "form": made.form or "-"}
+    if arguments.json:
+        print_json({"ok": True, **told, "keys": made.keys, "findings": [finding.as_dict(arguments.lang) for finding in findings]})
+        return 0
+    print("\n".join([_say("copied", arguments.lang, **told), *(finding.render(arguments.lang) for finding in findings)]))
+    if not made.keys:
+        print(_say("no_keys", arguments.lang))
+    return 0
+
+
+def _copy(arguments: argparse.Namespace) -> str:
+    if not arguments.copy:
+        reason = {"en": f"{arguments.action} needs --copy FOLDER", "zh": f"{arguments.action} 需要 --copy FOLDER"}
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom server"}))
+    return str(arguments.copy)
 
 
 def _run(arguments: argparse.Namespace) -> int:

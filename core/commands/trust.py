@@ -122,25 +122,6 @@ def _vendor(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _wheels(arguments: argparse.Namespace) -> int:
-    from storeloom.core.control.trust.keys import read_signer
-    from storeloom.core.control.trust.packages import sign_wheels
-    from storeloom.core.control.trust.wheels import read_wheel
-    from storeloom.core.trust import clock, durable
-
-    wheels = {Path(name).name: Path(name).read_bytes() for name in _named(arguments, "WHEEL")}
-    for name, data in wheels.items():
-        read_wheel(name, data)
-    base = Path(arguments.base).read_bytes() if arguments.base else None
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=arguments.days)
-    signer = read_signer(Path(_option(arguments.key, "--key")), _passphrase())
-    data = sign_wheels(base, _option(arguments.vendor, "--vendor"), wheels, ends, [signer])
-    file = Path(_option(arguments.output, "--output"))
-    durable.write(file, data)
-    _say(arguments, "signed", file=file, role=f"vendors/{arguments.vendor}", version="+1", ends=clock.text(ends))
-    return 0
-
-
 def _status(arguments: argparse.Namespace) -> int:
     """What stands, and until when; exit code 1 where offline keys must sign within 30 days."""
     from storeloom.core.trust import clock
@@ -175,7 +156,6 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "rotate": _rotate,
     "renew": _renew,
     "vendor": _vendor,
-    "wheels": _wheels,
     "status": _status,
 }
 

@@ -69,7 +69,7 @@ class _Measured:
 
 
 def conform(registry: Registry, adapter: str, only: Sequence[str] = (), load: Load = SHORT) -> Iterator[Check]:
-    """Run the checks of an adapter as they come; `only` names those wanted (`round_trip`, `fault:reset:before` ...).
+    """Run the checks of an adapter as they come; `only` names those wanted (`round_trip`, `fault:reset:before`, `fault` for all).
 
     `load` is what the check `messages` carries: some hundreds (`load.SHORT`) or ten thousand (`load.LONG`).
     PluginFault when there is no such adapter, or when it names no twin.
@@ -85,7 +85,7 @@ def conform(registry: Registry, adapter: str, only: Sequence[str] = (), load: Lo
     twin_class = getattr(importlib.import_module(module), name)
     bench = _Bench(registry, adapter, twin_class, load)
     for check_name, call in bench.checks():
-        if only and check_name not in only:
+        if only and check_name not in only and check_name.partition(":")[0] not in only:
             continue
         began = time.monotonic()
         try:

@@ -89,7 +89,7 @@ def keys(subject: Subject, solution: str) -> Found:
     """Every config key changes some episode's outcome."""
     lab = lab_of(subject, solution)
     if not lab.properties:
-        return Found(beside="there is nothing to set")
+        return Found(beside={"en": "there is nothing to set", "zh": "没有配置项"})
     dead = [key for key in lab.properties if not lab.shown(key).differs]
     return Found((_finding(lab, "SL-CHK-36", keys=dead),) if dead else ())
 

@@ -1,17 +1,15 @@
 """What a solution or adapter declares: complete, in both languages, of one mind with the catalogue, refused where it must be, and cheap
-to import. Each rule looks at one plugin; `fresh` at the package's index."""
+to import."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from storeloom.core.conformance.importing import imported
 from storeloom.core.conformance.rules import Found, Grade, Rule, Scope, Subject
-from storeloom.core.kernel import index, schemas
+from storeloom.core.kernel import schemas
 from storeloom.core.kernel.compose import compose_sources
 from storeloom.core.kernel.documents import Document
 from storeloom.core.kernel.errors import ConfigFault, Finding, PluginFault, StoreloomError
@@ -23,27 +21,12 @@ from storeloom.core.virtual.solo import ROOMY, compose_solo
 from storeloom.core.virtual.tables import default_tables
 from storeloom.core.virtual.trial import Trial
 
-HEAVY = ("cv2", "onnxruntime", "ray", "streamlit", "numpy", "polars", "ortools", "statsforecast", "pandas", "scipy", "matplotlib", "flask",
-         "torch", "tensorflow", "sklearn", "transformers", "PIL")  # fmt: skip
+HEAVY = frozenset({"PIL", "cv2", "flask", "matplotlib", "numpy", "onnxruntime", "ortools", "pandas", "polars", "ray", "scipy", "sklearn",
+                   "statsforecast", "streamlit", "tensorflow", "torch", "transformers"})  # fmt: skip
 LOADS = ("light", "vision", "forecast", "optimise")
 EFFECTS = ("live", "reload", "restart")
 EMPTY_DAYS, FULL_DAYS = 8, 1
 START = datetime(2026, 3, 1, 16, tzinfo=UTC)
-IMPORT_S = 120
-_IMPORTS = """
-import json, sys
-from pathlib import Path
-sys.path[:], heavy, package, root, plugins = json.loads(sys.stdin.read())
-from storeloom.core.kernel.registry import Package, import_plugin
-found, before = {}, {name.split(".")[0] for name in sys.modules}
-for plugin, path in plugins:
-    import_plugin(plugin, Package(package, Path(root)), path)
-    new = {name.split(".")[0] for name in sys.modules} & set(heavy) - before
-    if new:
-        found[plugin] = sorted(new)
-        break
-print(json.dumps(found))
-"""
 
 
 def _entry(subject: Subject, plugin: str) -> Entry:
@@ -55,37 +38,9 @@ def _entry(subject: Subject, plugin: str) -> Entry:
 
 
 def light(subject: Subject, plugin: str) -> Found:
-    """Importing a plugin's module brings nothing that takes long to import; tried for the whole package, in a process of its own."""
-    if "heavy" not in subject.notes:
-        subject.notes["heavy"] = _heavy(subject)
-    names = subject.notes["heavy"].get(plugin)
-    entry = _entry(subject, plugin)
-    return Found((Finding("SL-CHK-20", {"id": plugin, "names": names}, file=str(entry.file)),) if names else ())
-
-
-def _heavy(subject: Subject) -> dict[str, list[str]]:
-    """What plugins import that is heavy, by plugin. After each that does, the others are tried in a new process.
-
-    One that cannot be imported at all is left to the rule `fresh`.
-    """
-    known = subject.registry.catalogue
-    entries = [entry for group in (known.solutions, known.adapters) for entry in group.values()]
-    left = [(entry.id, entry.path) for entry in entries if entry.package == subject.package]
-    found: dict[str, list[str]] = {}
-    while left:
-        told = json.dumps([sys.path, HEAVY, subject.package.name, str(subject.package.root), left])
-        done = subprocess.run([sys.executable, "-c", _IMPORTS], input=told, capture_output=True, text=True, check=False, timeout=IMPORT_S)
-        guilty: dict[str, list[str]] = json.loads(done.stdout) if done.returncode == 0 else {}
-        found |= guilty
-        names = [plugin for plugin, _ in left]
-        left = left[names.index(next(iter(guilty))) + 1 :] if guilty else []
-    return found
-
-
-def fresh(subject: Subject, _: str) -> Found:
-    """Every plugin loads, and the package's index says what its plugins do."""
-    known = [finding for finding in subject.registry.catalogue.findings if finding.file == str(subject.package.listing)]
-    return Found((*index.check(subject.package), *known))
+    """Importing a plugin's module brings nothing that takes long to import."""
+    names = sorted(imported(subject, plugin).brought & HEAVY)
+    return Found((Finding("SL-CHK-20", {"id": plugin, "names": names}, file=str(_entry(subject, plugin).file)),) if names else ())
 
 
 # --- words ---
@@ -133,7 +88,7 @@ def keys(subject: Subject, plugin: str) -> Found:
     entry = _entry(subject, plugin)
     properties = schemas.load(entry.schema_file).get("properties", {})
     if not properties:
-        return Found(beside="there is nothing to set")
+        return Found(beside={"en": "there is nothing to set", "zh": "没有配置项"})
     return Found(
         tuple(
             Finding("SL-CHK-22", {"id": plugin, "key": key, "lack": {"en": en, "zh": zh}}, path=key, file=str(entry.file))
@@ -292,10 +247,6 @@ def made(subject: Subject, plugin: str) -> Found:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("declared.fresh", Grade.BRONZE, Scope.PACKAGE, "Every plugin loads, and the index says what the plugins do",
-         "所有插件可加载，索引与插件一致",
-         "The kernel starts from the index without running plugin code; a stale one starts something else.",
-         "内核按索引启动而不运行插件代码；索引过期会导致实际行为不符。", fresh),
     Rule("declared.names", Grade.BRONZE, Scope.SOLUTION, "The streams, tables, devices and formats that it names are there",
          "所写的数据流、数据表、设备与业态均存在", "What nobody feeds never comes, and nothing says so.",
          "没有来源的数据永远不会到来，且无人提示。", names),

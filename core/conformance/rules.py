@@ -72,11 +72,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Found:
-    """What a rule found on one subject: what is wrong (nothing: the rule holds), what it measured, and why it does not apply, if so."""
+    """What a rule found on one subject: what is wrong (nothing: the rule holds), what it measured, and why it does not apply, if so; the
+    last in both languages, `{"en": ..., "zh": ...}`."""
 
     findings: tuple[Finding, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
-    beside: str = ""
+    beside: Mapping[str, str] | str = ""
+
+    def why_beside(self, lang: str) -> str:
+        """Why it does not apply, in one language; empty where it does."""
+        return self.beside if isinstance(self.beside, str) else self.beside[lang]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Asks a control plane over its HTTP API: pages, tries again where that is safe, refusals as findings.
 
-What may be sent again when no answer came: a GET, and a POST, which bears an `Idempotency-Key`. A busy server (429, 503) changed nothing
-and is asked again whatever the request. Redirections are not followed: the token is for one address alone.
+What may be sent again when no answer came: a GET, a POST, which bears an `Idempotency-Key`, and bytes, which are the same again. A busy
+server (429, 503) changed nothing and is asked again whatever the request. Redirections are not followed: the token is for one address.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class FleetClient:
             try:
                 status, head, text = self._once(method, self._path + PREFIX + path, data, headers)
             except (OSError, http.client.HTTPException) as error:
-                if last or method not in ("GET", "POST"):
+                if last or (method not in ("GET", "POST") and not isinstance(body, bytes)):
                     reason = str(error) or type(error).__name__
                     raise FleetFault(Finding("SL-FLT-04", {"server": self._server, "reason": reason})) from error
                 self._pause(number, None)

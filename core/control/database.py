@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
 from storeloom.core.control.wall import WalledSession
-from storeloom.core.runtime.log_file import safe_version
+from storeloom.core.runtime.sqlite_version import safe_version
 
 BUSY_MS = 5000
 WRITES = "storeloom_writes"

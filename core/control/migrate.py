@@ -34,6 +34,11 @@ def newest() -> str:
     return found
 
 
+def forms() -> list[str]:
+    """The forms that this version knows, the oldest first."""
+    return list(reversed(list(_steps())))
+
+
 def bring_to(engine: Engine, target: str = "head") -> None:
     """Bring a database to a form: forwards to `head` or a revision, back to an older revision or `base`. All of it happens, or nothing."""
     here = revision(engine)

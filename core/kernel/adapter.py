@@ -3,7 +3,7 @@
 Declared like a solution: one class in one module, listed in plugins.toml under its kind. An adapter hands in facts and takes commands;
 which streams these are is the kind's (`schemas/adapter_kinds.json`), narrowed by what the driver declares.
 
-Words are UnifiedPOS's (OMG, v1.16) where they fit: capabilities, check health, result codes (`hardware_adapters.links.errors`). Opening,
+Words are UnifiedPOS's (OMG, v1.16) where they fit: capabilities, check health, result codes (`Code`). Opening,
 claiming and enabling are one here: a driver claims its device when `facts` begins and lets it go when it is closed.
 
 A config never holds a password, only the name of one of the store's secrets, in a key of the widget `secret`; `self.secret(name)` gives
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from storeloom.core.kernel import schemas
@@ -69,6 +70,47 @@ class Found:
 
     settings: Mapping[str, Any]
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Code(StrEnum):
+    """UnifiedPOS's result codes (chapter 1, "Error handling"); the values stand as `code` in `device.status` and in answers to commands."""
+
+    CLOSED = "closed"
+    CLAIMED = "claimed"  # another program has it
+    NO_SERVICE = "no_service"  # the driver lacks a library or a right on this host
+    ILLEGAL = "illegal"  # the command makes no sense to this device
+    NO_HARDWARE = "no_hardware"  # there is nothing at the address
+    OFFLINE = "offline"  # it is there and does not answer
+    NO_EXIST = "no_exist"  # what the command names is not there
+    FAILURE = "failure"  # it answered that it could not
+    TIMEOUT = "timeout"
+    BUSY = "busy"
+    EXTENDED = "extended"  # of this kind of device alone: `extended` says what (`cover_open`, `overload`)
+
+
+AGAIN = frozenset({Code.CLAIMED, Code.NO_HARDWARE, Code.OFFLINE, Code.TIMEOUT, Code.BUSY, Code.CLOSED, Code.FAILURE, Code.EXTENDED})
+
+
+class DeviceError(Exception):
+    """A device did not do what was asked. `words` say why in `en` and `zh`, without a full stop and without a secret.
+
+    `extended` is the device kind's own word where the code is EXTENDED. What is worth another try says `again`.
+    """
+
+    def __init__(self, code: Code, en: str, zh: str, *, extended: str = "") -> None:
+        super().__init__(en)
+        self.code = code
+        self.extended = extended
+        self.words: Mapping[str, str] = {"en": en, "zh": zh}
+
+    @property
+    def again(self) -> bool:
+        return self.code in AGAIN
+
+    @property
+    def word(self) -> str:
+        """The code as it stands in `device.status`."""
+        return self.extended or self.code.value
 
 
 class Adapter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,15 +114,15 @@ def _instances(sources: Sources, registry: Registry, findings: list[Finding]) ->
 
 def _check_config(one: Instance, sources: Sources, registry: Registry, store: Mapping[str, Any], findings: list[Finding]) -> None:
     at = f"solutions.{one.name}.config"
-    faults = schemas.check(
-        one.entry.schema_file, one.config, at=at, place=lambda *keys: sources.place("solutions", one.name, "config", *keys), mend=True
-    )
+    place = partial(sources.place, "solutions", one.name, "config")
+    faults = schemas.check(one.entry.schema_file, one.config, at=at, place=place, mend=True)
     faults = [replace(fault, patch=fault.patch and {"solutions": {one.name: {"config": fault.patch}}}) for fault in faults]
     faults += _crons(one, sources, at)
     one.valid = not faults
     findings += faults
     if faults:
         return
+    findings += schemas.retiring(one.entry.schema_file, one.config, at=at, place=place)
     try:
         problems = registry.config_problems(one.entry.id, one.config, store)
     except PluginFault as fault:

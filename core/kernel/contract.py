@@ -63,6 +63,8 @@ def setting(
     widget: str | None = None,
     help_en: str | None = None,
     help_zh: str | None = None,
+    since: str | None = None,
+    use: str | None = None,
     **limits: Any,
 ) -> Any:
     """One config key: its default, titles in both languages and, where it has one, its unit.
@@ -75,9 +77,12 @@ def setting(
     ([x, y, w, h]), `floor_points` ([[[x, y], [x_m, y_m]], ...]), and lists of rows: `lines` (with `from` and `to`), `polygons` and `quads`
     (with `polygon`), `boxes` (with `box`). A row's `camera`, or what has the widget `device`, is the camera on whose picture it is drawn;
     its plain other keys are asked for beside it. A list whose items are no objects has the geometry alone.
+
+    A key that is to go is deprecated `since` a version of the plugin, with another to `use` instead: who sets it is told, and with the next
+    major version it may be gone.
     """
-    extra: dict[str, Any] = {"x-zh": zh, "x-effect": effect}
-    for key, value in (("x-unit", unit), ("x-widget", widget), ("x-help-zh", help_zh)):
+    extra: dict[str, Any] = {"x-zh": zh, "x-effect": effect, **({"deprecated": True} if since else {})}
+    for key, value in (("x-unit", unit), ("x-widget", widget), ("x-help-zh", help_zh), ("x-since", since), ("x-use", use)):
         if value is not None:
             extra[key] = value
     kind = "default_factory" if callable(default) else "default"

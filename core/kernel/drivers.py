@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from storeloom.core.kernel import schemas
@@ -42,9 +43,9 @@ def _of(device: str, facts: Any, catalogue: Catalogue, place: Place) -> Iterator
         missing = unknown("adapter", "适配器", facts["adapter"], catalogue.adapters)
         yield Finding(missing.code, missing.args, f"{at}.adapter", *place("devices", device, "adapter"))
         return
-    yield from schemas.check(
-        entry.schema_file, plain(settings), at=f"{at}.settings", place=lambda *keys: place("devices", device, "settings", *keys)
-    )
+    lies = partial(place, "devices", device, "settings")
+    yield from schemas.check(entry.schema_file, plain(settings), at=f"{at}.settings", place=lies)
+    yield from schemas.retiring(entry.schema_file, plain(settings), at=f"{at}.settings", place=lies)
     for key, value in settings.items() if isinstance(settings, Mapping) else ():
         if isinstance(value, str) and LOGIN.match(value.strip()):
             yield Finding("SL-CFG-05", IN_THE_CLEAR, f"{at}.settings.{key}", *place("devices", device, "settings", key))

@@ -88,6 +88,14 @@ def rfc3339(time: datetime) -> str:
     return (text.rstrip("0") if time.microsecond else text) + "Z"
 
 
+def stamp(time: str | datetime) -> str:
+    """A time, or the text of one, as RFC 3339 text that sorts as times do: six digits of the second always.
+
+    For times that are kept and compared as text: of `rfc3339` a whole second sorts after its own fractions.
+    """
+    return parse_time(time).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
 def parse_time(text: str | datetime) -> datetime:
     """RFC 3339 text as a time in UTC; ValueError when it is no such text or names no zone."""
     time = text if isinstance(text, datetime) else datetime.fromisoformat(text)

@@ -17,6 +17,7 @@ from typing import Any
 from storeloom.core.kernel.adapter_page import page
 from storeloom.core.kernel.contract import DRAWN
 from storeloom.core.kernel.errors import Finding, PluginFault
+from storeloom.core.kernel.narrowing import narrowed
 from storeloom.core.kernel.registry import (
     BUILT_IN,
     Package,
@@ -24,6 +25,7 @@ from storeloom.core.kernel.registry import (
     listed,
     read_listing,
     solution_class,
+    unknown,
 )
 
 PAGES = Path("docs") / "adapters"
@@ -48,8 +50,7 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
                 index[group][plugin_id] = old
                 files[package.root / old["schema"]] = (package.root / old["schema"]).read_text(encoding="utf-8")
             continue
-        text = dump(schema)
-        facts["schema_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        facts, text = _with_schema(facts, schema)
         files[package.root / facts["schema"]] = text
         index[group][plugin_id] = facts
     kinds = package.root / "schemas" / "adapter_kinds.json"
@@ -61,6 +62,21 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
             files[package.root / PAGES / f"{plugin_id}.md"] = page(plugin_id, facts, schema, index.get("adapter_kinds", {}))
     files[package.index] = dump(index)
     return files, findings
+
+
+def of_plugin(package: Package, plugin_id: str) -> tuple[dict[str, Any], str]:
+    """What the index should say of a listed plugin, and the text of its config's schema. PluginFault where it cannot be indexed."""
+    listing = read_listing(package)
+    for group, section, one, settings in listed(listing):
+        if one == plugin_id:
+            facts, schema = _plugin(package, group, section, one, settings["path"], _scenarios(package, listing))
+            return _with_schema(facts, schema)
+    raise PluginFault(unknown("plugin", "插件", plugin_id, {one: None for _, _, one, _ in listed(listing)}))
+
+
+def _with_schema(facts: dict[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    text = dump(schema)
+    return {**facts, "schema_sha256": hashlib.sha256(text.encode()).hexdigest()}, text
 
 
 def _before(package: Package) -> dict[str, Any]:
@@ -253,7 +269,7 @@ def _contract(plugin_id: str, file: Path, reason: str, remedy: str) -> PluginFau
 
 
 def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
-    """Config contracts on disk that the new ones break (a key gone, a type or range narrower, a new required key) under the same major."""
+    """Config contracts on disk that the new ones break (see `narrowing`) under the same major version."""
     old_index = _before(package)
     new_index = json.loads(files[package.index])
     findings = []
@@ -267,22 +283,3 @@ def breaks(package: Package, files: Mapping[Path, str]) -> list[Finding]:
                 reasons = narrowed(json.loads(old_file.read_text(encoding="utf-8")), json.loads(files[package.root / new["schema"]]))
                 findings += [Finding("SL-PLG-07", {"id": plugin_id, "reason": r}, file=str(package.root / new["path"])) for r in reasons]
     return findings
-
-
-def narrowed(old: Mapping[str, Any], new: Mapping[str, Any], at: str = "") -> list[str]:
-    """In words, how a schema refuses what the old one took; keys, types, enumerations and bounds are compared."""
-    reasons = []
-    old_keys, new_keys = old.get("properties", {}), new.get("properties", {})
-    reasons += [f"key '{at}{key}' is gone" for key in old_keys if key not in new_keys]
-    reasons += [f"key '{at}{key}' is now required" for key in new.get("required", ()) if key not in old.get("required", ())]
-    for key in old_keys.keys() & new_keys.keys():
-        reasons += narrowed(old_keys[key], new_keys[key], f"{at}{key}.")
-    place = at.rstrip(".")
-    if old.get("type") != new.get("type") and (old.get("type"), new.get("type")) != ("integer", "number"):
-        reasons.append(f"'{place}' changed its type from {old.get('type')} to {new.get('type')}")
-    if "enum" in new and set(map(str, old.get("enum", new["enum"]))) - set(map(str, new["enum"])):
-        reasons.append(f"'{place}' allows fewer values")
-    for bound, sign in (("minimum", 1), ("maximum", -1)):
-        if bound in new and (bound not in old or sign * new[bound] > sign * old[bound]):
-            reasons.append(f"'{place}' has a narrower {bound}: {old.get(bound)} -> {new[bound]}")
-    return sorted(reasons)

@@ -186,7 +186,7 @@ def read_catalogue(only: list[Package] | None = None) -> Catalogue:
     for package in only if only is not None else packages():
         try:
             listing = read_listing(package)
-            index = _read_index(package)
+            index = read_index(package)
         except PluginFault as fault:
             catalogue.findings += fault.findings
             continue
@@ -207,7 +207,8 @@ def read_listing(package: Package) -> dict[str, Any]:
     raise PluginFault(Finding("SL-PLG-06", {"package": package.name, "reason": reason}, file=str(package.listing)))
 
 
-def _read_index(package: Package) -> dict[str, Any]:
+def read_index(package: Package) -> dict[str, Any]:
+    """A package's static index. PluginFault (SL-PLG-06) where there is none that can be read."""
     try:
         with open(package.index, "rb") as file:
             index = json.load(file)

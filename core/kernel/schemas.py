@@ -6,7 +6,7 @@ The verdict is jsonschema-rs's; the words are ours: where, what was got, what is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -135,26 +135,40 @@ def check(path: Path, value: Any, *, at: str = "", place: Place | None = None, m
 
 def marked(path: Path, value: Any, widget: str) -> list[tuple[tuple[str | int, ...], Any]]:
     """The parts of a value whose setting has the widget, each with the keys that lead to it; the value fits the schema file."""
-    schema = load(path)
-    return list(_marked(schema, schema, value, widget, ()))
+    schema, found = load(path), []
+    for keys, part, one in _parts(schema, schema, value, ()):
+        if part.get("x-widget") == widget:
+            found += [((*keys, at), item) for at, item in enumerate(one)] if isinstance(one, list) else [(keys, one)]
+    return found
 
 
-def _marked(
-    schema: Mapping[str, Any], part: Any, value: Any, widget: str, keys: tuple[str | int, ...]
-) -> Iterable[tuple[tuple[str | int, ...], Any]]:
+def retiring(path: Path, value: Any, *, at: str, place: Place) -> list[Finding]:
+    """A finding for each key of a value that its schema file calls deprecated, where `place` knows a file that sets it."""
+    schema, findings = load(path), []
+    for keys, part, _ in _parts(schema, schema, value, ()):
+        file, line = place(*keys) if part.get("deprecated") else (None, None)
+        if file is not None:
+            args = {"key": keys[-1], "since": part.get("x-since", "?"), "use": part.get("x-use", "?")}
+            findings.append(Finding("SL-CFG-10", args, join(at, keys), file, line))
+    return findings
+
+
+def _parts(
+    schema: Mapping[str, Any], part: Any, value: Any, keys: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any], Any]]:
+    """Every part of a value with its schema, and the keys that lead to it."""
     if not isinstance(part, Mapping):
         return
     for also in [_resolve(schema, part["$ref"])] if "$ref" in part else part.get("anyOf", []):
-        yield from _marked(schema, also, value, widget, keys)
-    if part.get("x-widget") == widget:
-        yield from [((*keys, at), one) for at, one in enumerate(value)] if isinstance(value, list) else [(keys, value)]
-    elif isinstance(value, Mapping):
+        yield from _parts(schema, also, value, keys)
+    yield keys, part, value
+    if isinstance(value, Mapping):
         others = part.get("additionalProperties")
         for key, one in value.items():
-            yield from _marked(schema, part.get("properties", {}).get(key, others), one, widget, (*keys, key))
+            yield from _parts(schema, part.get("properties", {}).get(key, others), one, (*keys, key))
     elif isinstance(value, list):
         for at, one in enumerate(value):
-            yield from _marked(schema, part.get("items", {}), one, widget, (*keys, at))
+            yield from _parts(schema, part.get("items", {}), one, (*keys, at))
 
 
 def _word(error: Any, schema: Mapping[str, Any], at: str, place: Place | None) -> Iterable[Finding]:

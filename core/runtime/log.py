@@ -17,7 +17,7 @@ import orjson
 from storeloom.core.kernel.errors import LogFault
 from storeloom.core.kernel.events import Event, instant, micros
 from storeloom.core.runtime.log_delivery import DeliveryRows
-from storeloom.core.runtime.log_file import safe_version, unusable
+from storeloom.core.runtime.log_file import unusable
 from storeloom.core.runtime.log_instances import InstanceRows
 from storeloom.core.runtime.log_migrate import OLD_META, migrate
 from storeloom.core.runtime.log_records import RecordRows
@@ -32,6 +32,7 @@ from storeloom.core.runtime.log_tables import (
     opened,
     sealed,
 )
+from storeloom.core.runtime.sqlite_version import safe_version
 
 __all__ = ["FORMAT", "Record", "StoreLog", "instant", "micros", "safe_version"]
 

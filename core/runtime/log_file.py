@@ -15,17 +15,12 @@ import apsw
 
 from storeloom.core.kernel.errors import Finding, LogFault
 from storeloom.core.runtime.log_tables import FORMAT, TABLES, damaged, insert, opened, sealed, select
+from storeloom.core.runtime.sqlite_version import safe_version
 
 STORE_DB = "store.db"  # the log in a store's data folder
 BUSY_MS = 5000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=2000", "journal_size_limit=67108864", "cache_size=-8000")
 _WAL_HEADER, _FRAME_HEADER = 32, 24
-
-
-def safe_version(version: str) -> bool:
-    """Whether an SQLite version is free of the WAL-reset bug (3.7.0 to 3.51.2, mended in 3.44.6 and 3.50.7)."""
-    numbers = tuple(int(part) for part in version.split(".")[:3])
-    return numbers >= (3, 51, 3) or (numbers[:2] == (3, 44) and numbers >= (3, 44, 6)) or (numbers[:2] == (3, 50) and numbers >= (3, 50, 7))
 
 
 def unusable(file: str, reason: object) -> LogFault:

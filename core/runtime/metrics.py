@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from storeloom.core import __version__
 from storeloom.core.kernel.events import parse_time
 from storeloom.core.runtime.status import InstanceStatus, QueueStatus, StoreStatus
 
@@ -67,9 +67,7 @@ class StatusCollector(Collector):
 
     def _store(self) -> Iterator[Metric]:
         status = self._status
-        yield InfoMetricFamily(
-            "storeloom_build", "Version of storeloom.", {"version": version("storeloom"), "python": platform.python_version()}
-        )
+        yield InfoMetricFamily("storeloom_build", "Version of storeloom.", {"version": __version__, "python": platform.python_version()})
         yield InfoMetricFamily("storeloom_store", "The store and its bundle.", {"store": status.store, "bundle": status.bundle})
         yield CounterMetricFamily("storeloom_restarts", "How often the keeper has restarted the store's process.", status.restarts)
         yield CounterMetricFamily("storeloom_log_records", "Records that the store log ever took: its newest sequence.", status.last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.hours import StoreHours
 
 Row = Mapping[str, Any]
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def padded(gtin: str) -> str:
@@ -27,51 +28,86 @@ class TableSet:
 
     def __init__(self, tables: Mapping[str, Iterable[Row]], hours: StoreHours) -> None:
         self.hours = hours
-        self._rows: dict[str, list[Row]] = {}
-        self._derived: dict[str, dict[str, Any]] = {}
-        self._index: dict[str, dict[tuple[Any, ...], list[Row]]] = {}
+        self._tables: dict[str, _Table] = {}
+        self._none: dict[str, _Table] = {}
         for name, rows in tables.items():
             self.replace(name, rows)
 
     def replace(self, name: str, rows: Iterable[Row]) -> None:
         """Put new rows in place of a table's old ones."""
-        self._rows[name] = list(rows)
-        self._derived[name] = {}
-        self._index.pop(name, None)
+        self._tables[name] = _Table(list(rows), schemas.tables().get(name, ()), self.hours)
 
     def names(self) -> list[str]:
-        return sorted(self._rows)
+        return sorted(self._tables)
+
+    def table(self, name: str) -> _Table:
+        """A table, empty where none was given."""
+        return self._tables.get(name) or self._none.setdefault(name, _Table([], (), self.hours))
 
     def all(self, name: str) -> list[Row]:
-        return self._rows.get(name, [])
+        return self.table(name).rows
 
     def derived(self, name: str, what: str, build: Callable[[list[Row]], Any]) -> Any:
         """What `build` makes of a table's rows, made once for as long as the table stands."""
-        kept = self._derived.setdefault(name, {})
+        kept = self.table(name).derived
         if what not in kept:
             kept[what] = build(self.all(name))
         return kept[what]
 
-    def find(self, name: str, key: tuple[Any, ...]) -> list[Row]:
-        """Rows whose key starts with these values, valid or not."""
-        keys = schemas.tables().get(name, ())
-        wanted = tuple(_key(field, value) for field, value in zip(keys, key, strict=False))
-        if name not in self._index:
-            self._index[name] = _indexed(self.all(name), keys)
-        return self._index[name].get(wanted, [])
 
-    def valid(self, row: Row, at: datetime) -> bool:
+class _Table:
+    """One table's rows as they were given, with what makes looking them up quick: indexes by key and by field, and when each row holds.
+
+    Rows are named by their place. What holds at a time stays the same until the next `from` or `to`, and is kept as long.
+    """
+
+    def __init__(self, rows: list[Row], keys: Sequence[str], hours: StoreHours) -> None:
+        self.rows, self.derived, self.keys, self._hours = rows, dict[str, Any](), keys, hours
+        self._by_key: dict[tuple[Any, ...], list[int]] | None = None
+        self._by_field: dict[str, dict[Any, list[int]]] = {}
+        self._spans: list[tuple[datetime | None, datetime | None]] | None = None
+        self._standing: tuple[list[int], datetime | None, datetime | None] = [], EARLIEST, EARLIEST
+
+    def begins(self, key: tuple[Any, ...]) -> list[int]:
+        """Places of the rows whose key starts with these values."""
+        if self._by_key is None:
+            self._by_key = _indexed(self.rows, self.keys)
+        return self._by_key.get(tuple(_key(field, value) for field, value in zip(self.keys, key, strict=False)), [])
+
+    def equal(self, field: str, value: Any) -> list[int]:
+        """Places of the rows whose field has this value, in the form of `_key`."""
+        if field not in self._by_field:
+            index = self._by_field[field] = {}
+            for place, row in enumerate(self.rows):
+                index.setdefault(_key(field, row.get(field)), []).append(place)
+        return self._by_field[field].get(value, [])
+
+    def holds(self, place: int, at: datetime) -> bool:
         """Whether a row's `from` and `to` (half open) hold a time; a bare date is that store day's first moment."""
-        start, end = row.get("from"), row.get("to")
-        return (start is None or self._after(start, at)) and (end is None or self._before(end, at))
+        start, end = self._span(place)
+        return (start is None or start <= at) and (end is None or at < end)
 
-    def _after(self, bound: Any, at: datetime) -> bool:
-        day = _date(bound)
-        return self.hours.store_day(at) >= day if day else at >= parse_time(bound)
+    def standing(self, at: datetime) -> list[int]:
+        """Places of the rows that hold at a time."""
+        places, since, until = self._standing
+        if (since is not None and at < since) or (until is not None and at >= until):
+            places = [place for place in range(len(self.rows)) if self.holds(place, at)]
+            bounds = [bound for span in self._spans or () for bound in span if bound is not None]
+            since = max((bound for bound in bounds if bound <= at), default=None)
+            until = min((bound for bound in bounds if bound > at), default=None)
+            self._standing = places, since, until
+        return places
 
-    def _before(self, bound: Any, at: datetime) -> bool:
+    def _span(self, place: int) -> tuple[datetime | None, datetime | None]:
+        if self._spans is None:
+            self._spans = [(self._instant(row.get("from")), self._instant(row.get("to"))) for row in self.rows]
+        return self._spans[place]
+
+    def _instant(self, bound: Any) -> datetime | None:
+        if bound is None:
+            return None
         day = _date(bound)
-        return self.hours.store_day(at) < day if day else at < parse_time(bound)
+        return self._hours.midnight(day) if day else parse_time(bound)
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -99,13 +135,13 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
     return tables
 
 
-def _indexed(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
-    """Rows by each beginning of their key."""
-    index: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
+def _indexed(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], list[int]]:
+    """Places of rows by each beginning of their key."""
+    index: dict[tuple[Any, ...], list[int]] = {}
+    for place, row in enumerate(rows):
         whole = tuple(_key(field, row.get(field)) for field in keys)
         for length in range(1, len(keys) + 1):
-            index.setdefault(whole[:length], []).append(row)
+            index.setdefault(whole[:length], []).append(place)
     return index
 
 
@@ -132,22 +168,19 @@ class View:
 
     def get(self, *key: Any) -> Row | None:
         """The valid row of a key (the first fields of it may do); the one with the latest `from` when several are valid."""
-        now = self._now()
-        found = [row for row in self._tables.find(self._name, key) if self._tables.valid(row, now)]
-        return max(found, key=lambda row: str(row.get("from", ""))) if found else None
+        now, table = self._now(), self._tables.table(self._name)
+        found = [table.rows[place] for place in table.begins(key) if table.holds(place, now)]
+        return max(found, key=lambda row: str(row.get("from", "")), default=None)
 
     def rows(self, **where: Any) -> list[Row]:
         """The valid rows whose fields equal these values (`from_` for `from`); GTINs are compared padded."""
-        now = self._now()
-        wanted = {name.rstrip("_"): _key(name, value) for name, value in where.items()}
-        keys = schemas.tables().get(self._name, ())
-        lead = keys[0] if keys and keys[0] in wanted else None
-        pool = self._tables.find(self._name, (wanted[lead],)) if lead else self._tables.all(self._name)
-        return [
-            row
-            for row in pool
-            if all(_key(name, row.get(name)) == value for name, value in wanted.items()) and self._tables.valid(row, now)
-        ]
+        now, table = self._now(), self._tables.table(self._name)
+        if not where:
+            return [table.rows[place] for place in table.standing(now)]
+        wanted = [(name.rstrip("_"), _key(name, value)) for name, value in where.items()]
+        fewest = min((table.equal(name, value) for name, value in wanted), key=len)
+        found = [place for place in fewest if table.holds(place, now)]
+        return [row for row in map(table.rows.__getitem__, found) if all(_key(name, row.get(name)) == value for name, value in wanted)]
 
     def derived(self, what: str, build: Callable[[list[Row]], Any]) -> Any:
         """An index or rules made ready from all rows, made once until the table is replaced: for what would cost too much at each event.

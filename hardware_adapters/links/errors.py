@@ -1,50 +1,10 @@
-"""What can go wrong with a device, in UnifiedPOS's result codes (OMG Unified POS v1.16, chapter 1, "Error handling")."""
+"""What can go wrong with a device (`DeviceError` of the contract), in words for what the system or a missing library says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from storeloom.core.kernel.adapter import Code, DeviceError
 
-
-class Code(StrEnum):
-    """UnifiedPOS's result codes; the values stand as `code` in `device.status` and in answers to commands."""
-
-    CLOSED = "closed"
-    CLAIMED = "claimed"  # another program has it
-    NO_SERVICE = "no_service"  # the driver lacks a library or a right on this host
-    ILLEGAL = "illegal"  # the command makes no sense to this device
-    NO_HARDWARE = "no_hardware"  # there is nothing at the address
-    OFFLINE = "offline"  # it is there and does not answer
-    NO_EXIST = "no_exist"  # what the command names is not there
-    FAILURE = "failure"  # it answered that it could not
-    TIMEOUT = "timeout"
-    BUSY = "busy"
-    EXTENDED = "extended"  # of this kind of device alone: `extended` says what (`cover_open`, `overload`)
-
-
-AGAIN = frozenset({Code.CLAIMED, Code.NO_HARDWARE, Code.OFFLINE, Code.TIMEOUT, Code.BUSY, Code.CLOSED, Code.FAILURE, Code.EXTENDED})
-
-
-class DeviceError(Exception):
-    """A device did not do what was asked. `words` say why in `en` and `zh`, without a full stop and without a secret.
-
-    `extended` is the device kind's own word where the code is EXTENDED. What is worth another try says `again`.
-    """
-
-    def __init__(self, code: Code, en: str, zh: str, *, extended: str = "") -> None:
-        super().__init__(en)
-        self.code = code
-        self.extended = extended
-        self.words: Mapping[str, str] = {"en": en, "zh": zh}
-
-    @property
-    def again(self) -> bool:
-        return self.code in AGAIN
-
-    @property
-    def word(self) -> str:
-        """The code as it stands in `device.status`."""
-        return self.extended or self.code.value
+__all__ = ["Code", "DeviceError", "not_installed", "of_os"]
 
 
 def not_installed(library: str, extra: str = "devices") -> DeviceError:

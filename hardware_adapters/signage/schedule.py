@@ -17,7 +17,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from storeloom.core.kernel.events import Fact, parse_time, rfc3339
 from storeloom.hardware_adapters.links.errors import Code, DeviceError
 
 REPORT = {"player": str, "number": int, "asset": str, "started": str, "duration_s": (int, float), "complete": bool}
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 MAYBE = {"campaign": str, "entry": str, "audience": int}
 Media = Callable[[str], Mapping[str, str] | None]
 KINDS = {"image": ("png", "jpg", "jpeg", "webp", "gif", "avif", "svg"), "video": ("mp4", "webm", "m4v", "ogv")}
@@ -66,7 +67,7 @@ class Schedule:
             self._drop_ended(now)
             if name in self._entries:
                 return False
-            if entry.get("to", "9") <= rfc3339(now):
+            if "to" in entry and parse_time(entry["to"]) <= now:
                 raise DeviceError(Code.ILLEGAL, f"its time was over at {entry['to']}", f"播放时段已于 {entry['to']} 结束")
             self._number += 1
             self._entries[name] = {"id": name, "number": self._number, **entry}
@@ -81,9 +82,9 @@ class Schedule:
         """One without an end makes all older ones of no higher priority that begin no earlier useless; the oldest go above `most`."""
         newest = next(reversed(self._entries.values()))
         if "to" not in newest:
-            begins = newest.get("from", "")
+            begins = _begins(newest)
             for name, one in list(self._entries.items())[:-1]:
-                if one["priority"] <= newest["priority"] and one.get("from", "") >= begins:
+                if one["priority"] <= newest["priority"] and _begins(one) >= begins:
                     del self._entries[name]
         while len(self._entries) > self._most:
             del self._entries[next(iter(self._entries))]
@@ -169,3 +170,7 @@ class Folder:
             self._hashes[found] = known
         kind = next(kind for kind, endings in KINDS.items() if found.suffix[1:].lower() in endings)
         return {"url": f"media/{known[2]}/{found.name}", "hash": known[2], "kind": kind}
+
+
+def _begins(entry: Mapping[str, Any]) -> datetime:
+    return parse_time(entry["from"]) if "from" in entry else ALWAYS

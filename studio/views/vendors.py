@@ -219,7 +219,7 @@ def _sign(check: checks.Check, vendor: str) -> None:
         more = " --base LAST.json" if base is not None else ""
         st.write(say("sign_how"))
         st.code(
-            f"storeloom trust wheels {check.package.name} --vendor {vendor} --key {vendor}.pem{more} --output NEXT.json",
+            f"storeloom plugin sign {check.package.name} --vendor {vendor} --key {vendor}.pem{more} --output NEXT.json",
             language="bash",
             wrap_lines=True,
         )

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from storeloom.core.cli import VERSION
+from storeloom.core import __version__
 
 
 def arguments(name, shop, episode, toys, tmp_path):
@@ -35,7 +35,7 @@ EN = {
     "try": "times real time",
     "episode": "1 passed, 0 failed",
     "index": "",
-    "version": VERSION,
+    "version": __version__,
 }
 ZH = EN | {
     "show": "limit_c = 5.0 °C  上限",
@@ -124,7 +124,7 @@ def test_the_installed_command_exits_as_it_should(words, code):
     env = {**os.environ, "LC_ALL": "C.UTF-8"}
     done = subprocess.run([sys.executable, "-m", "storeloom.core.cli", *words], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == code and "Traceback" not in done.stderr
-    assert done.stdout.strip() == VERSION if code == 0 else done.stderr
+    assert done.stdout.strip() == __version__ if code == 0 else done.stderr
 
 
 def test_a_closed_pipe_is_no_fault():

@@ -1,4 +1,4 @@
-"""`storeloom trust`: a repository founded by carried files, its keys changed, a vendor admitted, wheels signed, all by the command line."""
+"""`storeloom trust`: a repository founded by carried files, its keys changed, a vendor admitted, all by the command line."""
 
 import json
 
@@ -6,7 +6,6 @@ import pytest
 
 from storeloom.core.cli import main
 from storeloom.core.control.trust.repository import Repository
-from tests.control.trust.made_wheel import wheel
 
 
 @pytest.fixture
@@ -72,19 +71,11 @@ def test_keys_are_changed_online_and_offline(founded):
     assert status(founded)[1] | {"snapshot": 0, "timestamp": 0} == {"root": 2, "targets": 2, "releases": 1, "snapshot": 0, "timestamp": 0}
 
 
-def test_a_vendor_is_admitted_signs_wheels_and_is_dismissed(founded, tmp_path):
+def test_a_vendor_is_admitted_and_dismissed(founded, tmp_path):
     founded("vendor", "acme", "--chain", "north", "--add", "keys/acme.pem.pub")
     for holder in ("t1", "t2"):
         founded("sign", "control/trust/north/drafts/targets.json", "--key", f"keys/{holder}.pem")
     assert founded("publish", "--chain", "north")[0] == 0
-    filename, data = wheel()
-    (tmp_path / filename).write_bytes(data)
-    code, _, err = founded("wheels", filename, "--vendor", "acme", "--key", "keys/acme.pem", "--output", "acme.json")
-    assert code == 0, err
-    signed = json.loads((tmp_path / "acme.json").read_text())["signed"]
-    assert list(signed["targets"]) == [f"packages/acme/{filename}"] and signed["version"] == 1
-    founded("wheels", filename, "--vendor", "acme", "--key", "keys/acme.pem", "--base", "acme.json", "--output", "acme2.json")
-    assert json.loads((tmp_path / "acme2.json").read_text())["signed"]["version"] == 2
     founded("vendor", "acme", "--chain", "north", "--dismiss")
     for holder in ("t1", "t2"):
         founded("sign", "control/trust/north/drafts/targets.json", "--key", f"keys/{holder}.pem")
@@ -101,7 +92,7 @@ def test_a_pilot_is_founded_in_one_go(run, tmp_path):
 
 
 def test_what_is_missing_is_told(run):
-    for words in (("status",), ("sign", "x"), ("key",), ("rotate", "--chain", "north"), ("wheels", "x.whl")):
+    for words in (("status",), ("sign", "x"), ("key",), ("rotate", "--chain", "north")):
         code, _, err = run(*words)
         assert code in (1, 2) and err
     assert run("rotate", "nobody", "--chain", "north")[0] == 1

@@ -38,15 +38,11 @@ def subject(whole: Subject, about: str) -> Iterator[Subject]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`solution` runs over all that are built in; `rule` and `about` over a module's RULES, all those of one plugin in a row."""
+    """`solution` runs over all that are built in; `rule` and `about` over a module's RULES, those of one plugin in a row."""
     if "solution" in metafunc.fixturenames:
         metafunc.parametrize("solution", list(read_catalogue([PACKAGE]).solutions))
     if "rule" in metafunc.fixturenames:
         known = built_in()
         rules = metafunc.module.RULES
-        pairs = [(rule, about) for scope in Scope for about in _of(known, scope) for rule in rules if rule.scope is scope]
-        metafunc.parametrize(("rule", "about"), pairs, ids=[f"{about or BUILT_IN}-{rule.id}" for rule, about in pairs])
-
-
-def _of(known: Subject, scope: Scope) -> list[str]:
-    return [""] if scope is Scope.PACKAGE else known.ids(scope)
+        pairs = [(rule, about) for scope in Scope for about in known.ids(scope) for rule in rules if rule.scope is scope]
+        metafunc.parametrize(("rule", "about"), pairs, ids=[f"{about}-{rule.id}" for rule, about in pairs])

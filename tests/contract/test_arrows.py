@@ -8,28 +8,34 @@ from storeloom.core.kernel.registry import ROOT
 
 KERNEL, RUNTIME, VIRTUAL = "core.kernel", "core.runtime", "core.virtual"
 ALLOWED = {
+    "core/__init__.py": {KERNEL, VIRTUAL, "core.deprecation"},
+    "core/deprecation.py": set(),
     "core/kernel": {KERNEL},
-    "core/runtime": {KERNEL, RUNTIME, "workers"},
+    "core/runtime": {KERNEL, RUNTIME, "core.__version__", "workers"},
     "core/virtual": {KERNEL, RUNTIME, VIRTUAL},
     "core/trust": {KERNEL, "core.trust"},
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
-    "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent"},
-    "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance"},
+    "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance", "core.control.trust.wheels"},
+    "core/doctor": {KERNEL, RUNTIME, "core.doctor", "core.units"},
+    "core/units.py": set(),
+    "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent", "core.__version__"},
     "core/pages": {KERNEL, RUNTIME, VIRTUAL, "core.pages"},
     "core/progress.py": {"workers"},
+    "core/surface": {KERNEL, "core.deprecation", "core.surface", "core.cli", "core.control"},
     "core/bench": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent"),
         *("core.bench", "core.conformance", "core.progress", "hardware_adapters", "workers"),
     },
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
-        *("core.commands", "core.cli", "core.progress", "workers"),
+        *("core.doctor", "core.units"),
+        *("core.commands", "core.cli", "core.progress", "core.surface", "core.__version__", "workers"),
     },
-    "core/arguments": {KERNEL, "core.arguments"},
+    "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},  # the names of actions, no more
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
-    "hardware_adapters": {KERNEL, "workers", "hardware_adapters"},
+    "hardware_adapters": {KERNEL, "core.deprecation", "workers", "hardware_adapters"},
     "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "workers", "studio"},
 }
 

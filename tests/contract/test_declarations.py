@@ -1,12 +1,23 @@
 """What every built-in solution and adapter declares: complete, of one mind with the catalogue, and cheap to import."""
 
+import subprocess
+import sys
 from collections import Counter
 
 from storeloom.core.arguments.composing import FORMATS
 from storeloom.core.conformance import declared
+from storeloom.core.kernel import index
+from storeloom.core.kernel.registry import ROOT
 from storeloom.core.virtual.formats import SHAPES
 
-RULES = declared.RULES
+RULES = [rule for rule in declared.RULES if rule.look is not declared.light]  # that one needs a process in which nothing is loaded yet
+LIGHT = """
+from storeloom.core.conformance.declared import light
+from storeloom.core.conformance.rules import Scope
+from tests.contract.conftest import built_in
+whole = built_in()
+print(*(finding.text() for scope in (Scope.SOLUTION, Scope.ADAPTER) for one in whole.ids(scope) for finding in light(whole, one).findings))
+"""
 NUMBERS = {
     "user_reach": (1, 11),
     "precision_marketing": (12, 30),
@@ -47,6 +58,15 @@ NUMBERS = {
 def test_the_rule_holds(rule, about, subject):
     found = rule.look(subject, about).findings
     assert not found, "\n".join(finding.render() for finding in found)
+
+
+def test_the_index_says_what_the_plugins_do(whole):
+    assert not index.check(whole.package)
+
+
+def test_importing_the_plugins_brings_no_heavy_library():
+    done = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
 
 
 def test_every_format_has_a_store():

@@ -149,7 +149,6 @@ class Vendor:
         self.folder.mkdir()
         self.toys = ToyPackage(self.folder / "site")
         self.shop = Shop(self.toys, self.folder)
-        self.last: Path | None = None
 
     def admit(self) -> None:
         """The ceremony: the vendor's key, the chain's word that it may sign."""
@@ -182,14 +181,11 @@ class Vendor:
         return [toys, *(wheel(folder, name, "1.0", {f"{name}.py": LIBRARIES[name]}, requires=needs[name]) for name in LIBRARIES)]
 
     def publish(self, made: list[Path]) -> None:
-        """Upload wheels, sign them, publish them."""
+        """Sign wheels and publish them."""
         chain, output = self.chain, self.folder / f"{made[0].stem}.json"
-        for one in made:
-            chain.send("PUT", f"/vendors/acme/wheels/{one.name}", one.read_bytes(), "application/octet-stream")
-        base = ["--base", self.last] if self.last else []
-        chain.call("trust", "wheels", *made, "--vendor", "acme", "--key", self.folder / "acme.pem", *base, "--output", output)
-        chain.send("PUT", "/vendors/acme/metadata", output.read_bytes(), "application/json")
-        self.last = output
+        settings = ["--settings", chain.settings["vendor"]]
+        chain.call("plugin", "sign", *made, "--vendor", "acme", "--key", self.folder / "acme.pem", "--output", output, *settings)
+        chain.call("plugin", "publish", *made, "--metadata", output, *settings)
 
 
 class Chain3:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storeloom.core.control.trust import ceremony
 from storeloom.core.control.trust.keys import make_key, read_signer
-from storeloom.core.control.trust.packages import sign_wheels
+from storeloom.core.control.trust.signing import sign_wheels
 from tests.agent.wheels import packed_folder, wheel
 from tests.conftest import ToyPackage
 from tests.studio.plane import CHAIN, Plane

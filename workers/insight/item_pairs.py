@@ -10,7 +10,7 @@ its most frequent partners.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -103,13 +103,15 @@ def due(days: Sequence[int], today: int) -> bool:
     return today - known[-1] >= median
 
 
-def varied(ranked: Iterable[str], category: Mapping[str, str], most: int, size: int) -> list[str]:
-    """The first of a ranking with no more than so many of a category."""
+def varied(ranked: Iterable[str], category: Callable[[str], str], most: int, size: int) -> list[str]:
+    """The first of a ranking with no more than so many of a category; the ranking is gone through no further than it takes."""
     taken: list[str] = []
     counts: dict[str, int] = {}
     for item in ranked:
-        name = category.get(item, "")
-        if len(taken) < size and (not name or counts.get(name, 0) < most):
+        if len(taken) == size:
+            break
+        name = category(item)
+        if not name or counts.get(name, 0) < most:
             counts[name] = counts.get(name, 0) + 1
             taken.append(item)
     return taken

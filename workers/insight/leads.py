@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 Lead = dict[str, Any]
 Book = dict[str, Any]
@@ -73,11 +73,11 @@ def next_holder(present: Iterable[str], held: Mapping[str, int], tried: Collecti
 
 def new_book(at: datetime) -> Book:
     """Of a room or account: first sight of each viewer, who was kept, viewers as the platform counted them, orders."""
-    return {"seen": {}, "kept": {}, "counted": 0, "orders": {}, "told_orders": 0, "last": rfc3339(at)}
+    return {"seen": {}, "kept": {}, "counted": 0, "orders": {}, "told_orders": 0, "last": stamp(at)}
 
 
 def see(book: Book, who: str | None, at: datetime) -> None:
-    book["last"] = max(book["last"], rfc3339(at))
+    book["last"] = max(book["last"], stamp(at))
     if who is not None:
         book["seen"].setdefault(who, rfc3339(at))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, stamp
 
 Lane = dict[str, Any]
 ORDER_LAPSES = timedelta(minutes=7)
@@ -29,7 +29,7 @@ def see_staff(lane: Lane, staff: int, at: datetime) -> None:
         lane["ordered"] = None
     lapse(lane, at)
     if not lane["ordered"]:
-        lane["since"] = (lane["since"] or plain(at)) if staff else None
+        lane["since"] = (lane["since"] or stamp(at)) if staff else None
         lane["ours"] = lane["ours"] and staff > 0
 
 
@@ -41,7 +41,7 @@ def lapse(lane: Lane, at: datetime) -> None:
 
 def order(lane: Lane, by: str | None, at: datetime) -> None:
     """Somebody is sent to open it; from now on it counts as open."""
-    lane.update(ordered=plain(at), before=lane["staff"], since=plain(at), by=by, ours=True, closing=False)
+    lane.update(ordered=stamp(at), before=lane["staff"], since=stamp(at), by=by, ours=True, closing=False)
 
 
 def close(lane: Lane) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 STEEPEST, FLATTEST = -6.0, -0.1
 LEAST_SE = 1e-3
+LEAST_EACH = 4  # days with a promotion, and days without
 EQUAL = 1e-9
 
 
@@ -23,9 +24,34 @@ def estimate(days: Sequence[tuple[date, float, float]]) -> tuple[float, float] |
     rows = [(day, units, price) for day, units, price in days if units > 0 and price > 0]
     if len({round(price, 6) for _, _, price in rows}) < 2:
         return None
+    return _coefficient(rows, [math.log(price) for _, _, price in rows], [])
+
+
+def promoted_effect(
+    usual: Sequence[tuple[date, float, float]], promoted: Sequence[tuple[date, float, float]]
+) -> tuple[float, float] | None:
+    """What a promotion or display adds at the same price: log of the factor on a day's units, and its standard error.
+
+    Least squares over all days (day, units, price), the promoted ones marked, beside log price (where it changed), weekdays and trend. None
+    with fewer than `LEAST_EACH` days of either kind, or where price and promotion always went together and cannot be told apart.
+    """
+    kept = [[(day, units, price) for day, units, price in days if units > 0 and price > 0] for days in (usual, promoted)]
+    if min(map(len, kept)) < LEAST_EACH:
+        return None
+    rows = kept[0] + kept[1]
+    prices = [math.log(price) for _, _, price in rows]
+    marked = [0.0] * len(kept[0]) + [1.0] * len(kept[1])
+    return _coefficient(rows, marked, [prices] if len({round(price, 6) for _, _, price in rows}) > 1 else [])
+
+
+def _coefficient(
+    rows: Sequence[tuple[date, float, float]], asked: Sequence[float], beside: Sequence[Sequence[float]]
+) -> tuple[float, float] | None:
+    """Coefficient of `asked` on log units and its standard error, beside other columns, weekdays and trend; None where untold."""
     weekdays = sorted({day.weekday() for day, _, _ in rows})[1:]
     first = min(day for day, _, _ in rows)
-    x = np.array([[1.0, math.log(price), (day - first).days, *(day.weekday() == one for one in weekdays)] for day, _, price in rows])
+    time = [[(day - first).days, *(day.weekday() == one for one in weekdays)] for day, _, _ in rows]
+    x = np.column_stack([np.ones(len(rows)), asked, *beside, np.array(time, float)])
     y = np.log([units for _, units, _ in rows])
     free = len(rows) - x.shape[1]
     if free < 1 or np.linalg.matrix_rank(x) < x.shape[1]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 Record = dict[str, Any]
 KEPT = timedelta(days=7)
@@ -30,12 +30,12 @@ def count(record: Record, place: str, qty: float, at: datetime) -> None:
         return
     for name in [name for name in places if (name == "store") != (place == "store")]:
         del places[name]
-    places[place] = [qty, rfc3339(at)]
+    places[place] = [qty, stamp(at)]
 
 
 def move(record: Record, units: float, at: datetime) -> None:
     """A sale (below 0), receipt or other movement; what a count knows goes, and what is a week older than it goes into the figures."""
-    record["moves"].append([rfc3339(at), units])
+    record["moves"].append([stamp(at), units])
     record["moves"].sort(key=lambda row: row[0])
     since = _since(record)
     old = at - KEPT

@@ -31,7 +31,8 @@ class Priced:
 def reaches(promotion: Row, gtin: str, product: Row) -> bool:
     """Whether a promotion names a product or one of its categories; one that names nothing reaches all."""
     gtins, category = promotion.get("gtins"), promotion.get("category")
-    named = not gtins or item_key(gtin) in {item_key(one) for one in gtins}
+    key = item_key(gtin)
+    named = not gtins or any(item_key(one) == key for one in gtins)
     return named and category in (None, product.get("category"), product.get("subcategory"))
 
 

@@ -54,6 +54,20 @@ class UploadOut(Wire):
     python: str
 
 
+class WaitingOut(Wire):
+    """An uploaded wheel that its vendor's metadata does not name yet."""
+
+    filename: str
+    sha256: str
+    length: int
+
+
+class UploadsOut(Wire):
+    """What was uploaded and waits."""
+
+    waiting: list[WaitingOut]
+
+
 class PublishedOut(Wire):
     """The packages that metadata made new."""
 
@@ -111,6 +125,13 @@ def upload_wheel(call: Call) -> Answer:
     brought = {"name": wheel.name, "version": wheel.version, "package": wheel.package}
     needs = {"requires": wheel.requires, "python": wheel.python}
     return Answer({**told, **brought, **needs, "solutions": sorted(wheel.solutions), "adapters": sorted(wheel.adapters)})
+
+
+@packages.route("GET", "/vendors/{vendor}/wheels", "packages:read", "Uploaded wheels that wait", "待发布的 wheel", answer=UploadsOut)
+def list_uploads(call: Call) -> Answer:
+    """The wheels that were uploaded and that no metadata names yet: who publishes again sends these no more."""
+    found = rules.waiting(call.services.trust(call.chain), _vendor(call))
+    return Answer({"waiting": [{"filename": name, "sha256": sha256, "length": length} for name, sha256, length in found]})
 
 
 @packages.route(

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, select
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
-from tuf.api.serialization.json import JSONSerializer
 
 from storeloom.core.control.models.ids import new_id
 from storeloom.core.control.models.packages import VendorPackage
@@ -41,6 +41,18 @@ def upload(repository: Repository, vendor: str, filename: str, data: bytes) -> t
         file.parent.mkdir(parents=True, exist_ok=True)
         durable.write(file, data)
     return wheel, sha256
+
+
+def waiting(repository: Repository, vendor: str) -> list[tuple[str, str, int]]:
+    """The uploaded wheels that no metadata names yet: file name, SHA-256 and bytes of each."""
+    folder = repository.folder / STAGED / vendor
+    found = []
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        sha256, _, filename = file.name.partition(".")
+        if names.WHEEL.fullmatch(filename):  # what is being written has another name
+            with suppress(FileNotFoundError):  # published in this moment
+                found.append((filename, sha256, file.stat().st_size))
+    return found
 
 
 def submit(session: Session, repository: Repository, vendor: str, data: bytes, now: datetime, actor: str) -> list[VendorPackage]:
@@ -74,21 +86,6 @@ def current(repository: Repository, vendor: str) -> bytes | None:
     state = repository.state()
     version = state.version(role)
     return (repository.metadata / names.file_name(role, version)).read_bytes() if version else None
-
-
-def sign_wheels(base: bytes | None, vendor: str, wheels: Mapping[str, bytes], ends: datetime, signers: list[Any]) -> bytes:
-    """A vendor's next metadata, made where its keys are: what `base` named, and these wheels by file name."""
-    metadata: Metadata[Any] = Metadata(Targets()) if base is None else read_metadata(base, names.vendor_role(vendor))
-    if base is not None:
-        metadata.signed.version += 1
-    for filename, data in wheels.items():
-        path = names.package(vendor, filename)
-        metadata.signed.targets[path] = TargetFile.from_data(path, data, ["sha256"])
-    metadata.signed.expires = ends
-    metadata.signatures.clear()
-    for signer in signers:
-        metadata.sign(signer, append=True)
-    return metadata.to_bytes(JSONSerializer())
 
 
 def _demand(repository: Repository, state: State, role: str, metadata: Metadata[Any]) -> None:

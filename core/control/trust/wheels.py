@@ -7,10 +7,11 @@ from __future__ import annotations
 import io
 import tomllib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -24,7 +25,8 @@ from storeloom.core.kernel.registry import GROUP, listed
 from storeloom.core.trust import names
 
 LARGEST = 4 << 20  # bytes of one of the files that are read
-MOST_FILES = 20_000
+MOST_BYTES, MOST_FILES = 512 << 20, 20_000  # of a wheel that is unpacked
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,32 @@ def read_wheel(filename: str, data: bytes) -> Wheel:
             if len(archive.namelist()) > MOST_FILES:
                 raise _unreadable(filename, f"more than {MOST_FILES} files", f"文件数超过 {MOST_FILES}")
             return _read(filename, archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*_BROKEN, KeyError, TypeError, AttributeError) as error:
+        reason = str(error) or type(error).__name__
+        raise _unreadable(filename, reason, reason) from error
+
+
+def unpack_wheel(filename: str, data: bytes, folder: Path) -> None:
+    """A wheel's files in a folder, each within it; what is too much is not unpacked. TrustFault (SL-TRU-21) where it is none."""
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [one for one in archive.infolist() if not one.is_dir()]
+            if len(members) > MOST_FILES:
+                raise _unreadable(filename, f"more than {MOST_FILES} files", f"文件数超过 {MOST_FILES}")
+            for one in members:
+                place = PurePosixPath(one.filename)
+                if place.is_absolute() or ".." in place.parts:
+                    raise _unreadable(filename, f"{one.filename} lies outside of its folder", f"{one.filename} 位于其目录之外")
+                target = folder.joinpath(*place.parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(one) as source, open(target, "wb") as out:
+                    while part := source.read(1 << 20):
+                        left -= len(part)
+                        if left < 0:
+                            raise _unreadable(filename, f"more than {MOST_BYTES >> 20} MiB unpacked", f"解压后超过 {MOST_BYTES >> 20} MiB")
+                        out.write(part)
+    except (*_BROKEN, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         reason = str(error) or type(error).__name__
         raise _unreadable(filename, reason, reason) from error
 
@@ -68,10 +95,10 @@ def _read(filename: str, archive: zipfile.ZipFile) -> Wheel:
         raise _unreadable(filename, f"its METADATA says {said[0]} {said[1]}", f"METADATA 中为 {said[0]} {said[1]}")
     needs = _needs(filename, head)
     entry_points = f"{info}/entry_points.txt"
-    announced = _announced(_text(filename, archive, entry_points)) if entry_points in archive.namelist() else None
-    if announced is None:
+    lines = announced(_text(filename, archive, entry_points)) if entry_points in archive.namelist() else None
+    if lines is None:
         return Wheel(said[0], version, "", {}, {}, *needs)
-    package = _package(filename, announced)
+    package = _package(filename, lines)
     place = package.replace(".", "/")
     listing = tomllib.loads(_text(filename, archive, f"{place}/plugins.toml"))
     index = orjson.loads(_text(filename, archive, f"{place}/schemas/catalogue.json"))
@@ -109,7 +136,7 @@ def _needs(filename: str, head: Message) -> tuple[tuple[str, ...], str]:
     return lines, python
 
 
-def _announced(text: str) -> list[str] | None:
+def announced(text: str) -> list[str] | None:
     """The lines below our entry-point group; None where a wheel has no such group."""
     found: list[str] | None = None
     inside = False
@@ -122,13 +149,18 @@ def _announced(text: str) -> list[str] | None:
     return found
 
 
-def _package(filename: str, lines: list[str]) -> str:
+def _package(filename: str, lines: Sequence[str]) -> str:
     """The import name that the wheel announces under our entry-point group."""
-    for line in lines:
-        package = line.partition("=")[2].strip()
-        if package and all(part.isidentifier() for part in package.split(".")):
-            return package
-    raise _unreadable(filename, f"no package under the entry points '{GROUP}'", f"entry points“{GROUP}”下没有包")
+    package = package_of(lines)
+    if not package:
+        raise _unreadable(filename, f"no package under the entry points '{GROUP}'", f"entry points“{GROUP}”下没有包")
+    return package
+
+
+def package_of(lines: Sequence[str]) -> str:
+    """The first import name among the lines of our entry-point group (`NAME = PACKAGE`); empty where there is none."""
+    values = (line.partition("=")[2].strip() for line in lines)
+    return next((value for value in values if value and all(part.isidentifier() for part in value.split("."))), "")
 
 
 def _text(filename: str, archive: zipfile.ZipFile, member: str) -> str:

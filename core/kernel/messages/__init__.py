@@ -9,7 +9,8 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
 and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
-projects (`piloting`); CHK packages that are checked (`conforming`).
+projects (`piloting`); CHK packages that are checked (`conforming`) and their
+solutions (`proving`), PUB published (`publishing`); MCH machines (`machine`).
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from storeloom.core.kernel.messages import (
     fleet,
     forecasting,
     items,
+    machine,
     measuring,
     ordering,
     piloting,
     planning,
+    proving,
+    publishing,
     running,
     seeing,
     trusting,
@@ -59,4 +63,7 @@ MESSAGES: dict[str, Message] = {
     **planning.MESSAGES,
     **piloting.MESSAGES,
     **conforming.MESSAGES,
+    **proving.MESSAGES,
+    **machine.MESSAGES,
+    **publishing.MESSAGES,
 }

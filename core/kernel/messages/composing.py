@@ -159,6 +159,13 @@ MESSAGES: dict[str, Message] = {
         "Keep at least {late} days, or lower lateness_d.",
         "请至少保留 {late} 天，或调小 lateness_d。",
     ),
+    "SL-CFG-10": Message(
+        "warning",
+        "'{key}' is deprecated since version {since} of its plugin, and may be gone in its next major version.",
+        "“{key}”自插件版本 {since} 起弃用，下一主版本中可能移除。",
+        "Use {use}.",
+        "请改用 {use}。",
+    ),
     # wiring
     "SL-WIR-01": Message(
         "error",

@@ -170,4 +170,32 @@ MESSAGES: dict[str, Message] = {
         "Known: {known}.",
         "可用：{known}。",
     ),
+    "SL-SRV-03": Message(
+        "error",
+        "The folder {folder} is not empty.",
+        "目录 {folder} 不为空。",
+        "Name a new folder, so that nothing is mixed or overwritten.",
+        "请指定新目录，以免混入或覆盖已有内容。",
+    ),
+    "SL-SRV-04": Message(
+        "warning",
+        "The database is {kind}: it is not in this backup.",
+        "数据库为 {kind}，未包含在本备份中。",
+        "Copy it before this with its own tool (pg_dump --format=custom), and keep both copies together.",
+        "请在此之前用其自带工具备份（pg_dump --format=custom），并与本备份一同保存。",
+    ),
+    "SL-SRV-05": Message(
+        "error",
+        "{folder} is no whole backup: {reason}.",
+        "{folder} 不是完整的备份：{reason}。",
+        "Take another one; its list, backup.json, is written last.",
+        "请改用其他备份；清单 backup.json 最后写入。",
+    ),
+    "SL-SRV-06": Message(
+        "error",
+        "The backup's file {file} {what}.",
+        "备份文件 {file} {what}。",
+        "Take another backup, or another copy of this one.",
+        "请改用其他备份，或本备份的另一份拷贝。",
+    ),
 }

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.insight import conditions, reach, reach_results
 from storeloom.workers.insight.coupon_value import face_value
@@ -170,8 +170,8 @@ class CampaignTemplates(Solution):
         record = self._record(member)
         if any(buy[1] == number for buy in record["buys"]):
             return False
-        oldest = plain(self.now - BUYS_KEPT)
-        record["buys"] = sorted([buy for buy in record["buys"] if buy[0] >= oldest] + [[plain(event.time), number, event.store]])
+        oldest = stamp(self.now - BUYS_KEPT)
+        record["buys"] = sorted([buy for buy in record["buys"] if buy[0] >= oldest] + [[stamp(event.time), number, event.store]])
         return True
 
     def _receipt(self, total):

@@ -13,7 +13,7 @@ the better half of the creators gets the next batch: the coupon template `creato
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import plain
+from storeloom.core.kernel.events import stamp
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import creators, reach
 from storeloom.workers.loyalty import coupon_copies
@@ -114,7 +114,7 @@ class ContentSeeding(Solution):
         if event["kind"] != "click" or post is None or post["state"] != "open":
             return
         key = f"clicks:{member or visitor}"
-        self.state[key] = sorted([*self.state.get(key, []), [plain(event.time), event["token"]]])[-CLICKS_KEPT:]
+        self.state[key] = sorted([*self.state.get(key, []), [stamp(event.time), event["token"]]])[-CLICKS_KEPT:]
         self.timers.set("forget", key, self.now + timedelta(days=self.config.link_days + 1))
         post["clicks"] += 1
         for name, book in ((event.get("device"), post["devices"]), (event.get("network"), post["networks"])):
@@ -168,8 +168,8 @@ class ContentSeeding(Solution):
             known += [event["member"]] if event["member"] not in known else []
         if f"order:{number}" in self.state or shopper is None:
             return
-        since = plain(event.time - timedelta(days=self.config.link_days))
-        clicks = [one for one in self.state.get(f"clicks:{shopper}", ()) if since <= one[0] <= plain(event.time)]
+        since = stamp(event.time - timedelta(days=self.config.link_days))
+        clicks = [one for one in self.state.get(f"clicks:{shopper}", ()) if since <= one[0] <= stamp(event.time)]
         if not clicks:
             return
         mention = clicks[-1][1]

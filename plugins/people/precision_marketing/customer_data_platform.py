@@ -19,7 +19,7 @@ import re
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.insight import conditions, identity, reach
 
@@ -99,9 +99,9 @@ class CustomerDataPlatform(Solution):
         profile = self._profile(member, event)
         if event.get("joined"):
             profile["stale"] = True
-            profile["created"] = rfc3339(self.store.hours.midnight(reach.day_of(self.store.hours, event["joined"])))
+            profile["created"] = stamp(self.store.hours.midnight(reach.day_of(self.store.hours, event["joined"])))
         if event.time >= parse_time(profile["told"] or profile["seen"]):
-            profile |= {"told": rfc3339(event.time), "consents": event.get("consents") or {}, "tags": list(event.get("tags") or ())}
+            profile |= {"told": stamp(event.time), "consents": event.get("consents") or {}, "tags": list(event.get("tags") or ())}
         yield from self._take(member, event, event.get("keys") or ())
 
     @on("member.event", "web.visit?")
@@ -139,9 +139,9 @@ class CustomerDataPlatform(Solution):
 
     def _profile(self, member, event):
         """The profile of a member, begun with this trace where it is new; an older trace makes it older."""
-        row, when = self.tables.members.get(member) or {}, rfc3339(event.time)
+        row, when = self.tables.members.get(member) or {}, stamp(event.time)
         joined = row.get("joined")
-        created = rfc3339(self.store.hours.midnight(reach.day_of(self.store.hours, joined))) if joined else when
+        created = stamp(self.store.hours.midnight(reach.day_of(self.store.hours, joined))) if joined else when
         fresh = {"created": created, "seen": when, "told": None, "keys": {}, "consents": dict(row.get("consents") or {}),
                  "tags": list(row.get("tags") or ()), "trail": {}, "person": member, "merged": [], "since": None, "home": None,
                  "given": {}, "stale": True}  # fmt: skip
@@ -165,7 +165,7 @@ class CustomerDataPlatform(Solution):
         return next((one for key in proofs for one in self.state.get(key, ())), None)
 
     def _await(self, visitor, event, pairs):
-        keys = [[pair["kind"], str(pair["hash"]), rfc3339(event.time)] for pair in pairs if pair["kind"] in self._kinds()]
+        keys = [[pair["kind"], str(pair["hash"]), stamp(event.time)] for pair in pairs if pair["kind"] in self._kinds()]
         tags = self._tags(event)
         if keys or tags:
             record = self.state.setdefault(f"visitor:{visitor}", {"member": None, "keys": [], "trail": {}})
@@ -189,7 +189,7 @@ class CustomerDataPlatform(Solution):
 
     def _take(self, member, event, pairs):
         """Keys and tags of a trace go to the member's profile, with what its visitor left before."""
-        profile, when = self.state[f"profile:{member}"], rfc3339(event.time)
+        profile, when = self.state[f"profile:{member}"], stamp(event.time)
         keys = [(pair["kind"], str(pair["hash"]), when) for pair in pairs]
         visitor = event.get("visitor")
         if visitor:
@@ -296,7 +296,7 @@ class CustomerDataPlatform(Solution):
         before = (profile["person"], profile["merged"])
         profile["person"], profile["merged"] = person, others if person == one else []
         if person != one:
-            profile["since"] = profile["since"] if before[0] != one else rfc3339(self.now)
+            profile["since"] = profile["since"] if before[0] != one else stamp(self.now)
         elif before[0] != one or before[1] != others:
             profile["since"] = None
             yield self._told(one, profile)
@@ -410,10 +410,10 @@ class CustomerDataPlatform(Solution):
         for scheme in sorted(given.keys() - wanted.keys()):
             yield _ended(scheme, one)
         for scheme, ends in sorted(wanted.items()):
-            if given.get(scheme) != rfc3339(ends):
+            if given.get(scheme) != stamp(ends):
                 previous = scheme.rpartition(":")[2] if scheme in given else None
                 yield out("segment.assign", scheme=scheme, segment=scheme.rpartition(":")[2], member=one, previous=previous, valid_to=ends)
-        profile["given"] = {scheme: rfc3339(ends) for scheme, ends in wanted.items()}
+        profile["given"] = {scheme: stamp(ends) for scheme, ends in wanted.items()}
         if wanted:
             self.timers.set("tag", one, min(wanted.values()))
         else:
@@ -456,7 +456,7 @@ class CustomerDataPlatform(Solution):
 
 def _follow(trail, names, at):
     for name in names:
-        trail[name] = max(trail.get(name, ""), rfc3339(at))
+        trail[name] = max(trail.get(name, ""), stamp(at))
 
 
 def _ended(scheme, member):

@@ -3,8 +3,9 @@
 Costs are booked as movements arrive. The opening stock of a product is its first snapshot, count or adjustment, at the product's cost (or
 the movement's); later snapshots say only what there is to offer, a counted one ends the period like a count. What a count misses is the
 cost of the channels that sold in the period, in proportion. An order is a sale of its channel (a platform's: delivery; the chain's own:
-private) when placed; the receipt that a payment ties to it is not counted again. Offers go out at opening, to the end of the day; average
-sales are those of up to 28 days before, from the product's first sale on.
+private) when placed; the receipt that a payment ties to it is not counted again. Offers go out at opening, to the end of the day, of
+`offers_a_member` products to each member, those with the most money in surplus; average sales are those of up to 28 days before, from the
+product's first sale on.
 
 While `cutover` is parallel, the old system's day is what the tills totalled, the new one's what this suite could book by product; they
 differ by what the new master data do not know. `live` that was never preceded by a day in agreement goes on side by side, and alerts.
@@ -15,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
+from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
 from storeloom.core.kernel.events import rfc3339
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import reach, stock_cost
@@ -24,6 +25,7 @@ from storeloom.workers.pricing.prices import base_price, rows_by_item
 
 DAY = timedelta(days=1)
 AVERAGE_D, KEYS_KEPT_D, FRESH_D = 28, 35, 7
+MEMBERS_AT_ONCE = 1000  # in one call: with the most offers a member, half of what a call may put out
 SAME_MOVEMENT = ("kind", "gtin", "qty", "weight_g", "from", "to", "lot", "order", "ref", "cost", "supplier", "expiry", "reason")
 OWN_CHANNELS = ("mini_app", "app", "web", "phone", "kiosk", "live", "community", "private")
 Method = Literal["moving_average", "fifo", "stocktake"]
@@ -65,6 +67,8 @@ class FreshCloudRetail(Solution):
         surplus_days: float = setting(1, "Stock beyond which is offered", "视为富余的库存天数", unit="d", ge=0.25, le=7,
             help_en="Days of average sales.", help_zh="按日均销量计。")  # fmt: skip
         offer_segment_days: int = setting(60, "Buyers of the category within", "近期购买该品类的会员", unit="d", ge=7, le=365)
+        offers_a_member: int = setting(10, "Products offered to a member a morning", "每会员每日优惠商品数", ge=1, le=50,
+            help_en="Those with the most money in surplus.", help_zh="按富余金额从高到低。")  # fmt: skip
         cutover: Literal["off", "parallel", "live"] = setting("parallel", "Changing systems", "系统切换方式",
             help_en="Side by side with the old system, or new alone.", help_zh="新旧并行，或仅用新系统。")  # fmt: skip
         cutover_tolerance: float = setting(0.5, "Allowed difference of day sales", "日销售额允许差异", unit="%", ge=0, le=5)
@@ -260,13 +264,45 @@ class FreshCloudRetail(Solution):
 
     @every("1d", at="open")
     def offer(self, due):
-        today, offered = self.store.hours.store_day(due.time), set()
+        """What of today's surplus still earns at a discount, the most money first, is offered to the members, some at a time."""
+        today, earning = self.store.hours.store_day(due.time), []
         for key in sorted(key for key in self.state if key.startswith("account:")):
-            item = key.partition(":")[2]
-            if self._fresh(item) and self._surplus(item, self.state[key], today):
-                yield from self._offer(item, self.state[key], today, offered)
+            item, account = key.partition(":")[2], self.state[key]
+            surplus = self._surplus(item, account, today) if self._fresh(item) else 0
+            if surplus <= 0:
+                continue
+            cost = stock_cost.effective_unit_cost(account["cost"])
+            percent = self._discount(item, cost)
+            if percent is None:
+                yield self._none_earns(item, cost, today)
+            else:
+                earning.append((-surplus * cost, item, percent))
+        offers = [[item, percent] for _, item, percent in sorted(earning)]
+        for first in range(0, len(self.tables.members.rows()) if offers else 0, MEMBERS_AT_ONCE):
+            self.timers.set("offers", str(first), due.time, {"first": first, "offers": offers})
+
+    @timer("offers")
+    def invite(self, due):
+        """Coupons for some members, who are put into the segments of their categories."""
+        today = self.store.hours.store_day(due.time)
+        since = (today - self.config.offer_segment_days * DAY).isoformat()
+        until, first = self.store.hours.midnight(today + DAY), due.data["first"]
+        known = [(self._product(item), percent) for item, percent in due.data["offers"]]
+        offers = [(product, percent, self._template(product, percent)) for product, percent in known if product]
+        for row in self.tables.members.rows()[first : first + MEMBERS_AT_ONCE]:
+            channel, bought = _private(row), self.state.get(f"buyer:{row['member']}", {})
+            own = [one for one in offers if bought.get(one[0].get("category"), "") >= since] if channel else []
+            own = own[: self.config.offers_a_member]
+            for category in dict.fromkeys(product["category"] for product, _, _ in own):
+                yield out("segment.assign", scheme="fresh_offer", segment=category, member=row["member"], valid_to=until)
+            for product, percent, template in own:
+                self._day()["offers"] += 1
+                coupon = f"fresh:{product['gtin']}:{today}:{row['member']}"
+                yield out("coupon.issue", coupon=coupon, template=template, member=row["member"], valid_from=due.time,
+                          valid_to=until, percent=percent, gtins=[product["gtin"]], campaign="fresh_offer", channel=channel)  # fmt: skip
 
     def _surplus(self, item, account, today):
+        """What there is beyond `surplus_days` of average sales; nothing without sales before."""
         sold = self.state.get(f"sold:{item}", {})
         for day in [day for day in sold if day < (today - AVERAGE_D * DAY).isoformat()]:
             del sold[day]
@@ -274,36 +310,23 @@ class FreshCloudRetail(Solution):
         stock = position.units(account["places"])
         stock = account["cost"]["qty"] if stock is None else stock
         if not before or stock <= 0:
-            return False
+            return 0
         days = sum(today - n * DAY >= today.fromisoformat(min(before)) for n in range(1, AVERAGE_D + 1))
-        return stock > self.config.surplus_days * sum(sold[day] for day in before) / days
+        return stock - self.config.surplus_days * sum(sold[day] for day in before) / days
 
-    def _offer(self, item, account, today, offered):
-        """Coupons for a product; a member is put into the segment of its category once a morning."""
-        product = self._product(item)
+    def _discount(self, item, cost):
+        """The deepest discount (%) of a product that leaves the least margin over its effective cost; None where none does."""
         rows = self.tables.prices.derived("by item", rows_by_item).get(item, ())
-        price = base_price(rows, self.now, self.store.hours.zone) or product.get("list_price") or self.state.get(f"price:{item}", 0)
-        cost = stock_cost.effective_unit_cost(account["cost"])
-        percent = stock_cost.deepest(price, cost, self.config.offer_steps, self.config.margin_floor)
-        if percent is None:
-            text = self.say(
-                f"{product.get('name', item)}: no offer leaves the least margin", f"{product.get('name', item)}：无优惠满足毛利底线"
-            )
-            yield out("alert.raise", alert=f"no-offer:{item}:{today}", kind="no_offer_earns", severity="info", state="open",
-                      subject=product.get("gtin", item), text=text, value=round(cost), limit=self.config.margin_floor)  # fmt: skip
-            return
-        since = (today - self.config.offer_segment_days * DAY).isoformat()
-        until, category, template = self.store.hours.midnight(today + DAY), product.get("category"), self._template(product, percent)
-        for row in self.tables.members.rows():
-            channel = _private(row)
-            if channel and self.state.get(f"buyer:{row['member']}", {}).get(category, "") >= since:
-                self._day()["offers"] += 1
-                if (row["member"], category) not in offered:
-                    offered.add((row["member"], category))
-                    yield out("segment.assign", scheme="fresh_offer", segment=category, member=row["member"], valid_to=until)
-                coupon = f"fresh:{product['gtin']}:{today}:{row['member']}"
-                yield out("coupon.issue", coupon=coupon, template=template, member=row["member"], valid_from=self.now,
-                          valid_to=until, percent=percent, gtins=[product["gtin"]], campaign="fresh_offer", channel=channel)  # fmt: skip
+        listed = self._product(item).get("list_price")
+        price = base_price(rows, self.now, self.store.hours.zone) or listed or self.state.get(f"price:{item}", 0)
+        return stock_cost.deepest(price, cost, self.config.offer_steps, self.config.margin_floor)
+
+    def _none_earns(self, item, cost, today):
+        product = self._product(item)
+        name = product.get("name", item)
+        text = self.say(f"{name}: no offer leaves the least margin", f"{name}：无优惠满足毛利底线")
+        return out("alert.raise", alert=f"no-offer:{item}:{today}", kind="no_offer_earns", severity="info", state="open",
+                   subject=product.get("gtin", item), text=text, value=round(cost), limit=self.config.margin_floor)  # fmt: skip
 
     def _template(self, product, percent):
         """The table's coupon of this product (or category) and discount, else one of the suite's own."""

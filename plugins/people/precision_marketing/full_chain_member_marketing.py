@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.insight import reach
 from storeloom.workers.loyalty import coupon_copies, fair_draw
@@ -224,14 +224,14 @@ class FullChainMemberMarketing(Solution):
         return self.state.setdefault(f"member:{member}", {"receipts": {}, "points": None})
 
     def _bought(self, member, number, at, amount):
-        record, oldest = self._record(member), plain(self.now - timedelta(days=self.config.spend_days + AWAY_D))
-        record["receipts"].setdefault(number, [plain(at), amount])
+        record, oldest = self._record(member), stamp(self.now - timedelta(days=self.config.spend_days + AWAY_D))
+        record["receipts"].setdefault(number, [stamp(at), amount])
         record["receipts"] = {name: one for name, one in record["receipts"].items() if one[0] >= oldest}
 
     def _spend(self, member, at):
-        since = plain(at - timedelta(days=self.config.spend_days))
+        since = stamp(at - timedelta(days=self.config.spend_days))
         receipts = self.state.get(f"member:{member}", {"receipts": {}})["receipts"].values()
-        return sum(amount for time, amount in receipts if since <= time <= plain(at))
+        return sum(amount for time, amount in receipts if since <= time <= stamp(at))
 
     def _last_purchase(self, member):
         receipts = self.state.get(f"member:{member}", {"receipts": {}})["receipts"].values()

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, kpi, on, on_table, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.insight import conditions, journeys, reach
 from storeloom.workers.loyalty import coupon_copies
@@ -192,7 +192,7 @@ class MarketingAutomation(Solution):
         """The goal first: it ends every run of the person, before any action that falls due at the same time."""
         record = self._record(member)
         if what == "order":
-            record["cart"], record["ordered"] = [], max(record["ordered"], plain(event.time))
+            record["cart"], record["ordered"] = [], max(record["ordered"], stamp(event.time))
             self.timers.cancel("cart", member)
         for name in sorted(record["runs"]):
             facts = record["runs"][name]["facts"]

@@ -12,7 +12,7 @@ receipts are seen here.
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import draw, parse_time, rfc3339
+from storeloom.core.kernel.events import draw, parse_time, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import reach
@@ -217,7 +217,7 @@ class PersonalisedPlacement(Solution):
                 continue
             held = draw(f"{self.config.seed}{member}", modulus=100) < self.config.holdout_pct
             treatment = None if held else self._choose(cells[member], member, names)
-            window = {"since": rfc3339(self.now), "until": rfc3339(until)}
+            window = {"since": stamp(self.now), "until": stamp(until)}
             self.state[f"placed:{member}"] = {"cell": cells[member], "treatment": treatment, "sent": False, "bought": False} | window
             self.state.setdefault("first", today.isoformat())
             yield out("segment.assign", scheme="placement", segment="held_out" if held else cells[member], member=member, valid_to=until)
@@ -275,7 +275,7 @@ class PersonalisedPlacement(Solution):
             self.kpi.set(name, value)
         until = [self.state[key]["until"] for key in self.state if key.startswith("placed:")]
         window = {"from": self.store.hours.midnight(date.fromisoformat(self.state["first"])), "to": due.time}
-        state = "final" if max(until) <= rfc3339(due.time) else "running"
+        state = "final" if max(until) <= stamp(due.time) else "running"
         buyers = {**totals, **shares, "incremental": more, "cost_per_incremental": each, "store_growth_gap": gap}
         yield out("promo.result", window, promo="personalised_placement", state=state, cost=round(totals["cost"]), issued=totals["sent"],
                   redeemed=totals["sent_buyers"], buyers={name: value for name, value in buyers.items() if value is not None},

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import dayparts, reach, taste
 from storeloom.workers.loyalty import coupon_copies
@@ -110,7 +110,7 @@ class PrivateTrafficOps(Solution):
             return
         lines = [(line, self.tables.products.get(line["gtin"]) or {}) for line in event["lines"]]
         self.state[key] = order = {
-            "number": number, "member": member, "at": plain(event.time), "state": "open", "total": event["total"], "returns": {},
+            "number": number, "member": member, "at": stamp(event.time), "state": "open", "total": event["total"], "returns": {},
             "drinks": [self._drink(line, product) for line, product in lines if product.get("category") in DRINKS],
             "bread": any(product.get("category") in BREAD for _, product in lines),
             "series": sorted({name for line, _ in lines for name in self._series_of(line["gtin"])}),
@@ -196,7 +196,7 @@ class PrivateTrafficOps(Solution):
             inviter = (event.get("values") or {}).get("inviter")
             record["since"] = record["since"] or plain(event.time)
             if inviter and inviter != member and record["inviter"] is None:
-                record["inviter"] = [inviter, plain(event.time)]
+                record["inviter"] = [inviter, stamp(event.time)]
             yield from self._credit_friend(member)
             yield from self._classify(member)
         elif event["kind"] == "click":
@@ -208,7 +208,7 @@ class PrivateTrafficOps(Solution):
             record["clicks"] = [*record["clicks"], self._attributes(event.get("values"), product)][-CLICKS_KEPT:]
             yield from self._classify(member)
         if event.get("campaign") == "tea" or dayparts.within(self.store.hours, event.time, self.config.tea_window):
-            record["tea"] = [*record["tea"], plain(event.time)][-CLICKS_KEPT:]
+            record["tea"] = [*record["tea"], stamp(event.time)][-CLICKS_KEPT:]
             yield from self._tea(member)
 
     def _refuses(self, member, purpose):
@@ -289,13 +289,13 @@ class PrivateTrafficOps(Solution):
     def _tea(self, member):
         """Two orders in the tea window, or one click, of 14 days and since the last coupon of this tactic."""
         record = self._record(member)
-        earliest = max(plain(self.now - TEA_WITHIN), record["tea_from"] or "")
+        earliest = max(stamp(self.now - TEA_WITHIN), record["tea_from"] or "")
         times = (one["at"] for one in self._counted(record) if one["at"] > earliest)
         orders = sum(dayparts.within(self.store.hours, parse_time(at), self.config.tea_window) for at in times)
         clicks = sum(at > earliest for at in record["tea"])
         if (orders >= TEA_ORDERS or clicks) and not record["live"].get("tea") and not self._refuses(member, "profiling"):
             yield from self._give("tea", member, plain(self.now))
-            record["tea_from"] = plain(self.now)
+            record["tea_from"] = stamp(self.now)
 
     def _give(self, tactic, member, source):
         """A tactic's coupon, and word of it; one that a live coupon of the tactic holds up waits, where it was earned for good."""

@@ -12,11 +12,12 @@ not cold is learnt, it is held out: the list of that moment is judged by it.
 
 import math
 from datetime import timedelta
+from itertools import islice
 from statistics import median
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import draw, parse_time, plain
+from storeloom.core.kernel.events import draw, parse_time, plain, stamp
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import dayparts, item_pairs
 from storeloom.workers.pricing import PriceBook, index_products
@@ -136,7 +137,7 @@ class ProductRecommender(Solution):
 
     def _interact(self, shopper, item, at):
         record = self._shopper(shopper)
-        record["events"] = [*record["events"], [item, plain(at)]][-EVENTS_KEPT:]
+        record["events"] = [*record["events"], [item, stamp(at)]][-EVENTS_KEPT:]
 
     def _in_session(self, shopper, item):
         items = self.state.setdefault(f"session:{shopper}", [])
@@ -194,15 +195,15 @@ class ProductRecommender(Solution):
         size, config = size or self.config.list_size, self.config
         sellers = item_pairs.best_sellers(self.state)
         record = self.state.get(f"shopper:{shopper}", {"events": [], "buys": {}})
-        earliest = plain(at - timedelta(days=config.history_days))
+        earliest = stamp(at - timedelta(days=config.history_days))
         events = [one for one in record["events"] if one[1] >= earliest]
         if self._arm(shopper) == "control":
-            plainly = [item for item, _, _ in sellers if item != page and self._in_stock(item)]
-            return self._scored(plainly[:size], sellers, "best_seller")
+            plainly = (item for item, _, _ in sellers if item != page and self._in_stock(item))
+            return self._scored(list(islice(plainly, size)), sellers, "best_seller")
         if len(events) < config.min_events:
             now = item_pairs.best_sellers(self.state, dayparts.part_of(self.store.hours, at))
             order = dict.fromkeys([item for item, _, _ in now] + [item for item, _, _ in sellers])
-            return self._scored(self._varied(self._filtered(list(order), record, page, at), size), now + sellers, "daypart")
+            return self._scored(self._varied(self._filtered(order, record, page, at), size), now + sellers, "daypart")
         return self._for_known(events, record, page, at, sellers, size)
 
     def _scored(self, items, sellers, reason):
@@ -233,14 +234,14 @@ class ProductRecommender(Solution):
         return [(item, shown[item][0], shown[item][2]) for item in self._varied(order, size)]
 
     def _varied(self, ranked, size):
-        return item_pairs.varied(ranked, {item: self._category(item) for item in ranked}, self.config.max_per_category, size)
+        return item_pairs.varied(ranked, self._category, self.config.max_per_category, size)
 
     def _filtered(self, items, record, page, at):
-        """Without what is on the page, out of stock, or bought lately and of no repeat category."""
+        """As they come, without what is on the page, out of stock, or bought lately and of no repeat category."""
         first = self.store.hours.store_day(at).toordinal() - self.config.suppress_days
         bought = {item for item, days in record["buys"].items() if days and days[-1] > first}
         kept = (item for item in items if item != page and self._in_stock(item) and self._is_goods(item))
-        return [item for item in kept if item not in bought or self._category(item) in self.config.repeat_categories]
+        return (item for item in kept if item not in bought or self._category(item) in self.config.repeat_categories)
 
     def _in_stock(self, item):
         held = self.state.get(f"stock:{item}")

@@ -14,7 +14,7 @@ The row consumes no stock: `inventory.snapshot` tells it, and is followed where 
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import draw, parse_time, rfc3339
+from storeloom.core.kernel.events import draw, parse_time, rfc3339, stamp
 from storeloom.core.kernel.hooks import hookimpl
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import ad_auction, reach
@@ -193,7 +193,7 @@ class RetailMediaAuction(Solution):
 
     def _exposed(self, name, shopper, at):
         """Note that a shopper saw, or would have seen, the campaign."""
-        fresh = {"first": rfc3339(at), "last": "", "day": "", "n": 0, "price": None, "clicked": None, "sales": 0, "held": False}
+        fresh = {"first": stamp(at), "last": "", "day": "", "n": 0, "price": None, "clicked": None, "sales": 0, "held": False}
         seen = self.state.setdefault(f"seen:{name}|{shopper}", fresh)
         day = self._day(at)
         seen["n"], seen["day"], seen["last"] = (seen["n"] + 1 if seen["day"] == day else 1), day, rfc3339(at)

@@ -14,7 +14,7 @@ of the promotion of their name. Attribution shows no cause: each proposal asks f
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import plain
+from storeloom.core.kernel.events import stamp
 from storeloom.workers.insight import contact_paths, reach
 
 OPENED, SEEN = ("read", "clicked", "replied"), ("delivered",)
@@ -86,7 +86,7 @@ class CampaignAttribution(Solution):
         channel = contact_paths.channel_of(names, self.config.channels)
         if person and channel and not self._refused(person):
             record = self._person(person)
-            record["contacts"].append([plain(event.time), channel, event.get("receipt") or event.get("order")])
+            record["contacts"].append([stamp(event.time), channel, event.get("receipt") or event.get("order")])
 
     def _person(self, person):
         return self.state.setdefault(f"person:{person}", {"contacts": [], "sales": []})
@@ -121,12 +121,12 @@ class CampaignAttribution(Solution):
         if key in self.state:
             return
         person = member if member and not self._refused(member) else None
-        self.state[key] = {"at": plain(event.time), "person": person, "path": None, "back": []}
-        one = [plain(event.time), number, event["total"], event["total"] - self._cost(event.get("lines") or ())]
+        self.state[key] = {"at": stamp(event.time), "person": person, "path": None, "back": []}
+        one = [stamp(event.time), number, event["total"], event["total"] - self._cost(event.get("lines") or ())]
         if person:
             self._person(person)["sales"].append(one)
         else:
-            self._book(plain(event.time))["base"] += event["total"]
+            self._book(stamp(event.time))["base"] += event["total"]
 
     def _cost(self, lines):
         """What the goods cost, as far as it is known."""
@@ -140,7 +140,7 @@ class CampaignAttribution(Solution):
             sale["back"].append(name)
             amount = abs(event["total"])
             goods = [{**line, "qty": abs(line["qty"])} for line in event.get("lines") or ()]
-            self._book(plain(event.time))["returns"].append([number, amount, amount - self._cost(goods)])
+            self._book(stamp(event.time))["returns"].append([number, amount, amount - self._cost(goods)])
 
     def _book(self, at):
         """The month of a store day (or RFC 3339 time): base revenue and what came back."""
@@ -161,14 +161,14 @@ class CampaignAttribution(Solution):
         paths = []
         for key in sorted(key for key in self.state if key.startswith("person:")):
             record = self.state[key]
-            sales = [sale for sale in record["sales"] if sale[0] < plain(until)]
+            sales = [sale for sale in record["sales"] if sale[0] < stamp(until)]
             found, contacts = contact_paths.closed(record["contacts"], sales, lookback, until, self.config.max_contacts)
             paths += found
             record.update(contacts=contacts, sales=[sale for sale in record["sales"] if sale not in sales])
             if not record["contacts"] and not record["sales"]:
                 del self.state[key]
         contact_paths.add(self.state.setdefault(f"paths:{first:%Y-%m}", {}), paths)
-        book = self._book(plain(first))
+        book = self._book(first.isoformat())
         bought = []
         for path in paths:
             if path.sale and path.channels:
@@ -197,7 +197,7 @@ class CampaignAttribution(Solution):
             kind, _, rest = key.partition(":")
             old = kind in ("month", "paths") and rest <= oldest
             if kind == "sale":  # what no contact led to is kept for repeats and returns alone
-                old = self.state[key]["at"] < (oldest if self.state[key]["path"] else plain(first))
+                old = self.state[key]["at"] < (oldest if self.state[key]["path"] else first.isoformat())
             if old:
                 del self.state[key]
 

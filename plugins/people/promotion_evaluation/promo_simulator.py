@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, stamp
 from storeloom.workers.forecast import week_marks
 from storeloom.workers.gs1 import item_key
 from storeloom.workers.insight import promo_terms
@@ -106,7 +106,7 @@ class PromoSimulator(Solution):
     def weather(self, event):
         day = self.store.hours.store_day(parse_time(event["from"])).isoformat()
         warmest = event.get("temp_max_c", event["temp_c"])
-        week_marks.enter(self.state.setdefault("weather", {}), day, warmest, event.get("rain_mm", 0), event["issued"])
+        week_marks.enter(self.state.setdefault("weather", {}), day, warmest, event.get("rain_mm", 0), stamp(event["issued"]))
 
     @on("calendar.event?")
     def entered(self, event):
@@ -388,12 +388,12 @@ class PromoSimulator(Solution):
     def _tidy(self, today):
         """Forget what is older than the plan looks back."""
         oldest = window(today, HISTORY_WEEKS)[0]
-        over = plain(self.store.hours.midnight(today))
+        over = self.store.hours.midnight(today)
         for key in [key for key in self.state if key.startswith(("sold:", "forecast:"))]:
             if key.startswith("sold:"):
                 self.state[key] = {week: sold for week, sold in self.state[key].items() if week >= oldest}
             else:
-                self.state[key] = [row for row in self.state[key] if row["to"] > over]
+                self.state[key] = [row for row in self.state[key] if parse_time(row["to"]) > over]
             if not self.state[key]:
                 del self.state[key]
         for name in ("weather", "totals"):

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 
 WALK_M_MIN = 1.2 * 60
 ZONE_KEPT = timedelta(minutes=30)
@@ -66,7 +66,7 @@ class IntradayDispatch(Solution):
     def created(self, event):
         """Without an assignee it waits for a deal; a later issue of a task brings its fields up to date."""
         key = f"task:{event['task']}"
-        fresh = {"created": plain(event.time), "state": "new", "waited": 0, "offers": 0, "who": None, "told": False}
+        fresh = {"created": stamp(event.time), "state": "new", "waited": 0, "offers": 0, "who": None, "told": False}
         task = self.state.setdefault(key, fresh)
         task |= {name: event.get(name) for name in ("kind", "title", "priority", "zone", "skill", "role", "not_before", "due")}
         task["pool"] = not event.get("staff")

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 
 SHOP, CANDIDATES = "dishes", 5
 WAIT = timedelta(seconds=5)
@@ -74,7 +74,7 @@ class DishStandard(Solution):
         key = f"order:{event['order']}"
         served = self.state.get(key, {}).get("served", {})
         lines = {str(line["line"]): [self._written(line["gtin"]), line["qty"]] for line in event["lines"]}
-        self.state[key] = {"at": self.state.get(key, {}).get("at", plain(event.time)), "lines": lines, "served": served}
+        self.state[key] = {"at": self.state.get(key, {}).get("at", stamp(event.time)), "lines": lines, "served": served}
 
     def _serve(self, gtin):
         """Serve the oldest open line of a dish; False where there is none."""

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.workers.insight.reach import QUIET_HOURS, may_send_at
 
 Kind = Literal["uniform", "absence", "hygiene", "conduct", "table", "pest"]
@@ -83,7 +83,7 @@ class VirtualStoreManager(Solution):
             case = None
         if case is None:
             key, case = self._case_of(KINDS.get(event["kind"], "conduct"), event.get("zone") or "", name, event.time)
-        case["last"] = max(case["last"], plain(event.time))
+        case["last"] = max(case["last"], stamp(event.time))
         case["what"] = sorted({*case["what"], event["kind"]})
         case["critical"] |= event.get("severity") == "critical"
         if name not in case["incidents"]:
@@ -106,9 +106,9 @@ class VirtualStoreManager(Solution):
         key = f"case:{kind}|{zone}|{name}"
         if key in self.state:
             key += f"|{plain(at)}"
-        if not still or plain(at) > case["last"]:
+        if not still or stamp(at) > case["last"]:
             latest[f"{kind}|{zone}"] = key
-        case = self.state[key] = {"kind": kind, "zone": zone, "opened": plain(at), "last": plain(at), "closed": None, "step": 0,
+        case = self.state[key] = {"kind": kind, "zone": zone, "opened": stamp(at), "last": stamp(at), "closed": None, "step": 0,
                                   "critical": False, "verdict": None, "what": [], "incidents": {}, "events": []}  # fmt: skip
         if len(self.config.ladder) > 1:
             self.timers.set("second_step", key, at + timedelta(minutes=self.config.ladder[1]))

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.core.kernel.hooks import hookimpl
 
 DARK = ("parking", "level", "grid", "exit")
@@ -92,8 +92,8 @@ class SceneLight(Solution):
         if event["kind"] != "lux" or event.get("quality") == "bad" or zone not in self.config.accent_full_lux:
             return
         one = self._zone(zone)
-        oldest = plain(event.time - HOUR)
-        one["lux"] = sorted([*(read for read in one["lux"] if read[0] >= oldest), [plain(event.time), event["value"], event["sensor"]]])
+        oldest = stamp(event.time - HOUR)
+        one["lux"] = sorted([*(read for read in one["lux"] if read[0] >= oldest), [stamp(event.time), event["value"], event["sensor"]]])
         self.timers.set("silent", zone, max(self.now, event.time + SENSOR_SILENT))
         yield from self._accent(zone)
 

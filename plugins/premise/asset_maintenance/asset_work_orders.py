@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 
 DAYS_UNNAMED, YEAR = 180, timedelta(days=365)
 STOPPED, IMPAIRED = ("fault", "offline"), ("degraded", "nonconforming")
@@ -63,7 +63,7 @@ class AssetWorkOrders(Solution):
         unseen_days: int = setting(180, "Days after which an asset is missing", "资产失联天数", unit="days", ge=7, le=1825)
 
     def start(self):
-        self.state["began"] = plain(self.now)
+        self.state["began"] = stamp(self.now)
         yield from self._daily(self.store.hours.store_day(self.now))
 
     @every("1d", at="00:00")
@@ -103,7 +103,7 @@ class AssetWorkOrders(Solution):
         known, power = self._asset(row["asset"]), event.get("power_kw")
         last = parse_time(known["metered"]) if known["metered"] else event.time
         seconds = event.get("interval_s") or min(LONGEST_INTERVAL_S, max(0, (event.time - last).total_seconds()))
-        known["metered"] = plain(max(last, event.time))
+        known["metered"] = stamp(max(last, event.time))
         if known["counter"] is None and power is not None and power * 1000 > row.get("idle_w", 0):
             self._run(row["asset"], event.time, seconds / 3600)
 
@@ -151,10 +151,10 @@ class AssetWorkOrders(Solution):
         """An order for a fault, unless one is open, which it joins."""
         asset, known = row["asset"], self._asset(row["asset"])
         if stopped and known["down"] is None:
-            known["down"] = plain(at)
+            known["down"] = stamp(at)
         if stopped and not known["failed"]:
             known["failed"] = True
-            known["failures"].append(plain(at))
+            known["failures"].append(stamp(at))
             self._operated(row, at)
             self.kpi.share("mtbf", 0, 1)
             self.kpi.share("mttr", 0, 1)
@@ -231,7 +231,7 @@ class AssetWorkOrders(Solution):
         known = self._asset(row["asset"])
         if known["down"] is not None:
             hours = self._operating_h(row, parse_time(known["down"]), at)
-            known["downs"].append([plain(at), hours])
+            known["downs"].append([stamp(at), hours])
             known["down"] = None
             self._operated(row, at)
             self.kpi.share("mtbf", -hours, 0)
@@ -273,7 +273,7 @@ class AssetWorkOrders(Solution):
 
     def _seen(self, asset, at):
         known = self._asset(asset)
-        known["seen"] = max(known["seen"], plain(at))
+        known["seen"] = max(known["seen"], stamp(at))
         if known["missing"]:
             known["missing"] = False
             yield self._unseen(asset, "cleared", 0)
@@ -295,7 +295,7 @@ class AssetWorkOrders(Solution):
         known = self._asset(row["asset"])
         since = parse_time(known["counted"])
         self.kpi.share("mtbf", self._operating_h(row, since, until), 0)
-        known["counted"] = plain(max(since, until))
+        known["counted"] = stamp(max(since, until))
 
     def _operating_h(self, row, start, end):
         if end <= start:
@@ -303,7 +303,7 @@ class AssetWorkOrders(Solution):
         return ((end - start).total_seconds() if row.get("continuous") else self.store.hours.open_seconds(start, end)) / 3600
 
     def _asset(self, asset):
-        now = plain(self.now)
+        now = stamp(self.now)
         return self.state.setdefault(f"asset:{asset}", {
             "serviced": None, "run_h": 0.0, "runs": {}, "counter": None, "metered": None,
             "service": None, "service_due": None, "repair": None, "down": None, "failed": False,

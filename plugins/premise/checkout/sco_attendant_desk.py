@@ -123,7 +123,7 @@ class ScoAttendantDesk(Solution):
             score = self.config.priority.get(one["need"], UNLISTED) + self.config.aging_per_10s * waited / 10
             told = {name: one[name] for name in ("kiosk", "session", "need", "amount", "remote", "since", "trip")}
             rows.append(told | {"waited_s": waited, "score": score})
-        rows.sort(key=lambda row: (-row["score"], row["since"], row["kiosk"]))
+        rows.sort(key=lambda row: (-row["score"], parse_time(row["since"]), row["kiosk"]))
         if rows:
             step = REFRESH_S - self.now.timestamp() % REFRESH_S
             self.timers.set("refresh", "list", datetime.fromtimestamp(round(self.now.timestamp() + step, 3), self.now.tzinfo))

@@ -312,7 +312,9 @@ class HighLossShelfGuard(Solution):
         return product if product and product.get("high_loss") else None
 
     def _guarded(self):
-        return [row for row in self.tables.planogram.rows() if (self.tables.products.get(row["gtin"]) or {}).get("high_loss")]
+        item_key = self.workers.gs1.item_key
+        guarded = {item_key(row["gtin"]) for row in self.tables.products.rows() if row.get("high_loss")}
+        return [row for row in self.tables.planogram.rows() if item_key(row["gtin"]) in guarded] if guarded else []
 
     def _guards(self, fixture):
         return f"fixture|{fixture}" in self.state or any(row["fixture"] == fixture for row in self._guarded())

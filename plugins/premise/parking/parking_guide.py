@@ -15,7 +15,7 @@ a zone's id by `lookup` too. Pictures are those of the bays, named `bay-<bay>`; 
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 from storeloom.core.kernel.hooks import hookimpl
 
 SIGN_EVERY, FAULTY, SHOWN_S = timedelta(seconds=5), timedelta(minutes=15), 60
@@ -282,7 +282,7 @@ class ParkingGuide(Solution):
         if not here:
             self.state.pop(key, None)
             return
-        car = self.state.setdefault(key, {"at": plain(event.time), "last": None, "bay": None, "parked": False})
+        car = self.state.setdefault(key, {"at": stamp(event.time), "last": None, "bay": None, "parked": False})
         plate = event.get("plate")
         if plate:
             car["last"] = plate[-self.config.last_digits :].upper()
@@ -290,7 +290,7 @@ class ParkingGuide(Solution):
         car |= {name: value for name, value in told.items() if value is not None}
 
     def _parked(self, plate_hash, bay, event):
-        car = self.state.setdefault(f"car:{plate_hash}", {"at": plain(event.time), "last": None, "bay": None, "parked": True})
+        car = self.state.setdefault(f"car:{plate_hash}", {"at": stamp(event.time), "last": None, "bay": None, "parked": True})
         if not car["parked"]:
             self.kpi.sample("search_time", max(0.0, (event.time - parse_time(car["at"])).total_seconds()) / 60)
         car |= {"bay": bay, "parked": True}
@@ -349,7 +349,7 @@ class ParkingGuide(Solution):
 
     @every("1d", at="03:00")
     def night(self, due):
-        rows, oldest = [], plain(due.time - CAR_KEPT)
+        rows, oldest = [], stamp(due.time - CAR_KEPT)
         for key in [key for key in sorted(self.state) if key.startswith("car:") and self.state[key]["at"] < oldest]:
             del self.state[key]
         for name in [key[6:] for key in sorted(self.state) if key.startswith("level:")]:

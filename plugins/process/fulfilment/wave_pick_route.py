@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 DAY = timedelta(days=1)
 PICKERS_KEPT = 30 * DAY
@@ -72,7 +72,7 @@ class WavePickRoute(Solution):
         lines = [[line["line"], line["gtin"], line["qty"]] for line in event["lines"] if line["qty"] > 0]
         if not lines:
             return
-        self.state[f"wait:{event['order']}"] = {"due": rfc3339(due), "lines": lines}
+        self.state[f"wait:{event['order']}"] = {"due": stamp(due), "lines": lines}
         express = event.get("express") or "express" in (event.get("kind"), event.get("channel"))
         if express or due < self._next_wave():
             yield from self._release([event["order"]])
@@ -89,7 +89,7 @@ class WavePickRoute(Solution):
         if waiting and status in (*GONE, "picking", *LEFT):
             del self.state[f"wait:{order}"]
         elif waiting and event.get("promised_to"):
-            waiting["due"] = rfc3339(parse_time(event["promised_to"]))
+            waiting["due"] = stamp(parse_time(event["promised_to"]))
 
     @on("staff.clock?")
     def clocked(self, event):

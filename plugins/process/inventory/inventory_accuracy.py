@@ -15,7 +15,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -74,7 +74,7 @@ class InventoryAccuracy(Solution):
         item, kind, qty = self._item(event["gtin"]), event["kind"], event["qty"]
         if event.get("state", "booked") != "booked":
             if kind == "waste":
-                item["waste"] = [rfc3339(event.time), abs(qty)]
+                item["waste"] = [stamp(event.time), abs(qty)]
             return
         if kind == "count":
             self.workers.optimise.stock_records.count(item["book"], "store", qty, event.time)
@@ -84,7 +84,7 @@ class InventoryAccuracy(Solution):
         if kind == "waste":
             item.pop("waste", None)
         elif kind == "receive":
-            item["coming"] = [row for row in item["coming"] if row[0] != event.get("order", row[0]) or row[1] > rfc3339(event.time + DAY)]
+            item["coming"] = [row for row in item["coming"] if row[0] != event.get("order", row[0]) or row[1] > stamp(event.time + DAY)]
 
     @on("pos.sale")
     def sold(self, event):
@@ -97,7 +97,7 @@ class InventoryAccuracy(Solution):
             back = event.get("kind") == "return" or line["qty"] < 0
             self.workers.optimise.stock_records.move(item["book"], qty if back else -qty, event.time)
             if not back:
-                item["sold"] = max(item["sold"], rfc3339(event.time))
+                item["sold"] = max(item["sold"], stamp(event.time))
                 self.workers.optimise.stock_records.sold(item["sales"], self.store.hours.store_day(event.time), qty)
                 item.pop("out", None)
 
@@ -121,7 +121,7 @@ class InventoryAccuracy(Solution):
             item, key = self._item(line["gtin"]), event.get("order") or event["shipment"]
             item["coming"] = [row for row in item["coming"] if row[0] != key]
             if event["state"] != "cancelled":
-                item["coming"].append([key, rfc3339(parse_time(event["eta"])), line["qty"]])
+                item["coming"].append([key, stamp(parse_time(event["eta"])), line["qty"]])
 
     # The list
 
@@ -205,7 +205,7 @@ class InventoryAccuracy(Solution):
     def _settle(self, event, key, item, counted, difference, accurate):
         """The record is judged; a wrong one is booked as counted, with the probable cause of its difference."""
         row = self.tables.products.get(key) or {}
-        item["counted"] = rfc3339(event.time)
+        item["counted"] = stamp(event.time)
         item["sold"] = max(item["sold"], item["counted"])
         item.pop("out", None)
         self.kpi.share("record_accuracy", accurate, 1)
@@ -245,7 +245,7 @@ class InventoryAccuracy(Solution):
         if cause == "swap":
             known.remove(next(one for one in others if abs(one["difference"] + difference) < 1e-9))
         else:
-            known.append({"at": rfc3339(at), "key": key, "category": category, "difference": difference})
+            known.append({"at": stamp(at), "key": key, "category": category, "difference": difference})
         self.state["differences"] = known
         return cause
 
@@ -265,7 +265,7 @@ class InventoryAccuracy(Solution):
         row = self.tables.products.get(key) or {}
         gtin = row.get("gtin", key)
         task = f"{kind}-{gtin}-{self.now:%Y%m%dT%H%M%S}"
-        self.state[f"task:{task}"] = {"kind": kind, "key": key, "minutes": minutes, "at": rfc3339(self.now), **more}
+        self.state[f"task:{task}"] = {"kind": kind, "key": key, "minutes": minutes, "at": stamp(self.now), **more}
         title = {"count": ("Count", "盘点"), "recount": ("Count again", "复盘"), "supervisor_count": ("Settle the count of", "核实")}[kind]
         name = row.get("name", gtin)
         return out("task.create", task=task, kind=kind, title=self.say(f"{title[0]} {name}", f"{title[1]}{name}"), evidence="count",
@@ -286,5 +286,5 @@ class InventoryAccuracy(Solution):
         return {self.workers.gs1.item_key(row["gtin"]): row["price"] for row in sorted(base, key=lambda row: str(row.get("from") or ""))}
 
     def _item(self, gtin):
-        new = {"book": self.workers.optimise.stock_records.new(), "sold": rfc3339(self.now), "counted": rfc3339(self.now)}
+        new = {"book": self.workers.optimise.stock_records.new(), "sold": stamp(self.now), "counted": stamp(self.now)}
         return self.state.setdefault(f"item:{self.workers.gs1.item_key(gtin)}", {**new, "sales": {}, "demand": [], "coming": []})

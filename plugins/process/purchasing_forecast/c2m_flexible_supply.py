@@ -15,7 +15,7 @@ import math
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 DAY, SEASON_WINDOW, KEPT, TOO_SLOW = timedelta(days=1), timedelta(days=28), timedelta(days=90), 0.2
 CHANNELS = {"app": "app_push", "phone": "sms", "web": "email"}
@@ -69,10 +69,10 @@ class C2mFlexibleSupply(Solution):
         for line in event["lines"]:
             items.setdefault(self._gtin(line["gtin"]), []).append(line)
         for gtin, lines in items.items():
-            lot = self.state.setdefault(f"lot:{gtin}", {"opened": rfc3339(event.time), "orders": {}})
-            lot["opened"] = min(lot["opened"], rfc3339(event.time))
+            lot = self.state.setdefault(f"lot:{gtin}", {"opened": stamp(event.time), "orders": {}})
+            lot["opened"] = min(lot["opened"], stamp(event.time))
             lot["orders"][event["order"]] = {
-                "at": rfc3339(event.time), "to": event.get("member") or event.get("payer") or event["order"], "channel": event["channel"],
+                "at": stamp(event.time), "to": event.get("member") or event.get("payer") or event["order"], "channel": event["channel"],
                 "lines": [{"line": line["line"], "qty": line["qty"], "options": line.get("options") or {}} for line in lines],
                 "amount": sum(line["amount"] for line in lines),
             }  # fmt: skip

@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time
+from storeloom.core.kernel.events import parse_time, stamp
 
 DAY, SLOT = timedelta(days=1), timedelta(minutes=30)
 HISTORY_DAYS, LEAST_DAYS, NEW_STORE_DAYS, SCORED_LEADS = 800, 7, 56, (1, 7, 28)
@@ -123,7 +123,7 @@ class StoreSalesForecast(Solution):
     @on("weather.forecast?")
     def weather(self, event):
         begin, end = parse_time(event["from"]), parse_time(event["to"])
-        day, issued = self.store.hours.store_day(begin + (end - begin) / 2).isoformat(), event.get("issued") or event["from"]
+        day, issued = self.store.hours.store_day(begin + (end - begin) / 2).isoformat(), stamp(event.get("issued") or event["from"])
         warm = event.get("temp_max_c", event["temp_c"])
         self.workers.forecast.week_marks.enter(self.state.setdefault("weather", {}), day, warm, event.get("rain_mm", 0), issued)
 

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 CUTOFF = "15:00"
 DAY = timedelta(days=1)
@@ -166,7 +166,7 @@ class VmiCollaboration(Solution):
             options = {"proposed": qty} | ({"cover": round((have + qty) / daily, 3)} if daily else {})
             self.kpi.add("trimmed_lines", accepted < qty)
             stock.expect(book, event["shipment"], accepted, event["eta"])
-            self.state[f"proposed:{gtin}"] = rfc3339(self.now)
+            self.state[f"proposed:{gtin}"] = stamp(self.now)
             reason = "trimmed_to_max_cover" if accepted < qty else "accepted"
             answer.append(self._line(gtin, row, accepted, reason, options))
             yield from self._clear(gtin, row)
@@ -240,7 +240,7 @@ class VmiCollaboration(Solution):
         supplier, lines, arrival = due.key, [], due.time
         yield from self._withdraw(supplier)
         last = self.state.get(f"cutoff:{supplier}", "")
-        self.state[f"cutoff:{supplier}"] = rfc3339(due.time)
+        self.state[f"cutoff:{supplier}"] = stamp(due.time)
         for row in self._range(supplier):
             gtin = row["gtin"]
             have, daily, transit = self._position(gtin), self._daily(gtin), self._transit(row)

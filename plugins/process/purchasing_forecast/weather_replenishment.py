@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 DAY, FRESH, HISTORY_DAYS, LEAST_DAYS, WINDOW_DAYS, KEPT_DAYS = timedelta(days=1), timedelta(hours=24), 730, 21, 28, 60
 CALENDAR = ("calendar", "holiday")
@@ -83,7 +83,7 @@ class WeatherReplenishment(Solution):
         day, issued = self.store.hours.store_day(begin + (end - begin) / 2).isoformat(), event.get("issued") or event["from"]
         values = [event.get("felt_c", event["temp_c"]), event.get("rain_mm", 0), event.get("warning")]
         window = f"{rfc3339(begin)}/{rfc3339(end)}"
-        self.workers.forecast.weather_response.enter(self.state.setdefault("weather", {}), day, window, values, rfc3339(parse_time(issued)))
+        self.workers.forecast.weather_response.enter(self.state.setdefault("weather", {}), day, window, values, stamp(parse_time(issued)))
 
     @on("forecast.demand")
     def forecast(self, event):

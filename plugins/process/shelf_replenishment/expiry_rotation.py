@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import rfc3339
+from storeloom.core.kernel.events import stamp
 
 DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
@@ -221,7 +221,7 @@ class ExpiryRotation(Solution):
         if not lines:
             return
         task = f"check-{self.store.hours.local(at):%Y%m%dT%H%M}"
-        self.state[f"task:{task}"] = {"kind": "check", "at": rfc3339(at), "lines": [self._line(item, batch) for item, batch in lines]}
+        self.state[f"task:{task}"] = {"kind": "check", "at": stamp(at), "lines": [self._line(item, batch) for item, batch in lines]}
         title = self.say(f"Check dates (lines: {len(lines)})", f"检查保质期：{len(lines)} 行")
         yield self._task("check", task, lines, 3, self.timers.get("check", "next"), title)
         for item, batch in lines:
@@ -309,7 +309,7 @@ class ExpiryRotation(Solution):
         """The day's sums; check lists without an answer for a day lapse."""
         for name in [key for key in self.state if key.startswith("task:")]:
             task = self.state[name]
-            if task["kind"] == "check" and task["at"] <= rfc3339(due.time - DAY):
+            if task["kind"] == "check" and task["at"] <= stamp(due.time - DAY):
                 del self.state[name]
         day, held = self.state.pop("day", {}), [batch for name in self._items() for batch in self.state[name]["batches"]]
         if not day and not held:

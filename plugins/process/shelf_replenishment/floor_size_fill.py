@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -72,7 +72,7 @@ class FloorSizeFill(Solution):
             self._gone(event["epc"])
             return
         tag = self.state.setdefault(name, {"key": self._key(gtin), "zone": None, "reads": {}})
-        tag["seen"] = max(tag.get("seen", ""), rfc3339(event.time))
+        tag["seen"] = max(tag.get("seen", ""), stamp(event.time))
         item = self._item(gtin)
         if event["epc"] not in item["tags"]:
             item["tags"].append(event["epc"])
@@ -328,7 +328,7 @@ class FloorSizeFill(Solution):
 
     def _lose(self):
         """Tags read nowhere for long are not counted as present."""
-        last = rfc3339(self.now - timedelta(hours=self.config.lost_after))
+        last = stamp(self.now - timedelta(hours=self.config.lost_after))
         for name in [key for key in self.state if key.startswith("tag:") and self.state[key]["seen"] <= last]:
             self._gone(name.partition(":")[2])
             self.timers.cancel("window", name.partition(":")[2])

@@ -12,7 +12,7 @@ an item was found full. The tuned threshold counts from the first month on in wh
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -52,7 +52,7 @@ class OsaSalesSignal(Solution):
     def sold(self, event):
         if event.get("kind", "sale") != "sale":
             return
-        day, now = self._day(), rfc3339(event.time)
+        day, now = self._day(), stamp(event.time)
         if event.time - parse_time(day["receipt"]) >= self._two_ticks():
             day["dead"].append([day["receipt"], now])
         day["receipt"] = max(day["receipt"], now)
@@ -96,7 +96,7 @@ class OsaSalesSignal(Solution):
         limit, suspects = self.state.get("silence_p", self.config.silence_p), []
         for name in [key for key in self.state if key.startswith("item:")]:
             item = self.state[name]
-            quiet = item.get("suspect") or item.get("quiet", "") > rfc3339(due.time) or item.get("task")
+            quiet = item.get("suspect") or item.get("quiet", "") > stamp(due.time) or item.get("task")
             if quiet or not item["demand"] or self._whole_day(item, due.time) < self.config.min_daily:
                 continue
             expected = self._expected(item, self._since(item, due.time), due.time, factor)
@@ -119,7 +119,7 @@ class OsaSalesSignal(Solution):
         day["checks"] += 1
         task = f"check-{gtin}-{at:%Y%m%dT%H%M%S}"
         item["task"] = task
-        self.state[f"task:{task}"] = {"key": key, "since": rfc3339(self._since(item, at))}
+        self.state[f"task:{task}"] = {"key": key, "since": stamp(self._since(item, at))}
         name = (self.tables.products.get(key) or {}).get("name", gtin)
         yield out("task.create", task=task, kind="check_shelf", priority=2, fixture=place.get("fixture"), zone=place.get("zone"),
                   title=self.say(f"Check the shelf: {name}", f"查看货架：{name}"), due=self.store.hours.next_close(at),
@@ -146,11 +146,11 @@ class OsaSalesSignal(Solution):
         state = {"empty": "ok" if values.get("filled") else "out", "full": "full"}.get(answer, "misplaced")
         yield self._state(gtin, place, state, "staff", 1.0, event.time)
         if answer == "full":
-            item["quiet"] = rfc3339(event.time + timedelta(hours=self.config.recheck))
+            item["quiet"] = stamp(event.time + timedelta(hours=self.config.recheck))
             item["history"][self.store.hours.store_day(event.time).isoformat()] = self._hours(item, event.time)
         elif answer == "empty":
             self._lost(task, item, event.time, bool(values.get("filled")))
-        item["fresh"] = rfc3339(event.time)
+        item["fresh"] = stamp(event.time)
 
     def _lost(self, task, item, at, filled):
         """Units expected from when the shelf ran empty to the fill, or to closing where nothing was there to fill it with."""
@@ -165,7 +165,7 @@ class OsaSalesSignal(Solution):
         self.kpi.add("phantom_items", phantom)
         self._day()["lost"].append({"gtin": item["gtin"], "units": round(units, 3), "value": value, "phantom": phantom})
         if not filled:
-            item["quiet"] = rfc3339(closing)
+            item["quiet"] = stamp(closing)
 
     @every("1d", at="close")
     def close(self, due):
@@ -256,7 +256,7 @@ class OsaSalesSignal(Solution):
     def _day(self):
         """Today's receipts, counts and losses; silence begins at opening."""
         span = self.store.hours.span(self.now)
-        first = rfc3339(span[0] if span else self.now)
+        first = stamp(span[0] if span else self.now)
         new = {"receipt": first, "receipts": 0, "counts": [], "dead": [], "checks": 0, "lost": []}
         if span and self.state.get("day", {}).get("receipt", first) < first:
             self.state["day"] = new
@@ -278,5 +278,5 @@ class OsaSalesSignal(Solution):
         return next(iter(self.workers.optimise.planned.slots(self.tables.planogram, key)), {})
 
     def _item(self, gtin):
-        new = {"gtin": gtin, "sold": rfc3339(self.now - DAY), "demand": [], "today": {}, "history": {}, "places": {}}
+        new = {"gtin": gtin, "sold": stamp(self.now - DAY), "demand": [], "today": {}, "history": {}, "places": {}}
         return self.state.setdefault(f"item:{self.workers.gs1.item_key(gtin)}", new)

@@ -102,9 +102,11 @@ class ShelfSwitchbackTest(Solution):
     @on("vision.zone?")
     def seen(self, event):
         today = self._measured(parse_time(event.get("from") or event.time))
+        if not today:
+            return
         zones = {row.get("zone") for row in self._rows()} - {None}
         parent = (self.tables.zones.get(event["zone"]) or {}).get("parent")
-        if today and (not zones or {event["zone"], parent} & zones):
+        if not zones or {event["zone"], parent} & zones:
             today["passers"] += event.get("entered", event.get("occupancy", 0))
 
     @on("inventory.snapshot?")
@@ -114,7 +116,7 @@ class ShelfSwitchbackTest(Solution):
             return
         self.state[f"out:{key}"] = event["on_hand"] <= 0
         today = self.state.get("today")
-        if today and today["opens"] <= rfc3339(event.time) < today["closes"]:
+        if today and parse_time(today["opens"]) <= event.time < parse_time(today["closes"]):
             today["out"] = today["out"] or event["on_hand"] <= 0
 
     @on("label.ack?")
@@ -257,7 +259,8 @@ class ShelfSwitchbackTest(Solution):
 
     def _rows(self):
         items = self._items()
-        return [row for row in self.tables.planogram.rows() if self.workers.gs1.item_key(row["gtin"]) in items]
+        rows = self.tables.planogram.rows() if items else ()
+        return [row for row in rows if self.workers.gs1.item_key(row["gtin"]) in items]
 
     def _items(self):
         """Items measured, as written, by key."""

@@ -13,7 +13,7 @@ and a new version is told when the zones that shifted are others than before. `z
 from datetime import UTC, datetime, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 
 KEPT = timedelta(days=365)
 UNKNOWN_COLOUR = 100.0
@@ -74,7 +74,7 @@ class FlowPathAnalysis(Solution):
     @on("calendar.event?")
     def planned(self, event):
         if event["kind"] == "relayout":
-            self.state.setdefault("relayouts", {})[event["event"]] = plain(parse_time(event["from"]))
+            self.state.setdefault("relayouts", {})[event["event"]] = stamp(parse_time(event["from"]))
 
     @every("1d", at="close")
     def close(self, due):

@@ -66,7 +66,7 @@ class StoreHeatmap(Solution):
         from storeloom.workers.vision.floor_cells import enter, speed
 
         floor = self._floor()
-        for when, x, y in sorted(event["points"]):
+        for when, x, y in sorted(event["points"], key=lambda point: parse_time(point[0])):
             self._came(track, parse_time(when))
             for leg in enter(track["spans"], [parse_time(when).timestamp(), x, y], self.config.max_gap_s):
                 if speed(leg) <= self.config.max_speed:

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 SALES_DAYS = 28
 LAST = 5
@@ -207,7 +207,7 @@ class CompetitorPriceWatch(Solution):
             if waiting is None or self._apart(price, waiting["price"]):
                 known["waiting"] = {"price": price, "source": offer.get("source"), "day": day}
             return
-        known |= {"last": [price] if off else [*known["last"], price][-LAST:], "seen": rfc3339(seen), "waiting": None}
+        known |= {"last": [price] if off else [*known["last"], price][-LAST:], "seen": stamp(seen), "waiting": None}
         if self.workers.gs1.item_key(gtin) in map(self.workers.gs1.item_key, self.config.kvi):
             yield from self._answer(gtin)
 
@@ -264,7 +264,7 @@ class CompetitorPriceWatch(Solution):
 
     def _lowest(self, gtin):
         """The lowest of the competitors' newest prices that still count, and whose it is."""
-        since = rfc3339(self.now - timedelta(days=self.config.stale_days))
+        since = stamp(self.now - timedelta(days=self.config.stale_days))
         offers = self._item(gtin)["offers"].items()
         return min(((one["last"][-1], name) for name, one in offers if one["last"] and one["seen"] >= since), default=None)
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 from storeloom.core.kernel.hooks import hookimpl
 
 HISTORY_DAYS = 28
@@ -119,8 +119,8 @@ class NearExpiryMarkdown(Solution):
         if event.get("level", "item") != "item" or event.get("basis", "base") == "promotion":
             return
         item = self._item(event["key"])
-        window = [rfc3339(parse_time(event["from"])), rfc3339(parse_time(event["to"]))]
-        now = rfc3339(self.now)
+        window = [stamp(parse_time(event["from"])), stamp(parse_time(event["to"]))]
+        now = stamp(self.now)
         kept = [entry for entry in item["forecasts"] if entry[:2] != window and entry[1] > now]
         item["forecasts"] = sorted([*kept, [*window, event["mean"]]])
 
@@ -318,7 +318,7 @@ class NearExpiryMarkdown(Solution):
 
     def _daily_demand(self, item, now, end):
         """Full-price demand a day: the forecasts that reach into the lot's time, else the mean of the last 28 days."""
-        ahead = [entry for entry in item["forecasts"] if entry[1] > rfc3339(now) and entry[0] < rfc3339(end)]
+        ahead = [entry for entry in item["forecasts"] if entry[1] > stamp(now) and entry[0] < stamp(end)]
         if ahead:
             long = [(parse_time(to) - parse_time(start)).total_seconds() / 86400 for start, to, _ in ahead]
             starts = {self.store.hours.store_day(parse_time(entry[0])) for entry in ahead}

@@ -14,7 +14,7 @@ promotions nor prices: what blocks says so.
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 DAY = timedelta(days=1)
 SALES_KEPT = timedelta(days=200)
@@ -93,7 +93,7 @@ class PromoPriceCompliance(Solution):
             price = self.workers.pricing.money.round_money(self._exact(line["amount"]) / self._exact(units))
             book, day = self.state.setdefault(f"sold:{self._key(line['gtin'])}", {}), self.store.hours.store_day(event.time)
             public = not self._reserved(event, line, price)
-            self.workers.pricing.reference_price.enter(book, day, rfc3339(event.time), price, public=public)
+            self.workers.pricing.reference_price.enter(book, day, stamp(event.time), price, public=public)
 
     def _reserved(self, event, line, price):
         """Whether a price was for a member or by a coupon only."""

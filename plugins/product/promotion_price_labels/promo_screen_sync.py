@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, on_table, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, rfc3339, stamp
 
 OFFERS = ("percent", "amount", "fixed", "nth", "multi_buy", "threshold", "bundle", "gift", "member_price")
 LEAST_PLAYED_PCT = 90
@@ -113,13 +113,13 @@ class PromoScreenSync(Solution):
     def forecast(self, event):
         if event.get("observed"):
             return []
-        now = rfc3339(self.now)
+        now = stamp(self.now)
         kept = {start: known for start, known in self.state.get("weather", {}).items() if known["to"] > now}
-        start = rfc3339(parse_time(event["from"]))
-        issued = event.get("issued") or rfc3339(event.time)
+        start = stamp(parse_time(event["from"]))
+        issued = stamp(event.get("issued") or event.time)
         if start not in kept or kept[start]["issued"] <= issued:
             warmest = event.get("temp_max_c", event.get("temp_c"))
-            kept[start] = {"to": rfc3339(parse_time(event["to"])), "issued": issued, "max_c": warmest}
+            kept[start] = {"to": stamp(parse_time(event["to"])), "issued": issued, "max_c": warmest}
         self.state["weather"] = kept
         return self._refresh()
 
@@ -332,7 +332,7 @@ class PromoScreenSync(Solution):
 
     def _is_hot(self, at):
         day = self.store.hours.store_day(at)
-        start, end = rfc3339(self.store.hours.midnight(day)), rfc3339(self.store.hours.midnight(day + timedelta(days=1)))
+        start, end = stamp(self.store.hours.midnight(day)), stamp(self.store.hours.midnight(day + timedelta(days=1)))
         windows = self.state.get("weather", {}).items()
         maxima = [known["max_c"] for begin, known in windows if begin < end and known["to"] > start and known["max_c"] is not None]
         return max(maxima, default=float("-inf")) >= self.config.hot_c

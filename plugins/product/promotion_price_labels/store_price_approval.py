@@ -234,10 +234,9 @@ class StorePriceApproval(Solution):
         book = check.known_prices(product, rows, promotions, event.time, zone)
         at = rfc3339(event.time)
         book += [one["price"] for one in self._live() if self.workers.gs1.item_key(one["gtin"]) == key and one["start"] <= at < one["to"]]
-        holding = {
-            row["promo"] for row in promotions if row.get("approved", True) and self.workers.pricing.shelf.holds(row, event.time, zone)
-        }
-        return check.off_book(line, book, explained=line.get("promo") in holding or bool(event.get("coupons")))
+        named = [row for row in promotions if row["promo"] == line.get("promo") and row.get("approved", True)]
+        promoted = any(self.workers.pricing.shelf.holds(row, event.time, zone) for row in named)
+        return check.off_book(line, book, explained=promoted or bool(event.get("coupons")))
 
     def _alert(self, gtin, item):
         lines, money = len(item["lines"]), sum(one["value"] for one in item["lines"])

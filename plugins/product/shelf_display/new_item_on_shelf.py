@@ -14,7 +14,7 @@ scores of all new items are told by supplier and by category, and for the store 
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 from storeloom.workers.gs1.numbers import item_key
 
 SECONDS_AN_HOUR = 3600
@@ -70,7 +70,7 @@ class NewItemOnShelf(Solution):
             key = item_key(line["gtin"])
             if line["qty"] > 0 and (f"item:{key}" in self.state or self._is_new(key, event.time)):
                 item = self._item(key)
-                item["sold"] = min(item["sold"] or rfc3339(event.time), rfc3339(event.time))
+                item["sold"] = min(item["sold"] or stamp(event.time), stamp(event.time))
                 self.workers.optimise.position.take(item["book"]["places"], line["qty"], event.time)
                 if item["start"] is not None and not item["stopped"]:
                     yield from self._on_shelf(key, item, max(event.time, parse_time(item["start"])))
@@ -138,7 +138,7 @@ class NewItemOnShelf(Solution):
             elif item["shelf"] and not item["sold"] and not item["stopped"] and item["silent"] is None:
                 chance = self.workers.optimise.sales_silence.chance(self._expected(key, parse_time(item["shelf"]), due.time), None)
                 if chance < self.config.p_silent:
-                    item["silent"] = rfc3339(due.time)
+                    item["silent"] = stamp(due.time)
                     self.kpi.add("silent_new_items")
                     text = self.say("on the shelf and no sale: check price, label, place", "已上架但无销售：检查价格、标签、位置")
                     yield self._alert(key, "silent_new_item", "open", text, value=round(chance, 6), limit=self.config.p_silent)
@@ -148,7 +148,7 @@ class NewItemOnShelf(Solution):
         yield from self._report(due.time)
 
     def _begin(self, key, item, start):
-        item["start"] = rfc3339(start)
+        item["start"] = stamp(start)
         if item["sold"]:
             yield from self._on_shelf(key, item, max(start, parse_time(item["sold"])))
             return
@@ -165,7 +165,7 @@ class NewItemOnShelf(Solution):
 
     def _on_shelf(self, key, item, at):
         """The earliest proof counts; one that comes late can still show that it was in time."""
-        if item["shelf"] and rfc3339(at) >= item["shelf"]:
+        if item["shelf"] and stamp(at) >= item["shelf"]:
             return
         hours = self.store.hours.open_seconds(parse_time(item["start"]), at) / SECONDS_AN_HOUR
         in_time = hours <= self.config.shelf_h
@@ -175,7 +175,7 @@ class NewItemOnShelf(Solution):
             self.kpi.share("on_shelf_in_time", 1, 0 if item["late"] else 1)
         elif in_time and item["hours"] > self.config.shelf_h:
             self.kpi.share("on_shelf_in_time", 1, 0)
-        item |= {"shelf": rfc3339(at), "hours": hours}
+        item |= {"shelf": stamp(at), "hours": hours}
         yield from self._quiet(key, item, self.say("on the shelf", "已上架"))
 
     def _quiet(self, key, item, text):

@@ -74,7 +74,7 @@ class PaidDisplayAudit(Solution):
         wanted = []
         for promo, contract in cases:
             slot = str((event.time - self._slots(contract, today)[0]) // timedelta(minutes=self.config.slot_min))
-            inside = contract["from"] <= rfc3339(event.time) < contract["to"]
+            inside = parse_time(contract["from"]) <= event.time < parse_time(contract["to"])
             if inside and not self.state.get(f"day:{promo}|{today}", {}).get("slots", {}).get(slot):
                 wanted.append((promo, contract, slot))
         following = self.state.get(f"look:{event['camera']}")
@@ -206,12 +206,12 @@ class PaidDisplayAudit(Solution):
 
     def _enrol(self):
         """Take in the contracts of the table; one that has begun stays even where its row goes."""
-        hours, now, rows = self.store.hours, rfc3339(self.now), {}
+        hours, rows = self.store.hours, {}
         for row in self.tables.promotions.all_rows():
             if row.get("kind") == "display" and row.get("fixture") and row.get("gtins") and row.get("approved") is not False:
                 rows[row["promo"]] = row
         for promo, contract in self._contracts():
-            if promo not in rows and contract["from"] > now:
+            if promo not in rows and parse_time(contract["from"]) > self.now:
                 del self.state[f"contract:{promo}"]
                 self.timers.cancel("settle", promo)
         settled = self.state["settled"] = [promo for promo in self.state.get("settled", ()) if promo in rows]

@@ -10,7 +10,7 @@ Privacy: first times of a kind, counts per zone; no person is named.
 from datetime import date, timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, every, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, plain
+from storeloom.core.kernel.events import parse_time, plain, stamp
 
 NOT_OPENED_AFTER = timedelta(minutes=60)
 LEAST_SIGNALS = 2
@@ -112,7 +112,7 @@ class OpenCloseCompliance(Solution):
     def zone_seen(self, event):
         people = self.state.setdefault("people", {"last": None})
         if event["occupancy"] > 0:
-            people["last"] = max(people["last"] or "", plain(event.time))
+            people["last"] = max(people["last"] or "", stamp(event.time))
         kind = (self.tables.zones.get(event["zone"]) or {}).get("kind")
         if event["occupancy"] > (event.get("staff") or 0) and kind not in NOT_FOR_CUSTOMERS:
             yield from self._stamp("customers", event.time)
@@ -211,7 +211,7 @@ class OpenCloseCompliance(Solution):
         row, hours = self._row(day), self._hours(day)
         if hours is None or row["proven"] or at >= hours[1]:
             return
-        row["stamps"][signal] = min(row["stamps"].get(signal, plain(at)), plain(at))
+        row["stamps"][signal] = min(row["stamps"].get(signal, stamp(at)), stamp(at))
         needed = min(self.config.min_evidence, max(LEAST_SIGNALS, self.config.min_evidence - len(self._offline(day))))
         stamps = sorted(map(parse_time, row["stamps"].values()))
         if len(stamps) < needed:

@@ -15,7 +15,7 @@ not held to be short. Leaning counts earlier visits only, and scores before adju
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Solution, SolutionConfig, kpi, on, out, setting, timer
-from storeloom.core.kernel.events import parse_time, rfc3339
+from storeloom.core.kernel.events import parse_time, stamp
 
 VISIT_AT_MOST, CLOSING, TWICE = timedelta(days=1), timedelta(minutes=10), timedelta(minutes=1)
 VISITS_KEPT = timedelta(days=400)
@@ -70,8 +70,8 @@ class StoreInspection(Solution):
         named = store in code or "414" in ai
         if not named and (event.get("till") or self.state.get(f"code:{store}", code) != code):
             return
-        name, first = f"scans:{store}", rfc3339(self.now - VISIT_AT_MOST)
-        scan = {"at": rfc3339(event.time), "code": "" if named else code, "staff": event.get("staff"), "used": False}
+        name, first = f"scans:{store}", stamp(self.now - VISIT_AT_MOST)
+        scan = {"at": stamp(event.time), "code": "" if named else code, "staff": event.get("staff"), "used": False}
         scans = self.state[name] = [one for one in self.state.get(name, []) if one["at"] > first]
         if any(self._is_twice(scan, one) for one in scans):
             return
@@ -105,7 +105,7 @@ class StoreInspection(Solution):
         self.state[f"visit:{name}"] = True
         self.timers.set("forget", f"visit:{name}", self.now + VISITS_KEPT)
         started = event.get("started") or values.get("started")
-        visit = {"name": name, "store": event.store, "staff": event["staff"], "started": started, "ended": rfc3339(event.time),
+        visit = {"name": name, "store": event.store, "staff": event["staff"], "started": started, "ended": stamp(event.time),
                  "checklist": rows[0]["checklist"], "answers": said}  # fmt: skip
         if self.config.check_in_code and len(self._scans(visit)) == 1:
             self.state[f"waiting:{name}"] = visit
@@ -141,7 +141,7 @@ class StoreInspection(Solution):
         """The scans of a visit in order of time: one code throughout."""
         known = self.state.get(f"scans:{visit['store']}", [])
         scans = [one for one in known if not one["used"] and one["staff"] in (None, visit["staff"])]
-        since = rfc3339(parse_time(visit["ended"]) - VISIT_AT_MOST)
+        since = stamp(parse_time(visit["ended"]) - VISIT_AT_MOST)
         scans = sorted((one for one in scans if one["at"] > since), key=lambda one: one["at"])
         return [one for one in scans if one["code"] == scans[0]["code"]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from storeloom.core.control.trust import ceremony
 from storeloom.core.control.trust.keys import make_key, read_signer
-from storeloom.core.control.trust.packages import sign_wheels
+from storeloom.core.control.trust.signing import sign_wheels
 
 VENDORS = ("acme", "bolt")
 

@@ -12,9 +12,9 @@ def test_an_order_is_met_by_more_staff_than_before() -> None:
     lane = lanes.new()
     lanes.order(lane, "s1", NOON)
     lanes.see_staff(lane, 0, NOON + MINUTE)
-    assert lane["ordered"] and lane["since"] == "2026-03-02T12:00:00Z"
+    assert lane["ordered"] and lane["since"] == "2026-03-02T12:00:00.000000Z"
     lanes.see_staff(lane, 1, NOON + 2 * MINUTE)
-    assert lane["ordered"] is None and lane["ours"] and lane["since"] == "2026-03-02T12:00:00Z"
+    assert lane["ordered"] is None and lane["ours"] and lane["since"] == "2026-03-02T12:00:00.000000Z"
     lanes.see_staff(lane, 0, NOON + 3 * MINUTE)
     assert not lane["ours"] and lane["since"] is None
 

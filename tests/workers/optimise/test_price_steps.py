@@ -3,7 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from storeloom.workers.optimise.price_steps import believed, best, estimate, grid_prices, profit
+from storeloom.workers.optimise.price_steps import believed, best, estimate, grid_prices, profit, promoted_effect
 
 AT_1000 = {"present": 1000, "cost": 600, "daily": 100, "elasticity": -2.24}
 
@@ -41,3 +41,18 @@ def test_the_elasticity_is_found_beside_weekday_and_trend():
     assert slope == pytest.approx(-2) and error < 0.01
     assert estimate(days[:1]) is None
     assert estimate([(day, units, 1000) for day, units, _ in days]) is None
+
+
+def test_what_a_promotion_adds_is_told_apart_from_its_price():
+    start = date(2026, 1, 5)
+    days = [(start + timedelta(days=n), 50 * (1.5 if n % 5 == 0 else 1) * (price / 1000) ** -2, price)
+            for n, price in enumerate([1000, 900, 1100, 950] * 7)]  # fmt: skip
+    effect, error = promoted_effect([day for n, day in enumerate(days) if n % 5], days[::5])
+    assert (math.exp(effect), error) == (pytest.approx(1.5), 1e-3)
+
+
+def test_a_promotion_that_always_came_with_its_price_or_was_rare_tells_nothing():
+    start = date(2026, 1, 5)
+    days = [(start + timedelta(days=n), 60.0 + n % 3, 800.0 if n % 5 == 0 else 1000.0) for n in range(28)]
+    assert promoted_effect([day for n, day in enumerate(days) if n % 5], days[::5]) is None
+    assert promoted_effect(days[3:], days[:3]) is None

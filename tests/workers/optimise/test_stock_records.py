@@ -32,7 +32,7 @@ def test_old_movements_go_into_the_figure():
     stock_records.count(record, "store", 20, AT)
     stock_records.move(record, -3, AT + MINUTE)
     stock_records.move(record, -2, AT + timedelta(days=9))
-    assert record["moves"] == [["2026-03-11T02:00:00Z", -2]]
+    assert record["moves"] == [["2026-03-11T02:00:00.000000Z", -2]]
     assert stock_records.on_hand(record, AT + timedelta(days=9)) == 15
 
 
@@ -42,7 +42,7 @@ def test_a_count_knows_the_movements_before_it():
     stock_records.move(record, -3, AT + MINUTE)
     stock_records.count(record, "store", 18, AT + 2 * MINUTE)
     stock_records.move(record, -1, AT + 3 * MINUTE)
-    assert record["moves"] == [["2026-03-02T02:03:00Z", -1]]
+    assert record["moves"] == [["2026-03-02T02:03:00.000000Z", -1]]
     assert stock_records.on_hand(record, AT + 3 * MINUTE) == 17
 
 

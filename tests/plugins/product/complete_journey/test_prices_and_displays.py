@@ -54,8 +54,9 @@ def receipts(rows: Iterator[dict[str, Any]]) -> Iterator[Fact]:
         yield Fact(noon(row["day"]), "pos.sale", "till-1", {**receipt, "payments": [{"method": "cash", "amount": amount}]})
 
 
-def test_price_elasticities_are_those_of_a_regression_shrunk_to_the_prior(sales: pl.DataFrame) -> None:
-    sm = pytest.importorskip("statsmodels.api")
+@pytest.fixture(scope="module")
+def told(sales: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """What dynamic pricing says of each item on the last Sunday."""
     products = [
         {"gtin": gtin, "name": gtin, "category": gtin, "unit": "each", "cost": 1, "list_price": int(rows["price"].max())}
         for (gtin,), rows in sales.group_by("gtin")
@@ -65,20 +66,45 @@ def test_price_elasticities_are_those_of_a_regression_shrunk_to_the_prior(sales:
     done = alone(Registry(), "dynamic_pricing", receipts(sales.iter_rows(named=True)), tables, span, store=STORE)
     last = done.of("insight.report")[-1]
     assert last.time == noon(SUNDAY) + timedelta(hours=10)
-    told = {row["gtin"]: row for row in last["rows"]}
-    assert len(told) == ITEMS
+    found = {row["gtin"]: row for row in last["rows"]}
+    assert len(found) == ITEMS
+    return found
+
+
+def regressors(rows: pl.DataFrame) -> np.ndarray[Any, Any]:
+    """Columns of a regression: log price, days since the first, weekdays."""
+    day, price = rows["day"].to_numpy(), rows["price"].to_numpy()
+    since = (day - day.min()).astype("timedelta64[D]").astype(float)
+    weekday = np.array([one.weekday() for one in rows["day"]])
+    return np.column_stack([np.log(price), since, *(weekday == one for one in sorted(set(weekday))[1:])])
+
+
+def test_price_elasticities_are_those_of_a_regression_shrunk_to_the_prior(sales: pl.DataFrame, told: dict[str, dict[str, Any]]) -> None:
+    sm = pytest.importorskip("statsmodels.api")
     for (gtin,), rows in sales.filter(~sales["promo"]).group_by("gtin"):
-        day, price, units = (rows[name].to_numpy() for name in ("day", "price", "units"))
-        since = (day - day.min()).astype("timedelta64[D]").astype(float)
-        weekday = np.array([one.weekday() for one in rows["day"]])
-        dummies = np.column_stack([weekday == one for one in sorted(set(weekday))[1:]])
-        fit = sm.OLS(np.log(units), sm.add_constant(np.column_stack([np.log(price), since, dummies]))).fit()
+        fit = sm.OLS(np.log(rows["units"].to_numpy()), sm.add_constant(regressors(rows))).fit()
         weight, prior = fit.bse[1] ** -2, 0.8**-2
         mean, sd = (fit.params[1] * weight - 1.6 * prior) / (weight + prior), (weight + prior) ** -0.5
         mean = min(-0.1, max(-6, mean))
         assert told[gtin]["elasticity"] == pytest.approx(mean, abs=6e-4)
         assert told[gtin]["elasticity_low"] == pytest.approx(mean - 1.96 * sd, abs=2e-3)
         assert told[gtin]["elasticity_high"] == pytest.approx(mean + 1.96 * sd, abs=2e-3)
+
+
+def test_what_displays_and_mailers_add_is_what_a_regression_says(sales: pl.DataFrame, told: dict[str, dict[str, Any]]) -> None:
+    """By the promotions table an item is shown or not in a week: the factor on a day's units at the same price, with its interval."""
+    sm = pytest.importorskip("statsmodels.api")
+    checked = 0
+    for (gtin,), rows in sales.group_by("gtin"):
+        shown = rows["promo"].to_numpy().astype(float)
+        if not 4 <= shown.sum() <= len(shown) - 4:
+            assert "promoted_pct" not in told[gtin]
+            continue
+        fit = sm.OLS(np.log(rows["units"].to_numpy()), sm.add_constant(np.column_stack([shown, regressors(rows)]))).fit()
+        for name, width in (("promoted_pct", 0), ("promoted_low_pct", -1.96), ("promoted_high_pct", 1.96)):
+            assert told[gtin][name] == pytest.approx(100 * np.expm1(fit.params[1] + width * fit.bse[1]), abs=0.01)
+        checked += 1
+    assert checked >= ITEMS // 2
 
 
 def test_a_switched_presentation_is_judged_as_by_all_sign_flips(sales: pl.DataFrame) -> None:
