@@ -77,7 +77,7 @@ setup(
     package_data={
         **{f"storeloom.{part}": ["py.typed"] for part in PARTS},
         "storeloom.schemas": ["py.typed", "**/*.json"],
-        "storeloom.core": ["py.typed", "control/migrations/*", "control/migrations/versions/*.py"],
+        "storeloom.core": ["py.typed", "scaffold/templates/*", "control/migrations/*", "control/migrations/versions/*.py"],
         "storeloom.hardware_adapters": ["py.typed", "**/*.html", "**/*.js", "**/*.json"],
         "storeloom.studio": ["py.typed", ".streamlit/config.toml", "**/*.js", "**/*.css"],
         "storeloom.workers": ["py.typed", "**/*.onnx", "**/*.json", "**/*.npz"],

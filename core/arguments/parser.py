@@ -69,16 +69,23 @@ def positive(text: str) -> float:
 class Commands:
     """The commands of a command line in one language. A `target` is `module:function` under `core/commands/`."""
 
-    def __init__(self, parser: Parser, lang: str) -> None:
-        self._zh = lang == "zh"
-        self._commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    def __init__(self, parser: argparse.ArgumentParser, lang: str, metavar: str = "COMMAND") -> None:
+        self._zh, self._lang = lang == "zh", lang
+        self._commands = parser.add_subparsers(dest=metavar.lower(), metavar=metavar, required=True)
+        self._groups: list[Commands] = []
+        self._leaves: list[argparse.ArgumentParser] = []
 
     def command(self, name: str, target: str, en: str, words: str) -> argparse.ArgumentParser:
         """A new command; `en` and `words` (zh) say what it does."""
-        text = words if self._zh else en
-        sub: argparse.ArgumentParser = self._commands.add_parser(name, help=text, description=text)
+        sub = self._added(name, en, words)
         sub.set_defaults(target=target)
+        self._leaves.append(sub)
         return sub
+
+    def group(self, name: str, en: str, words: str) -> Commands:
+        """A new command whose actions are commands of their own, each with its own options."""
+        self._groups.append(Commands(self._added(name, en, words), self._lang, "ACTION"))
+        return self._groups[-1]
 
     def option(self, sub: argparse.ArgumentParser, *names: str, en: str, words: str, **more: Any) -> None:
         """An option or argument of a command."""
@@ -86,6 +93,13 @@ class Commands:
 
     def finish(self) -> None:
         """What every command can: print JSON, speak either language."""
-        for sub in self._commands.choices.values():
+        for sub in self._leaves:
             self.option(sub, "--json", action="store_true", en="print JSON", words="输出 JSON")
             self.option(sub, "--lang", choices=("zh", "en"), en="language of the output", words="输出语言")
+        for group in self._groups:
+            group.finish()
+
+    def _added(self, name: str, en: str, words: str) -> argparse.ArgumentParser:
+        text = words if self._zh else en
+        sub: argparse.ArgumentParser = self._commands.add_parser(name, help=text, description=text)
+        return sub

@@ -1,70 +1,98 @@
-"""What a vendor does with its own package of plugins."""
+"""What a vendor does with its packages, and what storeloom promises to it."""
 
 from __future__ import annotations
 
-import argparse
+from typing import Any
 
 from storeloom.core.arguments.chain import reaching
 from storeloom.core.arguments.parser import Commands, whole
-from storeloom.core.commands.plugins import ACTIONS
 
 GRADES = ("bronze", "silver", "gold")
 
 
 def add(commands: Commands) -> None:
-    """Declare `plugin`; its actions stand in `commands/plugin_*.py`."""
-    command, option = commands.command, commands.option
-    plugin = command("plugin", "plugins:plugin", "a vendor's package: check, sign, publish it", "供应商插件包：检验、签署、发布")
-    option(plugin, "action", choices=tuple(ACTIONS), en="what to do", words="操作")
+    """Declare `plugin`, each action a command of its own, and `surface`."""
+    plugin = commands.group("plugin", "a vendor's package: make, check, sign, publish it", "供应商插件包：新建、检验、签署、发布")
+    _new(plugin)
+    _check(plugin)
+    _sign(plugin)
+    _publish(plugin)
+    promised = commands.command(
+        "surface", "surface:surface", "what changed of what storeloom promises to vendors", "对外承诺接口自上一版本以来的变化"
+    )
+    commands.option(
+        promised, "--write", action="store_true", en="keep the present one as this version's", words="将当前接口记为本版本的接口"
+    )
+
+
+def _new(plugin: Commands) -> None:
+    new = plugin.command("new", "plugin_new:new", "a package of a vendor's own, or a plugin more in it", "新建插件包，或在其中新增插件")
+    option = plugin.option
+    lists: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
+    option(new, "name", nargs="?", metavar="NAME", en="the package (default: the one in this folder)", words="包名（默认当前目录中的包）")
     option(
-        plugin,
+        new, "--solution", **lists, metavar="SCENARIO/ID", en="a solution (also PILLAR/SCENARIO/ID)", words="方案（亦可 支柱/场景/编号）"
+    )
+    option(new, "--adapter", **lists, metavar="KIND/ID", en="an adapter and its twin", words="适配器及其孪生体")
+    option(new, "--vendor", metavar="NAME", en='who makes it, as "Acme GmbH"', words="供应商名称，如“某某科技”")
+    option(new, "--output", metavar="FOLDER", en="its folder (default: NAME, or the package here)", words="目标目录（默认 NAME，或当前包）")
+
+
+def _check(plugin: Commands) -> None:
+    check = plugin.command(
+        "check", "plugin_check:check", "check packages, plugins or adapters; grade them", "检验并评级插件包、插件或适配器"
+    )
+    option = plugin.option
+    option(
+        check,
         "names",
         nargs="*",
         metavar="PATH|WHEEL|PACKAGE|ADAPTER",
-        en="check: a source folder, wheel or installed package, or its plugins; adapters (default: all with a twin)",
-        words="check：源码目录、wheel、已安装的软件包或其中的插件；或适配器（默认全部带孪生者）",
+        en="a source folder, wheel or installed package, or its plugins; adapters (default: all with a twin)",
+        words="源码目录、wheel、已安装的软件包或其中的插件；或适配器（默认全部带孪生者）",
     )
     option(
-        plugin,
+        check,
         "--only",
         action="append",
         metavar="RULE",
-        en="check: only this rule or group, as packaged.licence or behaviour; of adapters only this check, as fault:reset:during",
-        words="check：仅该规则或规则组，如 packaged.licence 或 behaviour；对适配器仅该项检查，如 fault:reset:during",
+        en="only this rule or group, as packaged.licence or behaviour; of adapters only this check, as fault:reset:during",
+        words="仅该规则或规则组，如 packaged.licence 或 behaviour；对适配器仅该项检查，如 fault:reset:during",
     )
+    option(check, "--long", action="store_true", en="the long form, as of ten thousand messages each", words="长式检验，如收发一万条消息")
     option(
-        plugin,
-        "--long",
-        action="store_true",
-        en="check: the long form, as of ten thousand messages each",
-        words="check：长式检验，如收发一万条消息",
-    )
-    option(
-        plugin,
+        check,
         "--against",
         metavar="FOLDER|WHEEL|CATALOGUE",
-        en="check: its last version (default: the installed one, or the last tag)",
-        words="check：上一版本（默认已安装版本或最近标签）",
+        en="its last version (default: the installed one, or the last tag)",
+        words="上一版本（默认已安装版本或最近标签）",
     )
-    option(plugin, "--grade", choices=GRADES, default="bronze", en="check: exit 1 below this grade", words="check：低于该等级时退出码为 1")
-    option(plugin, "--html", metavar="FILE", en="check: write the report as a page", words="check：将报告写为网页")
-    _publishing(commands, plugin)
-    promised = command(
-        "surface", "surface:surface", "what changed of what storeloom promises to vendors", "对外承诺接口自上一版本以来的变化"
-    )
-    option(promised, "--write", action="store_true", en="keep the present one as this version's", words="将当前接口记为本版本的接口")
+    option(check, "--grade", choices=GRADES, default="bronze", en="exit 1 below this grade", words="低于该等级时退出码为 1")
+    option(check, "--html", metavar="FILE", en="write the report as a page", words="将报告写为网页")
 
 
-def _publishing(commands: Commands, plugin: argparse.ArgumentParser) -> None:
-    """The options of `plugin sign` and `plugin publish`."""
-    option = commands.option
-    for name, metavar, en, words in (
-        ("--vendor", "VENDOR", "sign, publish: your id in the chain", "sign、publish：您在连锁中的供应商编号"),
-        ("--key", "FILE", "sign: your private key (storeloom trust key)", "sign：您的私钥（storeloom trust key）"),
-        ("--base", "FILE", "sign: what you signed last (default: what is published)", "sign：上次签署的元数据（默认取已发布的）"),
-        ("--output", "FILE", "sign: where the signed metadata goes", "sign：已签名元数据的输出文件"),
-        ("--metadata", "FILE", "publish: the signed metadata", "publish：已签名的元数据"),
-    ):
-        option(plugin, name, metavar=metavar, en=en, words=words)
-    option(plugin, "--days", type=whole(1), default=365, en="sign: good so long (default 365)", words="sign：有效天数（默认 365）")
-    reaching(commands, plugin)
+def _sign(plugin: Commands) -> None:
+    sign = plugin.command("sign", "plugin_sign:sign", "sign wheels, where your key is", "在存放密钥处签署 wheel")
+    option = plugin.option
+    option(sign, "names", nargs="*", metavar="WHEEL", en="none: the same ones for longer", words="不给出则延长已签署者的有效期")
+    option(sign, "--vendor", required=True, metavar="VENDOR", en="your id in the chain", words="您在连锁中的供应商编号")
+    option(
+        sign, "--key", required=True, metavar="FILE", en="your private key (storeloom trust key)", words="您的私钥（storeloom trust key）"
+    )
+    option(sign, "--output", required=True, metavar="FILE", en="where the signed metadata goes", words="已签名元数据的输出文件")
+    option(
+        sign, "--base", metavar="FILE", en="what you signed last (default: what is published)", words="上次签署的元数据（默认为已发布者）"
+    )
+    option(sign, "--days", type=whole(1), default=365, en="good so long (default 365)", words="有效天数（默认 365）")
+    reaching(plugin, sign)
+
+
+def _publish(plugin: Commands) -> None:
+    publish = plugin.command("publish", "plugin_publish:publish", "bring what you signed to a chain", "将已签署的内容发布到连锁")
+    option = plugin.option
+    option(publish, "names", nargs="*", metavar="WHEEL", en="the wheels that the metadata names", words="元数据所列的 wheel")
+    option(publish, "--metadata", required=True, metavar="FILE", en="the signed metadata", words="已签名的元数据")
+    option(
+        publish, "--vendor", metavar="VENDOR", en="your id in the chain (default: the metadata's)", words="您的供应商编号（默认取自元数据）"
+    )
+    reaching(plugin, publish)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from storeloom.core.commands.catalogue import print_findings, print_json
 from storeloom.core.kernel.errors import Finding, InputFault, MisuseFault
+from storeloom.core.kernel.registry import BUILT_IN as KERNEL_PACKAGE
+from storeloom.core.kernel.registry import packages
 from storeloom.workers.vision.models import BUILT_IN, DEFAULT_DETECTOR, Model, ModelCard, read_card, read_model
 from storeloom.workers.vision.models.faults import ModelFault, fault
 
@@ -36,8 +38,9 @@ def models(arguments: argparse.Namespace) -> int:
 
 
 def _roots(arguments: argparse.Namespace) -> list[Path]:
-    """The folders of models: those that ship, and a store's own."""
-    return [BUILT_IN, *([Path(arguments.data) / "models"] if arguments.data else [])]
+    """The folders of models: those that ship, those of vendors' packages, and a store's own."""
+    vendors = [package.models for package in packages() if package.name != KERNEL_PACKAGE and package.models.is_dir()]
+    return [BUILT_IN, *vendors, *([Path(arguments.data) / "models"] if arguments.data else [])]
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storeloom.core.commands import fleet_client
 from storeloom.core.commands.catalogue import print_findings, print_json
-from storeloom.core.commands.plugin_sign import facts, print_wheels, say, vendor_id, wanted
+from storeloom.core.commands.plugin_sign import facts, print_wheels, say, vendor_id
 from storeloom.core.control.client import FleetClient
 from storeloom.core.kernel.errors import TrustFault
 from storeloom.core.kernel.sources import open_document
@@ -34,7 +34,7 @@ def publish(arguments: argparse.Namespace) -> int:
     from storeloom.core.control import publishing
     from storeloom.core.control.trust.signing import read_signed
 
-    file = Path(wanted(arguments, "metadata"))
+    file = Path(arguments.metadata)
     document = open_document(file)
     vendor = arguments.vendor or publishing.vendor_of(document.data)
     vendor_id(vendor)

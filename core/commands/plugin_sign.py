@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storeloom.core.commands.catalogue import print_json
-from storeloom.core.kernel.errors import Finding, MisuseFault, TrustFault
+from storeloom.core.kernel.errors import Finding, TrustFault
 from storeloom.core.trust import clock, durable, names
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def sign(arguments: argparse.Namespace) -> int:
     from storeloom.core.control.trust.keys import PASSPHRASE, read_signer
     from storeloom.core.control.trust.signing import read_signed, sign_wheels
 
-    vendor, key, output = (wanted(arguments, name) for name in ("vendor", "key", "output"))
+    vendor, key, output = arguments.vendor, arguments.key, arguments.output
     vendor_id(vendor)
     wheels = read_wheels(map(Path, arguments.names))
     signer = read_signer(Path(key), os.environ.get(PASSPHRASE))
@@ -79,15 +79,6 @@ def _base(arguments: argparse.Namespace, vendor: str) -> tuple[bytes | None, str
         return None, ""
     where = fleet_client.access(arguments)
     return published_metadata(FleetClient(where, arguments.lang), vendor), where.server
-
-
-def wanted(arguments: argparse.Namespace, name: str) -> str:
-    """The value of an option that an action cannot do without."""
-    value = getattr(arguments, name)
-    if not value:
-        reason = {"en": f"the following arguments are required: --{name}", "zh": f"缺少参数：--{name}"}
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": f"storeloom plugin {arguments.action}"}))
-    return str(value)
 
 
 def vendor_id(vendor: str) -> None:

@@ -172,7 +172,8 @@ class _Bench:
                 twin.mend()
                 self._heard(twin, rig, 2, RECOVER_S)
                 self._obeyed(twin, rig, 2, RECOVER_S)
-                _need(rig.state() in (None, "online", "degraded"), f"it works again, yet its state is {rig.state()}")
+                well = rig.wait_for(lambda: rig.state() in (None, "online", "degraded"), SOON_S)
+                _need(well, f"it works again, yet its state is {rig.state()}")
                 self._fits(rig)
             finally:
                 ended = rig.close(CLOSE_S)

@@ -44,6 +44,16 @@ class Package:
     def index(self) -> Path:
         return self.root / "schemas" / "catalogue.json"
 
+    @property
+    def models(self) -> Path:
+        """The folder of a vendor's vision models, each a folder of its own with its card; it need not be there."""
+        return self.root / "models"
+
+    @property
+    def episodes(self) -> Path:
+        """The folder of the episodes, one for each solution: part of the package, so that they are there where it is installed."""
+        return self.root / "tests" / "episodes"
+
     def module_of(self, path: str) -> str:
         return ".".join([self.name, *Path(path).with_suffix("").parts])
 
@@ -323,7 +333,7 @@ class Registry:
         given = self._hook(solution_id, "storeloom_sample_episode")
         if given is not None:
             return Path(given)
-        folder = self.catalogue.solution(solution_id).package.root / "tests" / "episodes" / solution_id
+        folder = self.catalogue.solution(solution_id).package.episodes / solution_id
         return next(iter(sorted(folder.glob("*.yaml"))), None)
 
     def trial_config(self, solution_id: str, tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

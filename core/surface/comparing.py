@@ -53,28 +53,40 @@ class Difference:
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[Difference]:
-    """What is new, changed or gone, in order of the names."""
+    """What is new, changed or gone, in order of the names; what belongs to something new or gone goes without saying."""
     found = []
     for name in sorted({*old, *new}):
         if name not in new:
-            found.append(Difference(name, "removed", old[name], "", True))
+            if _owner(name) not in old or _owner(name) in new:
+                found.append(Difference(name, "removed", old[name], "", True))
         elif name not in old:
-            found.append(Difference(name, "added", "", new[name], _demands(name, new[name], old)))
+            if _owner(name) not in new or _owner(name) in old:
+                found.append(Difference(name, "added", "", new[name], _demands(name, new[name], old)))
         elif old[name] != new[name]:
             found.append(Difference(name, "changed", old[name], new[name], True))
     return found
+
+
+def _owner(name: str) -> str:
+    """What a promise belongs to: an option's command, a choice's option, a field's holder, a parameter's function."""
+    group, _, rest = name.partition(" ")
+    if group == "command":
+        return name.rpartition("=")[0] or name.rpartition(" ")[0]
+    if group in DATA:
+        return re.split(r"\.(?=[^.]*$)", name)[0].removesuffix("[]").removesuffix(".*")
+    return name.partition("(")[0] if "(" in rest else name.rpartition(".")[0]
 
 
 def _demands(name: str, value: str, old: Mapping[str, str]) -> bool:
     """Whether something new asks more of those who were there before: a required field, argument or option of what is not new itself."""
     group = name.partition(" ")[0]
     if group in DATA:
-        return value.endswith(" required") and re.split(r"\.(?=[^.]*$)", name)[0].removesuffix("[]").removesuffix(".*") in old
+        return value.endswith(" required") and _owner(name) in old
     if group in ("python", "hook") and name.endswith(")"):
         kind = value.partition(" ")[0]
         return name.partition("(")[0] in old and " = " not in value and kind != "any" and group == "python"
     if group == "command":
-        return value.endswith(" required") and " ".join(name.split()[:2]) in old
+        return value.endswith(" required") and _owner(name) in old
     return False
 
 

@@ -112,18 +112,27 @@ def _commands() -> Iterator[Promise]:
     """Every command with its arguments and options; an action or a choice is a promise of its own."""
     from storeloom.core.cli import build_parser
 
-    parser = build_parser("en")
-    commands = next(one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    for one in build_parser("en")._actions:
+        if isinstance(one, argparse._SubParsersAction):
+            yield from _subcommands("command", one)
+
+
+def _subcommands(at: str, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Iterator[Promise]:
     for name, sub in commands.choices.items():
-        yield f"command {name}", "command"
+        yield f"{at} {name}", "command"
         for one in sub._actions:
-            if isinstance(one, argparse._HelpAction):
-                continue
-            for word in one.option_strings or [one.dest]:
-                kind = "switch" if one.nargs == 0 else "value" if one.nargs in (None, "?") else "values"
-                yield f"command {name} {word}", kind + (" required" if one.required else "")
-                for choice in one.choices or ():
-                    yield f"command {name} {word}={choice}", "choice"
+            if isinstance(one, argparse._SubParsersAction):
+                yield from _subcommands(f"{at} {name}", one)
+            elif not isinstance(one, argparse._HelpAction):
+                yield from _option(f"{at} {name}", one)
+
+
+def _option(at: str, one: argparse.Action) -> Iterator[Promise]:
+    kind = "switch" if one.nargs == 0 else "value" if one.nargs in (None, "?") else "values"
+    for word in one.option_strings or [one.dest]:
+        yield f"{at} {word}", kind + (" required" if one.required else "")
+        for choice in one.choices or ():
+            yield f"{at} {word}={choice}", "choice"
 
 
 def _exits() -> Iterator[Promise]:

@@ -80,7 +80,7 @@ class SicsScaleTwin(SerialTwin):
 
     def act(self, number: int) -> Sequence[Said]:
         before, net = self.gross_g - self.tare_g, 250.0 + 10 * (number % 200)
-        self.gross_g = (net if net != before else net + 0.5) + self.tare_g
+        self.gross_g = (net if net != before else net + 5) + self.tare_g
         return [Said("scale.reading", {"scale": "unit-1", "weight_g": self.gross_g - self.tare_g, "stable": True})]
 
     def command(self, number: int) -> tuple[str, Mapping[str, Any]]:

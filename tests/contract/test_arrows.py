@@ -16,6 +16,7 @@ ALLOWED = {
     "core/trust": {KERNEL, "core.trust"},
     "core/control": {KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "workers"},
     "core/conformance": {KERNEL, RUNTIME, VIRTUAL, "core.conformance", "core.control.trust.wheels"},
+    "core/scaffold": {KERNEL, "core.scaffold"},
     "core/doctor": {KERNEL, RUNTIME, "core.doctor", "core.units"},
     "core/units.py": set(),
     "core/agent": {KERNEL, RUNTIME, "core.trust", "core.agent", "core.__version__"},
@@ -28,10 +29,10 @@ ALLOWED = {
     },
     "core/commands": {
         *(KERNEL, RUNTIME, VIRTUAL, "core.trust", "core.control", "core.agent", "core.bench", "core.conformance", "core.pages"),
-        *("core.doctor", "core.units"),
+        *("core.doctor", "core.scaffold", "core.units"),
         *("core.commands", "core.cli", "core.progress", "core.surface", "core.__version__", "workers"),
     },
-    "core/arguments": {KERNEL, "core.arguments", "core.commands.plugins"},  # the names of actions, no more
+    "core/arguments": {KERNEL, "core.arguments"},
     "core/cli.py": {KERNEL, "core.arguments"},
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},

@@ -59,7 +59,8 @@ def test_a_real_folder_is_written_into_and_left_as_it_was(tmp_path):
 def test_the_file_system_is_that_of_the_innermost_mount(tmp_path):
     table = tmp_path / "mountinfo"
     table.write_text(
-        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:40 / /mnt/two\\040words rw shared:1 - nfs4 nas:/x rw\n31 22 0:41 / /mnt rw - xfs /dev/b rw\n",
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:40 / /mnt/two\\040words rw shared:1 - nfs4 nas:/x rw\n"
+        "31 22 0:41 / /mnt rw - xfs /dev/b rw\n",
         encoding="utf-8",
     )
     assert [folder.file_system(Path(path), table) for path in ("/etc", "/mnt/a", "/mnt/two words/b")] == ["ext4", "xfs", "nfs4"]

@@ -10,7 +10,8 @@ import shlex
 
 import pytest
 
-from storeloom.core.cli import VERSION, build_parser
+from storeloom.core import __version__
+from storeloom.core.cli import build_parser
 from tests.packaging.parts import ROOT, USES
 
 TARGETS = ("store", "server", "studio")
@@ -48,7 +49,7 @@ def test_an_image_runs_without_rights_and_says_how_it_is(target):
     assert one(target, "HEALTHCHECK") and one(target, "VOLUME") == ["/var/lib/storeloom"] and one(target, "STOPSIGNAL") == ["SIGTERM"]
     assert [line.split()[0] for line in one(target, "COPY")] == [f"--from={target}-build"]
     labels = dict(word.split("=", 1) for word in shlex.split(one(target, "LABEL")[0]))
-    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0" and labels["org.opencontainers.image.version"] == VERSION
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0" and labels["org.opencontainers.image.version"] == __version__
     assert not one(target, "RUN"), "nothing is put together in the image itself"
 
 

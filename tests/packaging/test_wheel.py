@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from storeloom.core.cli import VERSION
+from storeloom.core import __version__
 from tests.packaging.parts import ROOT, project
 
 PARTS = ("core", "plugins", "schemas", "studio", "workers", "hardware_adapters")
@@ -50,7 +50,7 @@ def test_all_that_is_in_the_tree_is_in_the_wheel_and_nothing_else(built):
 def test_the_metadata_say_what_it_is(built):
     text = (built / "storeloom.egg-info" / "PKG-INFO").read_text(encoding="utf-8")
     facts = email.message_from_string(text)
-    assert (facts["Name"], facts["Version"], facts["License-Expression"]) == ("storeloom", VERSION, "Apache-2.0")
+    assert (facts["Name"], facts["Version"], facts["License-Expression"]) == ("storeloom", __version__, "Apache-2.0")
     assert facts.get_all("License-File") == ["LICENSE"] and facts["Requires-Python"] == ">=3.11"
     assert facts["Description-Content-Type"] == "text/markdown"
     assert text.rstrip().endswith((ROOT / "README.md").read_text(encoding="utf-8").rstrip()[-200:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,16 @@ from storeloom.workers.vision.boxes import Box, iou
 from storeloom.workers.vision.items.shops import Shops
 
 if TYPE_CHECKING:
-    from storeloom.workers.vision.detect import Image
+    from pathlib import Path
+
+    from storeloom.workers.vision.detect import Classifier, Image
     from storeloom.workers.vision.items.embedding import Vector
     from storeloom.workers.vision.items.results import Ranking
     from storeloom.workers.vision.reading.codes import CodeReader
     from storeloom.workers.vision.reading.plates import PlateReader
     from storeloom.workers.vision.reading.results import Code, Plate, PriceLabel, Text
     from storeloom.workers.vision.reading.text import TextReader
-    from storeloom.workers.vision.view import SceneReaders
+    from storeloom.workers.vision.view import Likely, SceneReaders
 
 SAME_THING = 0.5
 
@@ -35,6 +37,7 @@ class ShippedReaders:
         self._text: TextReader | None = None
         self._codes: CodeReader | None = None
         self._plates: PlateReader | None = None
+        self._classifiers: dict[str, Classifier] = {}
         self._lock = threading.RLock()
 
     def texts(self, picture: Image, region: Box | None) -> Sequence[Text]:
@@ -68,6 +71,21 @@ class ShippedReaders:
 
     def rank(self, looks: Sequence[Vector], shop: str, k: int) -> Sequence[Ranking]:
         return self.shops.rank(looks, shop, k)
+
+    def classes(self, picture: Image, model: str | Path, boxes: Sequence[Box], k: int) -> Sequence[Likely]:
+        from storeloom.workers.vision.items.embedding import cut
+
+        classifier = self._classifier(model)
+        return [classifier.classify(cut(picture, box, margin=0.0), most=k) for box in boxes]
+
+    def _classifier(self, model: str | Path) -> Classifier:
+        from storeloom.workers.vision.detect import Classifier
+        from storeloom.workers.vision.models import load
+
+        with self._lock:
+            if str(model) not in self._classifiers:
+                self._classifiers[str(model)] = Classifier(load(model, task="classify"))
+            return self._classifiers[str(model)]
 
     def _text_reader(self) -> TextReader:
         from storeloom.workers.vision.reading.text import TextReader
@@ -104,12 +122,22 @@ class ScriptedReaders:
         """By the `gtins` of the object that lies in each box."""
         from storeloom.workers.vision.items.results import NOTHING, given
 
-        found = []
-        for box in boxes:
-            things = [thing for thing in scene["objects"] if thing.get("gtins") and iou(thing["box"], box) >= SAME_THING]
-            best = max(things, key=lambda thing: iou(thing["box"], box), default=None)
-            found.append(NOTHING if best is None else given(best["gtins"], k=k))
-        return found
+        return [NOTHING if thing is None else given(thing["gtins"], k=k) for thing in _in_boxes(scene, boxes, "gtins")]
+
+    def classes(self, scene: Mapping[str, Any], boxes: Sequence[Box], k: int) -> Sequence[Likely]:
+        """By the `classes` of the object that lies in each box."""
+        told = [
+            [] if thing is None else [(str(name), float(share)) for name, share in thing["classes"]]
+            for thing in _in_boxes(scene, boxes, "classes")
+        ]
+        return [sorted(one, key=lambda pair: -pair[1])[:k] for one in told]
+
+
+def _in_boxes(scene: Mapping[str, Any], boxes: Sequence[Box], answer: str) -> Iterator[Mapping[str, Any] | None]:
+    """The object of a scene that lies in each box and bears this answer, None where there is none."""
+    for box in boxes:
+        things = [thing for thing in scene["objects"] if thing.get(answer) and iou(thing["box"], box) >= SAME_THING]
+        yield max(things, key=lambda thing: iou(thing["box"], box), default=None)
 
 
 SCENE_READERS: SceneReaders = ScriptedReaders()

@@ -14,6 +14,8 @@ from storeloom.workers.vision.boxes import Box
 from storeloom.workers.vision.things import Observation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storeloom.workers.vision.detect import Image
     from storeloom.workers.vision.items.embedding import Vector
     from storeloom.workers.vision.items.results import Ranking
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
 
 Stage = Literal["frame", "detections", "tracks", "texts", "codes", "plates", "items"]
 T = TypeVar("T")
+Likely = Sequence[tuple[str, float]]
 WIDE = 16 / 9
 
 
 class Readers(Protocol):
     """What reads a picture beside the detector; each is made when it is first asked for. Regions and boxes are shares of the picture.
 
-    `looks` are the vectors of what lies in boxes, `rank` the `k` likeliest of a shop's items for each of these.
+    `looks` are the vectors of what lies in boxes, `rank` the `k` likeliest of a shop's items for each of these, `classes` the `k` likeliest
+    of a model's classes for each box.
     """
 
     def texts(self, picture: Image, region: Box | None) -> Sequence[Text]: ...
@@ -36,6 +40,7 @@ class Readers(Protocol):
     def labels(self, picture: Image, texts: Sequence[Text], codes: Sequence[Code], on: date, currency: str) -> Sequence[PriceLabel]: ...
     def looks(self, picture: Image, boxes: Sequence[Box]) -> Sequence[Vector]: ...
     def rank(self, looks: Sequence[Vector], shop: str, k: int) -> Sequence[Ranking]: ...
+    def classes(self, picture: Image, model: str | Path, boxes: Sequence[Box], k: int) -> Sequence[Likely]: ...
 
 
 class SceneReaders(Protocol):
@@ -46,6 +51,7 @@ class SceneReaders(Protocol):
     def plates(self, scene: Mapping[str, Any]) -> Sequence[Plate]: ...
     def labels(self, scene: Mapping[str, Any], on: date, currency: str) -> Sequence[PriceLabel]: ...
     def items(self, scene: Mapping[str, Any], boxes: Sequence[Box], shop: str, k: int) -> Sequence[Ranking]: ...
+    def classes(self, scene: Mapping[str, Any], boxes: Sequence[Box], k: int) -> Sequence[Likely]: ...
 
 
 class View:
@@ -121,6 +127,20 @@ class View:
         key = tuple(boxes)
         return self._read(
             ("items", key, shop, k), lambda p: self._readers.rank(self._looks(p, key), shop, k), lambda s: self._given(s, key, shop, k)
+        )
+
+    def classes(self, model: str | Path, boxes: Sequence[Box], k: int = 5) -> tuple[Likely, ...]:
+        """What each of these boxes shows, by a classifying model: the `k` likeliest of its classes with their probabilities, best first.
+
+        `model` is the folder of a model, as a vendor's package brings one, or a shipped one's name; it is loaded when it is first asked.
+        In a scene the answer stands as `classes` with the object that lies in the box; a box without such an object has none.
+        Raises ModelFault for a model that is absent, changed or does not classify; FrameError for a box that covers no pixel.
+        """
+        key = tuple(boxes)
+        return self._read(
+            ("classes", str(model), key, k),
+            lambda p: self._readers.classes(p, model, key, k),
+            lambda s: self._scene_readers.classes(s, key, k),
         )
 
     def _looks(self, picture: Image, boxes: tuple[Box, ...]) -> Sequence[Vector]:

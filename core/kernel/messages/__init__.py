@@ -9,8 +9,8 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
 and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
-projects (`piloting`); CHK packages that are checked (`conforming`) and their
-solutions (`proving`), PUB published (`publishing`); MCH machines (`machine`).
+projects (`piloting`); CHK packages that are checked (`conforming`, `proving`), NEW made (`scaffolding`), PUB published (`publishing`);
+MCH machines (`machine`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from storeloom.core.kernel.messages import (
     proving,
     publishing,
     running,
+    scaffolding,
     seeing,
     trusting,
 )
@@ -66,4 +67,5 @@ MESSAGES: dict[str, Message] = {
     **proving.MESSAGES,
     **machine.MESSAGES,
     **publishing.MESSAGES,
+    **scaffolding.MESSAGES,
 }

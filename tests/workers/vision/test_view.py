@@ -110,6 +110,13 @@ def test_scenes_answer_from_their_objects() -> None:
     assert view.aspect == 16 / 9
 
 
+def test_a_scene_answers_for_whichever_classifying_model() -> None:
+    things = [{"class": "bin", "box": [0, 0, 0.5, 1], "classes": [["green", 0.2], ["red", 0.7], ["blue", 0.1]]}, PERSON]
+    view = VisionWorker().view({"camera": "cam", "seq": 1, "scene": {"objects": things}}, AT)
+    there, nowhere = view.classes("any", [(0.0, 0.0, 0.5, 0.9), (0.6, 0.0, 0.4, 1.0)], k=2)
+    assert list(there) == [("red", 0.7), ("green", 0.2)] and list(nowhere) == []
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
