@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from storeloom.core.conformance.load import resident_kib
 from storeloom.core.conformance.rules import Subject
 from storeloom.core.kernel.errors import PluginFault
 from storeloom.core.kernel.registry import import_plugin
@@ -12,10 +13,12 @@ from storeloom.core.kernel.registry import import_plugin
 
 @dataclass(frozen=True)
 class Imported:
-    """The top-level modules that were not there before the plugin's; `broken`: it cannot be imported, and they are those up to there."""
+    """The top-level modules that were not there before the plugin's, and the process's memory (KiB) before them; `broken`: it cannot be
+    imported, and they are those up to there."""
 
     brought: frozenset[str]
     broken: bool
+    before_kib: int
 
 
 def imported(subject: Subject, plugin: str) -> Imported:
@@ -24,12 +27,12 @@ def imported(subject: Subject, plugin: str) -> Imported:
     if plugin not in known:
         catalogue = subject.registry.catalogue
         entry = catalogue.solutions.get(plugin) or catalogue.adapters[plugin]
-        before, broken = _loaded(), False
+        before, broken, resident = _loaded(), False, resident_kib()
         try:
             import_plugin(plugin, entry.package, entry.path)
         except PluginFault:
             broken = True
-        known[plugin] = Imported(_loaded() - before, broken)
+        known[plugin] = Imported(_loaded() - before, broken, resident)
     return known[plugin]
 
 

@@ -194,6 +194,15 @@ class Lab:
             return None
         return outcome(episode, episode.run())
 
+    def composes(self, case: Case, config: Mapping[str, Any]) -> bool:
+        """Whether a config can be composed for an episode."""
+        document = Document(case.file, {**case.document.data, "config": config}, case.document.lines)
+        try:
+            Episode(document, self.registry, strict=False, like=case.script)
+        except StoreloomError:
+            return False
+        return True
+
     def shown(self, key: str) -> Shown:
         """What other values of a config key bring; those are tried that differ the likeliest, until one does."""
         if key not in self._shown:

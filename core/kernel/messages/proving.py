@@ -182,8 +182,8 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-CHK-45": Message(
         "error",
-        "The {what} of {id} grows by {got} KiB in 1,000 events; {limit} KiB are allowed.",
-        "{id} 的{what}每 1,000 个事件增长 {got} KiB，上限 {limit} KiB。",
+        "The {what} of {id} grows by {got} {unit} in 1,000 events; {limit} {unit} are allowed.",
+        "{id} 的{what}每 1,000 个事件增长 {got} {unit}，上限 {limit} {unit}。",
         "Forget what is over, by a timer or once a day.",
         "请用定时器或每日清理已结束的内容。",
     ),
