@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent
 PARTS = ("core", "plugins", "schemas", "studio", "workers", "hardware_adapters")
 # The kernel looks for these beside the sub-packages, in a source tree and installed: the listing, the examples, the sample episodes.
 BESIDE = ("plugins.toml", "examples", "tests/episodes")
+APART = "vendors"  # examples of packages that are not part of this one
 
 
 class BuildWithCatalogue(build_py):
@@ -32,7 +33,7 @@ class BuildWithCatalogue(build_py):
             source, target = ROOT / name, Path(self.build_lib) / "storeloom" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
+                shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(APART))
             else:
                 shutil.copy2(source, target)
 

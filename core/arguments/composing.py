@@ -24,24 +24,25 @@ def add(commands: Commands) -> None:
 
 def _catalogue(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    cat = command("catalogue", "catalogue:catalogue", "list the solutions that are installed", "列出已安装的方案")
+    cat = command("catalogue", "catalogue:catalogue", "list the solutions, or the adapters, that are installed", "列出已安装的方案或适配器")
     option(cat, "--pillar", choices=PILLARS, en="only this pillar", words="只列该支柱")
     option(cat, "--scenario", en="only this scenario", words="只列该场景")
     option(cat, "--format", choices=FORMATS, en="only for this kind of store", words="只列适用该业态的方案")
     option(cat, "--search", en="words in id, titles or purpose, zh or en", words="按编号、名称或用途搜索（中英文）")
+    option(cat, "--adapters", action="store_true", en="the drivers of devices, not the solutions", words="列出设备驱动而非方案")
 
 
 def _show(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    show = command("show", "catalogue:show", "all about one solution", "查看一个方案的全部信息")
-    option(show, "id", en="its id, such as smart_cart", words="方案 id，如 smart_cart")
+    show = command("show", "catalogue:show", "all about one solution or adapter", "查看一个方案或适配器的全部信息")
+    option(show, "id", en="its id, such as smart_cart or sics_scale", words="编号，如 smart_cart 或 sics_scale")
 
 
 def _docs(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    docs = command("docs", "docs:docs", "write a page for each solution, zh and en", "为每个方案生成中英文页面")
+    docs = command("docs", "docs:docs", "write the documentation, zh and en, from what is installed", "按已安装内容生成中英文文档")
     option(docs, "folder", metavar="FOLDER", en="where to write", words="写入目录")
-    option(docs, "ids", nargs="*", metavar="ID", en="only these solutions", words="只生成这些方案")
+    option(docs, "ids", nargs="*", metavar="ID", en="only these solutions and adapters", words="只生成这些方案与适配器")
 
 
 def _checking(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.kernel.errors import Finding
+from storeloom.core.kernel.errors import Finding, MisuseFault
 from storeloom.core.kernel.registry import BUILT_IN, ROOT, Catalogue, Entry, Package, read_catalogue, unknown
 
 PILLARS = {
@@ -32,8 +32,10 @@ def print_findings(findings: list[Finding], lang: str) -> None:
 
 
 def catalogue(arguments: argparse.Namespace) -> int:
-    """List solutions by pillar and scenario."""
+    """List solutions by pillar and scenario, or adapters by kind of device."""
     known = read_catalogue()
+    if arguments.adapters:
+        return _adapters(known, arguments)
     if arguments.scenario and arguments.scenario not in known.scenarios:
         known.findings.append(unknown("scenario", "场景", arguments.scenario, known.scenarios))
     chosen = [entry for entry in known.solutions.values() if _wanted(entry, arguments)]
@@ -56,9 +58,41 @@ def _wanted(entry: Entry, arguments: argparse.Namespace) -> bool:
         return False
     if arguments.format and arguments.format not in entry["formats"]:
         return False
-    words = (arguments.search or "").lower().split()
+    return _spoken_of(entry, arguments.search)
+
+
+def _spoken_of(entry: Entry, search: str | None) -> bool:
+    """Whether all words that are searched for stand in an entry's id, titles or purpose."""
+    words = (search or "").lower().split()
     text = " ".join((entry.id, entry["zh"], entry["en"], entry["purpose_en"], entry["purpose_zh"])).lower()
     return all(word in text for word in words)
+
+
+def _adapters(known: Catalogue, arguments: argparse.Namespace) -> int:
+    """List adapters by kind of device; MisuseFault for what chooses among solutions."""
+    given = [f"--{name}" for name in ("pillar", "scenario", "format") if getattr(arguments, name)]
+    if given:
+        en, zh = f"{given[0]} chooses among solutions, not among adapters", f"{given[0]} 用于筛选方案，不适用于适配器"
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": {"en": en, "zh": zh}, "command": "storeloom catalogue"}))
+    chosen = [entry for entry in known.adapters.values() if _spoken_of(entry, arguments.search)]
+    if arguments.json:
+        findings = [finding.as_dict(arguments.lang) for finding in known.findings]
+        print_json({"kinds": known.adapter_kinds, "adapters": [entry.as_dict() for entry in chosen], "findings": findings})
+    else:
+        _print_adapters(known, chosen, arguments.lang)
+        print_findings(known.findings, arguments.lang)
+    return 1 if known.findings else 0
+
+
+def _print_adapters(known: Catalogue, chosen: list[Entry], lang: str) -> None:
+    """Kinds of device, and under each its adapters with the package that they are from."""
+    kinds = [name for name in known.adapter_kinds if any(entry["kind"] == name for entry in chosen)]
+    for name in kinds:
+        print(f"{known.adapter_kinds[name][lang]}  ({name})")
+        for entry in (one for one in chosen if one["kind"] == name):
+            off = "" if entry.enabled else ("  （已停用）" if lang == "zh" else "  (switched off)")
+            print(f"  {entry.id:<20} {entry[lang]}  ({entry.package.name}){off}")
+    print(f"共 {len(chosen)} 个适配器，{len(kinds)} 类设备" if lang == "zh" else f"{len(chosen)} adapters for {len(kinds)} kinds of device")
 
 
 def print_catalogue(known: Catalogue, chosen: list[Entry], lang: str) -> None:
@@ -82,24 +116,26 @@ def print_catalogue(known: Catalogue, chosen: list[Entry], lang: str) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """All about one solution: purpose, streams, devices, tables, config, figures."""
+    """All about one solution (purpose, streams, devices, tables, config, figures) or one adapter."""
     known = read_catalogue()
-    entry = known.solution(arguments.id)
+    driver = known.adapters.get(arguments.id) if arguments.id not in known.solutions else None
+    entry = driver or known.solution(arguments.id)
     with open(entry.schema_file, "rb") as file:
         schema = json.load(file)
     if arguments.json:
         print_json({**entry.as_dict(), "config": schema})
         return 0
-    print("\n".join(describe(entry, schema, known.scenarios, arguments.lang)))
+    lines = describe_adapter(entry, schema, known, arguments.lang) if driver else describe(entry, schema, known.scenarios, arguments.lang)
+    print("\n".join(lines))
     return 0
 
 
 def describe(entry: Entry, schema: Mapping[str, Any], scenarios: Mapping[str, Any], lang: str) -> list[str]:
     """A solution in lines of text."""
     zh = lang == "zh"
-    names = ("zh", "x-zh", "purpose_zh") if zh else ("en", "title", "purpose_en")
+    names = ("zh", "purpose_zh") if zh else ("en", "purpose_en")
     scenario = scenarios.get(entry["scenario"], {})
-    lines = [f"{entry[names[0]]}  ({entry.id} {entry['version']}, {entry.package.name})", f"  {entry[names[2]]}", ""]
+    lines = [f"{entry[names[0]]}  ({entry.id} {entry['version']}, {entry.package.name})", f"  {entry[names[1]]}", ""]
     words = (
         ("业态", "场景", "输入", "输出", "设备", "数据表", "负载")
         if zh
@@ -115,13 +151,39 @@ def describe(entry: Entry, schema: Mapping[str, Any], scenarios: Mapping[str, An
         entry["load"],
     )
     lines += [f"  {word}: {value or '-'}" for word, value in zip(words, values, strict=True)]
-    lines += ["", "配置" if zh else "config"]
+    lines += _config(schema, zh)
+    lines += ["", "指标" if zh else "figures"]
+    lines += [f"  {name} [{facts['unit']}]  {facts['zh' if zh else 'en']}" for name, facts in entry["kpis"].items()]
+    return lines
+
+
+def describe_adapter(entry: Entry, schema: Mapping[str, Any], known: Catalogue, lang: str) -> list[str]:
+    """An adapter in lines of text."""
+    zh = lang == "zh"
+    kind = known.adapter_kinds.get(entry["kind"], {})
+    lines = [
+        f"{entry[lang]}  ({entry.id} {entry['version']}, {entry.package.name})",
+        f"  {entry['purpose_zh' if zh else 'purpose_en']}",
+        "",
+    ]
+    words = (
+        ("设备类别", "上报", "接受", "能力", "已知设备") if zh else ("kind of device", "feeds", "takes", "capabilities", "known devices")
+    )
+    values = (
+        f"{kind.get(lang, '')} ({entry['kind']})",
+        *(", ".join(entry.facts.get(name, ())) for name in ("feeds", "takes", "capabilities", "known")),
+    )
+    lines += [f"  {word}: {value or '-'}" for word, value in zip(words, values, strict=True)]
+    return [*lines, *_config(schema, zh)]
+
+
+def _config(schema: Mapping[str, Any], zh: bool) -> list[str]:
+    """The settings with their defaults, in lines of text."""
+    lines = ["", "配置" if zh else "config"]
     for key, facts in schema.get("properties", {}).items():
         unit = f" {facts['x-unit']}" if "x-unit" in facts else ""
         default = json.dumps(facts.get("default"), ensure_ascii=False)
-        lines.append(f"  {key} = {default}{unit}  {facts.get(names[1], '')}")
-    lines += ["", "指标" if zh else "figures"]
-    lines += [f"  {name} [{facts['unit']}]  {facts['zh' if zh else 'en']}" for name, facts in entry["kpis"].items()]
+        lines.append(f"  {key} = {default}{unit}  {facts.get('x-zh' if zh else 'title', '')}")
     return lines
 
 

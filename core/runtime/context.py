@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -77,6 +81,15 @@ class Workers:
             self._vision = importlib.import_module("storeloom.workers.vision.pipeline").VisionWorker(items=items)
         return self._vision
 
+    def bring(self, solution: type) -> None:
+        """Import the parts of engines that a solution names, so that none of its events waits for that.
+
+        What cannot be imported here is told by the handler that uses it.
+        """
+        for engine, part in _parts_named(solution):
+            with suppress(ImportError, AttributeError):
+                getattr(getattr(self, engine), part)
+
     def pictures(self, instance: str) -> Pictures:
         """The pictures that an instance keeps."""
         folder = quote(instance, safe="").replace(".", "%2E")
@@ -98,6 +111,17 @@ class Workers:
             raise AttributeError(name)
         engine = self.__dict__[name] = EnginePackage(name)
         return engine
+
+
+@cache
+def _parts_named(solution: type) -> tuple[tuple[str, str], ...]:
+    """Engine and part, wherever its module says `workers.<engine>.<part>`; the pool is opened by the first work that needs it."""
+    module = inspect.getmodule(solution)
+    try:
+        source = inspect.getsource(module) if module is not None else ""
+    except OSError:  # it has no source here
+        return ()
+    return tuple(sorted(set(re.findall(r"\bworkers\.(?!pool\b)([a-z]\w*)\.([a-z]\w*)", source))))
 
 
 @dataclass

@@ -50,6 +50,7 @@ class Instance:
         self._fired = State(kept.ticks)
         self._hours = store.hours
         self.figures = FigureBook(self.name, cls.kpis, self._figure_state, self._day)
+        workers.bring(cls)
         context = InstanceContext(
             self.name,
             self.state,

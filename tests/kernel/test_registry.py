@@ -163,6 +163,16 @@ def test_a_stale_index_and_a_broken_contract_are_found(toys):
     assert {f.code for f in index.check(toys.package)} == {"SL-PLG-08"}
 
 
+def test_what_is_not_released_may_break_its_config(toys):
+    toys.add("toy", HANDLER)
+    file = toys.root / "solutions" / "toy.py"
+    file.write_text(file.read_text().replace('zh, en = "玩具"', 'version = "0.3.0"\n    zh, en = "玩具"'))
+    toys.registry()
+    file.write_text(file.read_text().replace("ge=-30, le=15", "ge=-10, le=15"))
+    toys.forget()
+    assert {f.code for f in index.check(toys.package)} == {"SL-PLG-08"}
+
+
 def test_unknown_ids_get_the_nearest_one(toys):
     toys.add("smart_toy", HANDLER)
     with pytest.raises(PluginFault) as caught:

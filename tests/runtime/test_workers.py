@@ -1,5 +1,7 @@
 """What the engines learn goes to the folder of a live store, and nowhere in a dry run."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,3 +63,29 @@ def test_heavy_work_runs_where_the_environment_says(monkeypatch: pytest.MonkeyPa
 
 def square(number: int) -> int:
     return number * number
+
+
+def test_what_a_solution_names_of_the_engines_is_there_before_its_first_event() -> None:
+    script = "\n".join(
+        [
+            "import sys",
+            "from storeloom.core.kernel.registry import Registry",
+            "from storeloom.core.runtime.context import Workers",
+            "entry = Registry().load('smart_scheduling')",
+            "before = set(sys.modules)",
+            "Workers().bring(entry.cls)",
+            "print(*sorted(name for name in set(sys.modules) - before if name.startswith('storeloom.workers.')))",
+        ]
+    )
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    brought = ran.stdout.split()
+    assert "storeloom.workers.optimise.shifts" in brought and "storeloom.workers.pool" not in brought
+
+
+def test_an_engine_that_is_not_installed_is_left_to_the_handler_that_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "storeloom.workers.vision.pipeline", None)  # as without the extra
+    declared = Registry(read_catalogue()).load("dish_standard")
+    workers = Workers()
+    workers.bring(declared.cls)
+    with pytest.raises(ImportError):
+        workers.vision  # noqa: B018

@@ -1,0 +1,1 @@
+"""The package borea-chain: plugins for storeloom."""

@@ -1,0 +1,1 @@
+"""The package lumen-produce: plugins for storeloom."""
