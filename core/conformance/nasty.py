@@ -156,7 +156,8 @@ def _array(schema: Mapping[str, Any], value: list[Any], keys: Keys) -> Iterator[
     yield keys, "an empty list", "空列表", []
     yield keys, "the same twice", "重复的元素", [first, first]
     size = len(orjson.dumps(first)) + 1
-    yield keys, "as many as an event can hold", "达到上限的元素", [first] * min(schema.get("maxItems", MANY), MANY, (MOST_BYTES - 4096) // size)
+    many = min(schema.get("maxItems", MANY), MANY, (MOST_BYTES - 4096) // size)
+    yield keys, "as many as an event can hold", "达到上限的元素", [first] * many
     if value:
         yield from _varied(items, first, (*keys, 0))
 
