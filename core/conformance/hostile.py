@@ -38,7 +38,8 @@ CASES = 5  # episodes that a hostile config is tried with: those that cost the l
 LARGE = 50_000  # characters
 EDGES = 4  # sets of edge values
 COLOUR = re.compile("#[0-9a-fA-F]{6}|[a-z]{3,6}")
-HIDDEN = frozenset({"pixels"})  # of camera.frame: made by the kernel, never from outside
+FRAME = "camera.frame"
+HIDDEN = frozenset({"pixels"})  # of a frame: made by the kernel, never from outside
 IDLE = {"en": "it consumes nothing", "zh": "没有输入流"}
 NO_EPISODE = {"en": "there is no episode to begin from", "zh": "没有可用的样例"}
 NO_SETTING = {"en": "there is nothing to set", "zh": "没有配置项"}
@@ -109,7 +110,7 @@ def attacks_on(lab: Lab, case: Case | None, streams: Sequence[str]) -> list[Atta
         source, datum = _datum(case, stream)
         file = schemas.stream_file(stream)
         for what in nasty(file, datum):
-            if not HIDDEN & what.data.keys() - datum.keys() and _is_scene(what.data.get("scene")):
+            if not HIDDEN & what.data.keys() - datum.keys() and (stream != FRAME or _is_scene(what.data.get("scene"))):
                 found.append(Attack(stream, source, what))
         if schemas.first_error(file, datum) is not None:
             continue
