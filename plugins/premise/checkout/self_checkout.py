@@ -422,7 +422,7 @@ class SelfCheckout(Solution):
             place = served_by(kiosks, kind, self.devices.get(kind, ()), device, busy, known)
             foreign = place == device and device not in known and len(kiosks) > 1
             place = None if foreign and device in [one.id for one in self.devices.get(kind, ())] else place
-        return place and self._lane(place)
+        return self._lane(place) if place else None
 
     def _receipt(self, lane):
         return self.state.get(f"receipt:{lane['session']}")
