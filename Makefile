@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 OUT := out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fresh studio bench lock sbom wheel newcomer clean
+.PHONY: help demo test check lint types fresh docs studio bench lock sbom wheel newcomer clean
 
 help:
 	@echo "make demo    compose, check and try a supermarket bundle on a virtual day; writes $(OUT)/demo.html"
 	@echo "make test    set up and run the tests"
-	@echo "make check   lint, types, generated files, tests (what CI runs)"
+	@echo "make check   lint, types, generated files, documentation, tests (what CI runs)"
+	@echo "make docs    the documentation site, zh and en: $(OUT)/docs/index.html"
 	@echo "make studio  open the studio in a browser"
 	@echo "make bench   measure against the stated limits"
 	@echo "make wheel   a wheel and a source archive in dist/ (make lock: the versions anew; make sbom: bills of materials)"
@@ -44,7 +45,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(1 + (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
 
-check: lint types fresh test
+check: lint types fresh docs test
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -58,6 +59,17 @@ types: $(VENV)/.dev
 
 fresh: $(VENV)/.dev
 	$(BIN)/storeloom index --check
+
+# The site from what is installed and docs/, in both languages at once; needs no network. A dead link or any other warning ends it.
+docs: $(VENV)/.dev
+	@rm -rf $(OUT)/pages $(OUT)/docs
+	$(BIN)/storeloom docs $(OUT)/pages
+	@for lang in en zh; do \
+		STORELOOM_LANG=$$lang $(BIN)/python -m sphinx -W --keep-going -n -q -c docs/site -d $(OUT)/pages/.$$lang $(OUT)/pages/$$lang $(OUT)/docs/$$lang \
+			& pids="$$pids $$!"; \
+	done; for pid in $$pids; do wait $$pid || failed=1; done; test -z "$$failed"
+	@cp docs/site/index.html $(OUT)/docs/
+	@echo "Open $(OUT)/docs/index.html"
 
 studio: $(VENV)/.demo
 	$(BIN)/streamlit run studio/serve.py

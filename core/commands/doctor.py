@@ -34,6 +34,8 @@ SAID = {
         "{solutions} solutions, {adapters} adapters; vendors: {vendors}",
         "{solutions} 个方案，{adapters} 个适配器；供应商：{vendors}",
     ),
+    "encoding": ("{encodings}", "{encodings}"),
+    "gpu": ("{found}", "{found}"),
     "room": (
         "{cores:g} cores, {memory_mb} MB ({free_mb} MB free), {files} files",
         "{cores:g} 核，内存 {memory_mb} MB（可用 {free_mb} MB），文件数 {files}",

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from storeloom.core.doctor.software import PIP
 from storeloom.core.kernel.errors import Finding
 
 if TYPE_CHECKING:
     from storeloom.core.doctor.probes import Clock, Room
 
-EARLIEST = datetime(
-    2025, 1, 1, tzinfo=UTC
-)  # before this version was written: a clock that lost its battery starts at 1970 or at its making
+# Before this version was written: a clock that lost its battery starts at 1970 or at its making.
+EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def clock_findings(clock: Clock) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def clock_findings(clock: Clock) -> Iterator[Finding]:
 def zone_findings(there: bool) -> Iterator[Finding]:
     """Time zones, by which a store's day begins."""
     if not there:
-        yield Finding("SL-MCH-23")
+        yield Finding("SL-MCH-23", {"pip": PIP})
 
 
 def encoding_findings(encodings: Iterable[str]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,12 +10,13 @@ from storeloom.core.kernel import capacity
 
 
 class Library(NamedTuple):
-    """A shared library that wheels do not bring: its file, the Debian package that has it, the extras that need it, who needs it there."""
+    """A shared library that wheels do not bring: its file, the Debian package that has it, the packages that load it; what there is not
+    without it, in both languages, where the rest of them goes on."""
 
     file: str
     debian: str
-    extras: frozenset[str]
-    whose: str
+    whose: tuple[str, ...]
+    without: Mapping[str, str] | None = None
 
 
 class Program(NamedTuple):
@@ -26,7 +28,12 @@ class Program(NamedTuple):
     zh: str
 
 
-LIBRARIES = (Library("libgomp.so.1", "libgomp1", frozenset({"forecast"}), "lightgbm"),)
+LIBRARIES = (
+    Library("libgomp.so.1", "libgomp1", ("implicit", "lightgbm")),
+    Library(
+        "libusb-1.0.so.0", "libusb-1.0-0", ("pyusb",), {"en": "printers and displays at usb: addresses", "zh": " usb: 地址的打印机与显示屏"}
+    ),
+)
 CHROMIUM = Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "tests of pages in a browser", "浏览器页面测试")
 MOSQUITTO = Program(("mosquitto",), "mosquitto", "tests against a real MQTT broker", "真实 MQTT 代理测试")
 POSTGRES = Program(("initdb",), "postgresql", "tests of the control plane on PostgreSQL", "控制平面的 PostgreSQL 测试")

@@ -1,8 +1,8 @@
 """`storeloom index`: writes what the kernel reads without running plugin code.
 
 From the classes that plugins.toml lists it writes `schemas/solutions/<pillar>/<scenario>/<id>.json` and `schemas/adapters/<kind>/<id>.json`
-(configs as JSON Schema 2020-12), `schemas/catalogue.json` and, where the package has the folder, `docs/adapters/<id>.md`. `check` compares
-instead of writing, and refuses a config contract that breaks without a new major version.
+(configs as JSON Schema 2020-12) and `schemas/catalogue.json`. `check` compares instead of writing, and refuses a config contract that
+breaks without a new major version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storeloom.core.kernel.adapter_page import page
 from storeloom.core.kernel.contract import DRAWN
 from storeloom.core.kernel.errors import Finding, PluginFault
 from storeloom.core.kernel.narrowing import narrowed
@@ -28,7 +27,6 @@ from storeloom.core.kernel.registry import (
     unknown,
 )
 
-PAGES = Path("docs") / "adapters"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -56,10 +54,6 @@ def build(package: Package) -> tuple[dict[Path, str], list[Finding]]:
     kinds = package.root / "schemas" / "adapter_kinds.json"
     if kinds.is_file():
         index["adapter_kinds"] = json.loads(kinds.read_text(encoding="utf-8"))["kinds"]
-    if (package.root / PAGES).is_dir():
-        for plugin_id, facts in index["adapters"].items():
-            schema = json.loads(files[package.root / facts["schema"]])
-            files[package.root / PAGES / f"{plugin_id}.md"] = page(plugin_id, facts, schema, index.get("adapter_kinds", {}))
     files[package.index] = dump(index)
     return files, findings
 
@@ -123,7 +117,6 @@ def check(package: Package) -> list[Finding]:
 
 def _orphans(package: Package, files: Mapping[Path, str]) -> list[Path]:
     found = [path for group in ("solutions", "adapters") for path in (package.root / "schemas" / group).rglob("*.json")]
-    found += (package.root / PAGES).glob("*.md")
     return sorted(path for path in found if path not in files)
 
 

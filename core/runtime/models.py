@@ -247,8 +247,6 @@ class Models:
 
     def troubles(self) -> Iterable[Finding]:
         """Models that were taken back, and those kept that some process could not load."""
-        from storeloom.workers.vision.swap import words
-
         yield from self._unfit.values()
         yield from self._taken_back.values()
         seats = {name for trial in self._trials for name in trial.seats}
@@ -257,6 +255,8 @@ class Models:
             standings.append((STORE_PROCESS, self._here.unfit))
         for name, fault in standings:
             if fault is not None:
+                from storeloom.workers.vision.swap import words  # a store without cameras runs without the engine
+
                 reason = words("in_process", process=process(name), fault=fault)
                 names = ", ".join(one.model.card.folder.name for one in self._chosen)
                 yield Finding("SL-RUN-16", {"model": names, "cameras": words("all"), "reason": clause(reason)})

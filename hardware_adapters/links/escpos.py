@@ -330,6 +330,11 @@ def open_job(config: Any, stopping: threading.Event | None = None) -> EscposJob:
         if isinstance(cause, TimeoutError) or (isinstance(cause, OSError) and cause.errno is not None):
             raise of_os(cause, address) from error
         raise DeviceError(Code.NO_HARDWARE, f"there is no {address}", f"{address} 不存在") from error
+    except ValueError as error:  # pyusb's NoBackendError
+        if type(error).__name__ != "NoBackendError":
+            raise
+        install = "sudo apt-get install libusb-1.0-0"
+        raise DeviceError(Code.NO_SERVICE, f"libusb is not installed: {install}", f"未安装 libusb：{install}") from error
     return EscposJob(device, address, config.timeout_s, stopping)
 
 

@@ -50,6 +50,20 @@ def test_a_tree_that_is_not_installed_and_an_extra_that_is_not_there_are_said():
     assert codes(software.package_findings(Installed(WHOLE, LINES), ["robots"])) == ["SL-MCH-36"]
 
 
+@pytest.mark.parametrize(
+    ("origin", "given"),
+    [
+        ({}, "'storeloom[store]'"),
+        ({"url": "file:///srv/my%20loom", "dir_info": {"editable": True}}, "-e '/srv/my loom[store]'"),
+        ({"url": "file:///srv/loom", "dir_info": {}}, "'/srv/loom[store]'"),
+        ({"url": "file:///tmp/loom.whl", "archive_info": {}}, "'storeloom[store] @ file:///tmp/loom.whl'"),
+        ({"url": "ssh://code.example/loom", "vcs_info": {"vcs": "git"}}, "'storeloom[store] @ git+ssh://code.example/loom'"),
+    ],
+)
+def test_it_is_installed_anew_from_where_it_came(origin, given):
+    assert software.anew(origin, "store") == given
+
+
 def test_every_use_stands_on_extras_that_there_are():
     import tomllib
 
@@ -64,13 +78,16 @@ def test_every_use_stands_on_extras_that_there_are():
 def test_a_vendors_package_is_told_what_it_lacks():
     vendors = {"acme": ("numpy>=3", "tinylib", 'big; extra == "more"'), "tidy": ("orjson",)}
     found = list(software.vendor_findings(Installed(WHOLE, LINES, vendors)))
-    assert [finding.args for finding in found] == [{"vendor": "acme", "missing": ["tinylib", "numpy>=3 (2.4.1)"]}]
+    assert [finding.args for finding in found] == [{"vendor": "acme", "missing": ["tinylib", "numpy>=3 (2.4.1)"], "pip": software.PIP}]
 
 
 def test_libraries_and_programs():
     lines = ('lightgbm>=4.5; extra == "forecast"',)
     assert codes(software.library_findings(["forecast"], lambda name: False, lines)) == ["SL-MCH-07"]
     assert codes(software.library_findings(["forecast"], lambda name: True, lines)) == []
+    both = ('implicit; extra == "store"', 'lightgbm; extra == "store"', 'pyusb; extra == "store"')
+    found = list(software.library_findings(["store"], lambda name: False, both))
+    assert codes(found) == ["SL-MCH-07", "SL-MCH-37"] and found[0].args["whose"] == ["implicit", "lightgbm"]
     assert codes(software.library_findings(["vision"], lambda name: False, LINES)) == []
     browser = Program(("chromium", "google-chrome"), "chromium", "pages", "页面")
     assert codes(software.program_findings([browser], {"google-chrome"}.__contains__)) == []

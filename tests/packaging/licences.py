@@ -5,9 +5,7 @@ python -m tests.packaging.licences           # after `make lock`
 
 from __future__ import annotations
 
-import json
-
-from tests.packaging.parts import ROOT, USES, locked, rules
+from tests.packaging.parts import ROOT, USES, locked, rules, weights
 
 PAGES = {"en": ROOT / "docs" / "licences.md", "zh": ROOT / "docs" / "zh" / "licences.md"}
 HEAD = {
@@ -35,6 +33,11 @@ WORDS = {
         "model_row": "| model | licence | source |",
         "lesser": "Under the LGPL, or in part under the GPL",
         "lesser_row": "| package | licence | what for |",
+        "inside": "Libraries inside wheels",
+        "inside_text": "They lie in the wheel as files of their own (x86-64 Linux), unchanged, and can be replaced. GCC's libraries are "
+        "under the GPL with the exception that lets any program use them. What is linked into a wheel's own code stands in the notices "
+        "that it brings. The container images add packages of Debian, whose licences lie in `/usr/share/doc/*/copyright` there.",
+        "inside_row": "| wheel | licence | libraries |",
         "all": "All packages",
         "row": "| package | version | licence | in | asked for by |",
         "own": "storeloom",
@@ -44,6 +47,11 @@ WORDS = {
         "model_row": "| 模型 | 许可证 | 来源 |",
         "lesser": "LGPL，或部分为 GPL",
         "lesser_row": "| 软件包 | 许可证 | 用途 |",
+        "inside": "wheel 内的共享库",
+        "inside_text": "它们以独立文件随 wheel 提供（x86-64 Linux），未经修改，可自行替换。"
+        "GCC 的运行库采用 GPL 并附带允许任何程序使用的例外条款。静态链接进 wheel 自身代码的部分，见其自带的声明文件。"
+        "容器镜像另含 Debian 软件包，其许可证位于镜像内 `/usr/share/doc/*/copyright`。",
+        "inside_row": "| wheel | 许可证 | 共享库 |",
         "all": "全部软件包",
         "row": "| 软件包 | 版本 | 许可证 | 所在清单 | 由谁引入 |",
         "own": "storeloom",
@@ -56,11 +64,13 @@ def page(lang: str) -> str:
     """The page in one language."""
     words, known, reasons = WORDS[lang], rules()["licences"], rules()["reasons"]
     lines = [HEAD[lang], f"## {words['models']}\n", words["model_row"], "|---|---|---|"]
-    for card in sorted((ROOT / "workers" / "vision" / "models").glob("*/card.json")):
-        facts = json.loads(card.read_text(encoding="utf-8"))
-        lines.append(f"| `{card.parent.name}` | {facts['licence']} | {facts['source']['package']} |")
+    lines += [f"| `{one.name}` | {one.licence} | {one.made_from} |" for one in weights()]
     lines += ["", f"## {words['lesser']}\n", words["lesser_row"], "|---|---|---|"]
     lines += [f"| {name} | {known[name]} | {reasons[name][lang]} |" for name in sorted(reasons)]
+    lines += ["", f"## {words['inside']}\n", f"{words['inside_text']}\n", words["inside_row"], "|---|---|---|"]
+    for wheel, libraries in sorted(rules()["inside"].items()):
+        for licence in sorted(set(libraries.values())):
+            lines.append(f"| {wheel} | {licence} | {', '.join(name for name, own in libraries.items() if own == licence)} |")
     lines += ["", f"## {words['all']}\n", words["row"], "|---|---|---|---|---|"]
     for part in locked("dev"):
         uses = [use for use in USES if any(one.name == part.name for one in locked(use))]

@@ -160,7 +160,7 @@ PACKED, DATA = "riverside.bundle.json", "var"
 CASES = (
     Case("make demo", leaves=("out/demo.html", ".venv/bin/storeloom")),
     Case("make test", says=("passed",), way=tests),
-    Case("storeloom catalogue", says=("191", "process"), before=prepare),
+    Case("storeloom catalogue", says=("Process", "solutions in"), before=prepare),
     Case("storeloom show", says=("smart_cart",)),
     Case("storeloom docs", leaves=("pages/",)),
     Case("storeloom check"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -25,6 +26,18 @@ class Part:
     hashes: tuple[str, ...]
     via: tuple[str, ...]
     direct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What somebody else made and storeloom's own wheel holds: a model, or figures of one. `file` is relative to the tree."""
+
+    name: str
+    file: str
+    sha256: str
+    licence: str
+    made_from: str
+    origin: str
 
 
 def canonical(name: str) -> str:
@@ -61,3 +74,17 @@ def project() -> dict[str, Any]:
 def rules() -> dict[str, Any]:
     """requirements/licences.toml."""
     return tomllib.loads((LOCKS / "licences.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def weights() -> tuple[Weights, ...]:
+    """The vision models that ship, and the figures of other shops' items, by the cards beside them."""
+    vision = ROOT / "workers" / "vision"
+    found = []
+    for card in (*sorted((vision / "models").glob("*/card.json")), vision / "items" / "background.json"):
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        source, file = facts["source"], card.parent / facts["file"]
+        name = facts.get("name") or f"{card.parent.name}/{card.stem}"
+        made_from = source.get("package") or source["data"]
+        found.append(Weights(name, str(file.relative_to(ROOT)), facts["sha256"], facts["licence"], made_from, source["origin"]))
+    return tuple(found)

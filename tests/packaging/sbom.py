@@ -1,5 +1,8 @@
 """Write a bill of materials (CycloneDX, JSON) for each lock: out/sbom.store.cdx.json and so on, with hashes and licences.
 
+Each names the packages of the lock and who asks for which, the shared libraries inside their wheels, and the models that storeloom's own
+wheel holds.
+
     python -m tests.packaging.sbom [FOLDER]
 
 The same locks give the same bytes. cyclonedx-py reads a lock; the licences come from requirements/licences.toml.
@@ -13,10 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
-
-from tests.packaging.parts import LOCKS, ROOT, USES, rules
+from storeloom.core import __version__
+from tests.packaging.parts import LOCKS, ROOT, USES, Weights, locked, rules, weights
 
 
 def bill(use: str) -> dict[str, Any]:
@@ -27,19 +28,55 @@ def bill(use: str) -> dict[str, Any]:
     for component in found["components"]:
         component["licenses"] = [{"expression": rules()["licences"][component["name"]]}]
         component.pop("description", None)  # the lock's line, hashes and all, once more
-    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(found))
-    if wrong is not None:
-        raise ValueError(f"{use}: {wrong}")
+        inside = rules()["inside"].get(component["name"], {})
+        if inside:
+            component["components"] = [
+                {"type": "library", "bom-ref": f"{component['name']}/{name}", "name": name, "licenses": [{"expression": licence}]}
+                for name, licence in sorted(inside.items())
+            ]
+    found["metadata"]["component"]["version"] = __version__
+    found["dependencies"] = _dependencies(use, found)
+    found["components"] += map(_model, weights())
     return found
 
 
+def _dependencies(use: str, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Who asks for which, by the lock's own words; a name with two versions is asked for in both."""
+    root = found["metadata"]["component"]["bom-ref"]
+    references = {(one["name"], one["version"]): one["bom-ref"] for one in found["components"]}
+    asked: dict[str, set[str]] = {root: set(), **{reference: set() for reference in references.values()}}
+    for part in locked(use):
+        asking = [reference for (name, _), reference in references.items() if name in part.via]
+        for reference in [*asking, *([root] if part.direct else [])]:
+            asked[reference].add(references[part.name, part.version])
+    return [{"ref": reference, **({"dependsOn": sorted(others)} if others else {})} for reference, others in sorted(asked.items())]
+
+
+def _model(one: Weights) -> dict[str, Any]:
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": one.file,
+        "name": one.name,
+        "hashes": [{"alg": "SHA-256", "content": one.sha256}],
+        "licenses": [{"expression": one.licence}],
+        "externalReferences": [{"type": "source-distribution", "url": one.origin, "comment": one.made_from}],
+    }
+
+
 def write(folder: Path) -> list[Path]:
-    """Write them all; the files."""
+    """Write them all; the files. ValueError for one that CycloneDX's own schema does not take."""
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for use in USES:
+        text = json.dumps(bill(use), indent=1, ensure_ascii=False) + "\n"
+        wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+        if wrong is not None:
+            raise ValueError(f"{use}: {wrong}")
         files.append(folder / f"sbom.{use}.cdx.json")
-        files[-1].write_text(json.dumps(bill(use), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        files[-1].write_text(text, encoding="utf-8")
     return files
 
 

@@ -1,14 +1,13 @@
 """Every part's licence is known, allowed, as its own metadata say, and on the page."""
 
 import importlib.metadata
-import json
 import re
 
 import pytest
 from packaging.licenses import canonicalize_license_expression
 
 from tests.packaging import licences
-from tests.packaging.parts import ROOT, locked, project, rules
+from tests.packaging.parts import ROOT, locked, project, rules, weights
 
 
 def names(expression):
@@ -44,9 +43,38 @@ def test_the_table_is_what_the_packages_say_of_themselves():
     assert checked > 50 and not wrong
 
 
+def test_the_libraries_inside_wheels_are_listed():
+    rule, seen = rules(), 0
+    for wheel, known in rule["inside"].items():
+        try:
+            files = importlib.metadata.files(wheel) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        libraries = [file.name for file in files if file.parts[0].endswith(".libs") and ".so" in file.name]
+        here = {re.sub(r"(-[0-9a-f]{8}[0-9.]*)*\.so.*", "", name) for name in libraries}
+        seen += len(here)
+        assert here <= known.keys(), f"{wheel} brings {sorted(here - known.keys())}"
+    others = {
+        part.name
+        for part in locked("dev")
+        if part.name not in rule["inside"] and any(".libs" in file.parts[0] for file in _files(part.name) if ".so" in file.name)
+    }
+    assert seen > 20 and not others, f"not listed under [inside]: {others}"
+    expressions = {licence for known in rule["inside"].values() for licence in known.values()}
+    words = {word for expression in expressions for word in expression.split(" AND ")}
+    assert words <= {*rule["free"], *rule["free_inside"], *rule["lesser"]}
+
+
+def _files(name):
+    try:
+        return importlib.metadata.files(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
 def test_the_models_that_ship_are_free():
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "workers" / "vision" / "models").glob("*/card.json")]
-    assert cards and {card["licence"] for card in cards} <= set(rules()["free"])
+    assert len(weights()) > 9 and {one.licence for one in weights()} <= set(rules()["free"])
+    assert {one.file for one in weights()} >= {str(path.relative_to(ROOT)) for path in (ROOT / "workers").rglob("*.onnx")}
     assert project()["license"] == "Apache-2.0"
 
 

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 
 from biip.checksums import gs1_standard_check_digit
 
@@ -36,6 +37,7 @@ def normalise_gtin(gtin: str) -> str:
     return gtin.zfill(14)
 
 
+@lru_cache(maxsize=16384)
 def item_key(gtin: str) -> str:
     """What two spellings of one item are compared by: a GTIN padded to 14 digits, any other item id as it is."""
     return gtin.zfill(14) if len(gtin) in GTIN_LENGTHS and is_digits(gtin) else gtin

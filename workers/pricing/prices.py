@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from storeloom.workers.gs1 import item_key
@@ -33,8 +34,15 @@ def instant(value: str | date | datetime | None, zone: tzinfo, absent: datetime)
     """A bound of a validity: an RFC 3339 time, or a store day, which stands for its first moment in `zone`."""
     if value is None:
         return absent
-    if isinstance(value, str):
-        value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+    return _written(value, zone) if isinstance(value, str) else _instant(value, zone)
+
+
+@lru_cache(maxsize=4096)  # the bounds of a store's tables, each asked for at every sale
+def _written(value: str, zone: tzinfo) -> datetime:
+    return _instant(date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value), zone)
+
+
+def _instant(value: date | datetime, zone: tzinfo) -> datetime:
     if not isinstance(value, datetime):
         value = datetime.combine(value, time.min, zone)
     if value.tzinfo is None:

@@ -186,9 +186,10 @@ class PromoPriceCompliance(Solution):
         return self.workers.pricing.reference_price.allowed(self.state.get(f"sold:{key}", {}), day, self.config.reference_days, which)
 
     def _clash(self, row, other, gtin, product):
-        same = row.get("priority") is not None and row["priority"] == other.get("priority")
+        if row.get("priority") is None or row["priority"] != other.get("priority"):
+            return False
         (start, end), (begin, until) = self._span(row), self._span(other)
-        return same and start < until and begin < end and self.workers.pricing.promoted.names(other, product)
+        return start < until and begin < end and self.workers.pricing.promoted.names(other, product)
 
     def _cover(self, key, start, end):
         """Stock by what is forecast of a promotion's time; None where one of them is not known."""

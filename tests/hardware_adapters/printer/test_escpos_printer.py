@@ -260,6 +260,18 @@ def test_over_usb(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (error.code, error.words["en"]) == (Code.NO_HARDWARE, "there is no usb:04b8:9999")
 
 
+def test_without_libusb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = pytest.importorskip("usb.core", reason="pyusb is not installed")
+
+    def find(**wanted: int) -> None:
+        raise core.NoBackendError("No backend available")
+
+    monkeypatch.setattr(core, "find", find)
+    error = refused(EscposPrinter("unit-1", EscposPrinter.Config(address="usb:04b8:0202")))
+    assert (error.code, error.words["en"]) == (Code.NO_SERVICE, "libusb is not installed: sudo apt-get install libusb-1.0-0")
+    assert error.words["zh"] == "未安装 libusb：sudo apt-get install libusb-1.0-0"
+
+
 @pytest.mark.parametrize(
     ("stream", "length"),
     [
