@@ -39,6 +39,7 @@ def package_files(project: Project, wanted: Iterable[Wanted], vendor: str, versi
     listing = HEAD
     for one in ones:
         listing = with_line(listing, one)
+    solution = next((one.id for one in ones if one.group == "solution"), None)
     facts = {
         "name": project.name,
         "module": module,
@@ -48,7 +49,8 @@ def package_files(project: Project, wanted: Iterable[Wanted], vendor: str, versi
         "storeloom": f"storeloom{'[' + ','.join(extras) + ']' if extras else ''}{version_range(version)}",
         "ids": ", ".join(f"`{one.id}`" for one in ones),
         "ids_zh": "、".join(f"`{one.id}`" for one in ones),
-        "first": next((one.id for one in ones if one.group == "solution"), ones[0].id),
+        "first": solution or ones[0].id,
+        "listed": f"--search {solution}" if solution else f"--adapters --search {ones[0].id}",
         "listing": listing,
     }
     source = project.package.root

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,16 @@ from storeloom.core.virtual.episode import run_all
 
 VENDORS = ROOT / "examples" / "vendors"
 PACKAGES = {"lumen-produce": "lumen_produce", "borea-chain": "borea_chain"}
+STORE = """\
+document = "store/1"
+store = "one"
+format = "supermarket"
+zone = "UTC"
+currency = "EUR"
+language = "en"
+hours = { open = "08:00", close = "22:00" }
+"""
+TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 PEPPERS = {"red": (30, 30, 180), "green": (40, 120, 60)}  # BGR
 
 pytestmark = pytest.mark.skipif(
@@ -112,6 +123,24 @@ def test_the_studio_shows_them(site: Path) -> None:
             one.clear()  # type: ignore[attr-defined]
 
 
+def test_what_their_readmes_say_to_set_is_composed(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bins, shelf = ("".join(TOML.findall((VENDORS / name / "README.md").read_text(encoding="utf-8"))) for name in PACKAGES)
+    (tmp_path / "bundle.toml").write_text(f'document = "bundle/1"\nname = "One"\nstore = "store.toml"\n{bins}', encoding="utf-8")
+
+    def composed(devices: str) -> Any:
+        (tmp_path / "store.toml").write_text(f'{STORE}\n[devices.camera-1]\nkind = "camera"\n{devices}', encoding="utf-8")
+        code = main(["compose", str(tmp_path / "bundle.toml"), "--json"])
+        told = json.loads(capsys.readouterr().out)
+        assert code == (0 if told["ok"] else 1)
+        return told
+
+    good = composed(shelf)
+    assert good["findings"] == []
+    assert good["solutions"]["lumen_pepper_bins"]["config"]["bins"][0]["holds"] == "green_bell"
+    found = composed(shelf.replace("cell = 1", "cell = 32"))["findings"]
+    assert [one["path"] for one in found] == ["store.devices.shelf-3.settings.cells[0].cell"]
+
+
 def test_the_episodes_hold_and_the_driver_stands_its_own_faults(site: Path) -> None:
     registry = Registry(read_catalogue())
     results = list(run_all([registry.catalogue.solution("lumen_pepper_bins").package.episodes], registry))
@@ -135,7 +164,6 @@ def test_real_pixels_go_through_the_vendors_model(site: Path, tmp_path: Path) ->
         {"camera": "camera-1", "slot": "P2", "holds": "red_bell", "box": [0.5, 0.0, 0.5, 1.0]},
     ]
     store = Run(LumenPepperBins, start, {}, tmp_path, {"bins": bins}, "supermarket")
-    told = []
     for second in range(0, 200, 10):
         picture = numpy.full((48, 64, 3), PEPPERS["red"], numpy.uint8)
         if second >= 150:
@@ -148,9 +176,9 @@ def test_real_pixels_go_through_the_vendors_model(site: Path, tmp_path: Path) ->
 
 def test_the_vendors_own_tests_pass_where_it_is_installed(site: Path) -> None:
     """As its CI runs them, in a process of its own."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path)]), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(VENDORS / "lumen-produce" / "tests")]
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env = {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     ran = subprocess.run(words, capture_output=True, text=True, env=env, cwd=VENDORS / "lumen-produce", check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "7 passed" in ran.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -171,14 +172,20 @@ def test_a_line_goes_into_its_table_or_is_refused() -> None:
         with_line('[adapters]\ngate = { a = "a.py" }\n', one)
 
 
+def test_a_package_of_drivers_alone_is_looked_for_among_adapters(new: New) -> None:
+    folder = new("acme-gates", "--adapter", "gate/acme_gate")
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert text.count("$ storeloom catalogue --adapters --search acme_gate") == 2 and text.count("$ storeloom show acme_gate") == 2
+
+
 @pytest.mark.parametrize(("version", "wanted"), [("0.1.0", ">=0.1,<0.2"), ("1.4.2", ">=1.4,<2"), ("2.0.0rc1", ">=2.0,<3")])
 def test_the_range_of_storeloom_ends_where_it_may_break(version: str, wanted: str) -> None:
     assert version_range(version) == wanted
 
 
 @pytest.mark.skipif(int(importlib.metadata.version("setuptools").split(".")[0]) < 77, reason="setuptools 77 knows SPDX licences (PEP 639)")
-def test_its_wheel_is_whole_and_is_found_where_it_is_installed(new: New, tmp_path: Path) -> None:
-    """Built and installed as a vendor does; another process lists, shows and tries it, and finds its sample."""
+def test_its_wheel_is_whole_and_works_where_it_is_installed(new: New, tmp_path: Path) -> None:
+    """Built and installed as a vendor does; in other processes its own tests pass, and it is listed and shown as its README says."""
     folder = new("acme-shop", "--solution", "energy/acme_warm", "--adapter", "scale/acme_scale")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     site = tmp_path / "site"
@@ -188,15 +195,24 @@ def test_its_wheel_is_whole_and_is_found_where_it_is_installed(new: New, tmp_pat
     own = package_of(folder).root
     shipped = {path.relative_to(own) for path in own.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert shipped == {path.relative_to(site / "acme_shop") for path in (site / "acme_shop").rglob("*") if path.is_file()}
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(site)]), "PYTHONDONTWRITEBYTECODE": "1"}
+    script = tmp_path / "bin" / "storeloom"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m storeloom.core.cli "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    env = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(script.parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(site)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
 
-    def said(*words: str) -> dict[str, object]:
-        ran = subprocess.run(
-            [sys.executable, "-m", "storeloom.core.cli", *words, "--json"], capture_output=True, text=True, env=env, cwd="/", check=False
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        told: dict[str, object] = json.loads(ran.stdout)
-        return told
+    def ran(*words: str) -> str:
+        done = subprocess.run(words, capture_output=True, text=True, env=env, cwd=folder, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-    assert said("show", "acme_warm")["package"] == "acme_shop"
-    assert said("try", "--solution", "acme_warm", "--scale", "0.05")
+    assert "3 passed" in ran(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    said = re.findall(r"^\$ (storeloom (?:catalogue|show) .+)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(said) == 4 and "Acme warm  (acme_warm 0.1.0, acme_shop)" in ran(*said[1].split())
+    assert "acme_warm" in ran(*said[0].split())
