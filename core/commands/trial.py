@@ -167,5 +167,9 @@ def print_result(result: TrialResult, registry: Registry, lang: str) -> None:
         console.print(f"{total} 个输入事件，用时 {result.seconds:.1f} 秒，为实时的 {result.speed:.0f} 倍", highlight=False)
     else:
         console.print(f"{total} facts in {result.seconds:.1f} s, {result.speed:.0f} times real time", highlight=False)
+    for name, one in result.solutions.items():
+        if one.silence:
+            told = " ".join(one.silence.said(lang))
+            console.print(f"{name} 没有输出。{told}" if zh else f"{name} put out nothing. {told}", markup=False, highlight=False)
     for finding in result.failures[:10]:
         console.print(finding.render(lang), markup=False, highlight=False)

@@ -134,7 +134,8 @@ class Report:
         purpose = entry["purpose_zh" if self.lang == "zh" else "purpose_en"]
         rows = "".join(f'<tr><td>{title}</td><td class="n"><b>{value}</b></td></tr>' for title, value in self._figures(one, entry))
         figures = f"<div><h3>{self.word('figures')}</h3><table><tbody>{rows}</tbody></table></div>"
-        plot = self.timeline(f"p{number}", name) or f'<p class="soft">{self.word("none")}</p>'
+        why = " ".join(one.silence.said(self.lang)) if one.silence else ""
+        plot = self.timeline(f"p{number}", name) or f'<p class="soft">{self.word("none")} {escape(why)}</p>'
         failures = [finding for finding in self.result.failures if finding.args.get("instance") == name]
         return (
             f'<section class="card" id="s{number}"><h2>{escape(self._said(entry))}</h2>'

@@ -15,12 +15,13 @@ from storeloom.core.kernel import schemas
 from storeloom.core.kernel.errors import Finding, InputFault
 from storeloom.core.kernel.events import Event, Fact, plain
 from storeloom.core.kernel.hours import StoreHours
-from storeloom.core.kernel.plan import Plan
+from storeloom.core.kernel.plan import InstancePlan, Plan
 from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.figures import hour_name
 from storeloom.core.virtual.machines import WATCHED_S
+from storeloom.core.virtual.silence import Silence, silence
 from storeloom.core.virtual.store import VirtualStore
 
 COMMIT_EVERY = 500
@@ -45,13 +46,14 @@ Tables = Mapping[str, Iterable[Mapping[str, Any]]]
 
 @dataclass
 class SolutionResult:
-    """What one instance did: events taken, outputs by stream, figures over the trial and by store day."""
+    """What one instance did: events taken, outputs by stream, figures over the trial and by store day; why it put out nothing, if so."""
 
     solution: str
     handled: int
     outputs: Counter[str]
     figures: dict[str, float | None]
     by_day: dict[str, dict[str, float | None]]
+    silence: Silence | None = None
 
 
 @dataclass
@@ -98,6 +100,7 @@ class TrialResult:
                     "outputs": dict(sorted(one.outputs.items())),
                     "kpis": one.figures,
                     "by_day": one.by_day,
+                    **({"silence": one.silence.as_dict(lang)} if one.silence else {}),
                 }
                 for name, one in self.solutions.items()
             },
@@ -114,19 +117,21 @@ class Trial:
     def __init__(
         self, plan: Plan, registry: Registry, tables: Tables, start: datetime, *, name: str = "", log: StoreLog | None = None
     ) -> None:
-        self.plan = plan
+        self.plan, self._catalogue = plan, registry.catalogue
         store = plan.store
         place = str(store.get("name", store["store"]))
         self.result = TrialResult(name, start, start, place, str(store["zone"]), str(store.get("currency", "")), began=start)
         self._quarters: Counter[tuple[str, int]] = Counter()
         self._answers: list[tuple[datetime, int, Fact]] = []
         self._count = 0
+        self._heard: set[str] = set()
         self._answer: Callable[[str, Mapping[str, Any], datetime], list[Fact]] | None = None
         store_log = log if log is not None else StoreLog(store=str(plan.store["store"]))
         self.engine = Engine(plan, registry, store_log, tables, start, commit_every=COMMIT_EVERY, on_output=self._took)
         self.consumed = frozenset(stream for one in self.engine.instances.values() for stream in one.declared.streams)
 
     def _took(self, event: Event) -> None:
+        self._heard.add(event.stream)
         if event.time >= self.result.start:
             self.result.outputs.append(event)
         if self._answer is not None and schemas.streams()[event.stream] and event.id not in self.engine.overruled:
@@ -153,6 +158,7 @@ class Trial:
                 self.result.facts[fact.stream] += 1
                 self._quarters[fact.stream, int(fact.received.timestamp()) // QUARTER_S] += 1
             if fact.stream in self.consumed:
+                self._heard.add(fact.stream)
                 self.engine.feed(fact, number)
         self.engine.advance(until or self._midnight())
         self.result.end = self.engine.now
@@ -190,11 +196,17 @@ class Trial:
             shown = [day for day in one.figures.days() if day >= first]
             by_day = {day: one.figures.values(day) for day in shown}
             whole = one.figures.values(*shown) if shown else one.figures.values("")
-            self.result.solutions[name] = SolutionResult(one.plan.solution, self.engine.handled(name), made[name], whole, by_day)
+            why = None if made[name] else self._silence(one.plan)
+            self.result.solutions[name] = SolutionResult(one.plan.solution, self.engine.handled(name), made[name], whole, by_day, why)
         for (stream, quarter), count in sorted(self._quarters.items()):
             local = self.engine.store.hours.local(datetime.fromtimestamp(quarter * QUARTER_S, UTC))
             self.result.facts_by_hour.setdefault(stream, Counter())[hour_name(local)] += count
         self.result.failures = [failure.finding for failure in self.engine.failures]
+
+    def _silence(self, instance: InstancePlan) -> Silence:
+        filled = {name for name in self.engine.tables.names() if self.engine.tables.all(name)}
+        records = self.result.began != self.result.start
+        return silence(self._catalogue.solution(instance.solution), instance.config, self._heard, filled, records=records)
 
 
 def try_virtual(

@@ -105,6 +105,8 @@ def _figures(views: Sequence[View]) -> None:
             one = found[0] or found[-1]
             if one is not None:
                 st.caption(_sent(one))
+                if one["silence"]:
+                    st.info(" ".join([say("try_no_output"), *one["silence"][language()]]))
                 _by_day(one, kpis, views[0]["currency"])
 
 

@@ -46,6 +46,7 @@ def view_of(result: TrialResult, catalogue: Catalogue, pictures: list[dict[str, 
                 "by_day": one.by_day,
                 "outputs": dict(sorted(one.outputs.items())),
                 "alerts": alerts[name],
+                "silence": {lang: one.silence.said(lang) for lang in ("zh", "en")} if one.silence else None,
             }
             for name, one in result.solutions.items()
         ],

@@ -259,12 +259,15 @@ class PlanogramCompliance(Solution):
         return (self.tables.fixtures.get(bay) or {}).get("zone") or next((row["zone"] for row in rows if row.get("zone")), None)
 
     def _cameras_of(self, bay):
-        """The camera of a bay's zone that reads it."""
+        """The camera that the bay's slots name, else the one of its zone that reads it."""
         from storeloom.workers.vision.zones import contains
 
+        at = self.tables.fixtures.get(bay) or {}
+        named = [slot["camera"] for slot in at["slots"] if slot.get("camera")] if isinstance(at.get("slots"), list) else []
+        if named:
+            return named[:1]
         zone = self._zone(bay)
         views = (self.tables.zones.get(zone) or {}).get("cameras") or [] if zone else []
-        at = self.tables.fixtures.get(bay) or {}
         if len(views) > 1:
             inside = [view for view in views if view.get("polygon") and "x" in at and contains(view["polygon"], (at["x"], at["y"]))]
             bays = sorted({row["fixture"] for row in self.tables.planogram.rows() if self._zone(row["fixture"]) == zone})
