@@ -17,7 +17,7 @@ def complaint(message: str, options: Sequence[str] = ()) -> dict[str, str]:
     for pattern, say in KINDS:
         found = re.fullmatch(pattern, told, re.S)
         if found:
-            en, zh = say(*found.groups(), options)  # type: ignore[operator]
+            en, zh = say(*found.groups(), options)
             return {"en": en, "zh": zh}
     return {"en": told, "zh": told}
 
