@@ -13,6 +13,7 @@ def add(commands: Commands) -> None:
     _catalogue(commands)
     _show(commands)
     _docs(commands)
+    _goals(commands)
     _checking(commands)
     _explain(commands)
     _pack(commands)
@@ -43,6 +44,16 @@ def _docs(commands: Commands) -> None:
     docs = command("docs", "docs:docs", "write the documentation, zh and en, from what is installed", "按已安装内容生成中英文文档")
     option(docs, "folder", metavar="FOLDER", en="where to write", words="写入目录")
     option(docs, "ids", nargs="*", metavar="ID", en="only these solutions and adapters", words="只生成这些方案与适配器")
+
+
+def _goals(commands: Commands) -> None:
+    command, option = commands.command, commands.option
+    goals = command("goals", "goals:goals", "solutions for what a store wants, and a bundle of them", "按经营目标推荐方案并生成方案包")
+    option(goals, "names", nargs="*", metavar="GOAL", en="what is wanted (none: list the goals)", words="目标（省略则列出全部目标）")
+    option(goals, "--store", metavar="FILE", en="the store's profile: tells which devices it lacks", words="门店档案，据此指出缺少的设备")
+    option(goals, "--format", choices=FORMATS, default="supermarket", en="without a profile: the kind of store", words="无档案时的业态")
+    option(goals, "--file", metavar="FILE", en="goals of your own (goals/1)", words="自定义目标文件（goals/1）")
+    option(goals, "-o", "--output", metavar="FILE", en="write a bundle of what is recommended", words="将推荐结果写成方案包")
 
 
 def _checking(commands: Commands) -> None:

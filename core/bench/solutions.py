@@ -8,6 +8,7 @@ What runs in a process of its own in a store (loads `forecast` and `optimise`) i
 
 from __future__ import annotations
 
+import gc
 import statistics
 import tempfile
 import time
@@ -21,6 +22,7 @@ from storeloom.core.bench.harness import Result
 from storeloom.core.kernel.hours import StoreHours
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.kernel.registry import Registry
+from storeloom.core.runtime.heap import settle
 from storeloom.core.runtime.log import StoreLog
 from storeloom.core.virtual.formats import NAMES
 from storeloom.core.virtual.solo import all_that_fit
@@ -130,9 +132,11 @@ def _busy(plan: Plan, registry: Registry, store_format: str) -> list[Result]:
         log = StoreLog(Path(folder) / "store.db", store=str(plan.store["store"]))
         trial = _Busy(plan, registry, store.tables, since - RUNNING, log=log)
         jobs = trial.watch(since)
+        settle()  # as a store's own process does
         facts = (fact for fact in store.run(START, 1, trial.consumed) if since - RUNNING <= fact.received < since + BUSY_FOR)
         result = trial.run(facts, since + BUSY_FOR, answer=store.command)
         log.close()
+        gc.unfreeze()
     sold = result.facts["pos.sale"] / ((RUNNING + BUSY_FOR).total_seconds() / 60)
     found = latencies(jobs, since, max(1.0, RATE / sold))
     cut = statistics.quantiles(found, n=100)

@@ -25,9 +25,12 @@ def report_findings(findings: Sequence[Finding], lang: str) -> None:
     for finding in findings:
         print(finding.render(lang))
     counts = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning", "info")}
-    zh = lang == "zh"
-    words = {"error": "个错误" if zh else "errors", "warning": "个警告" if zh else "warnings", "info": "条提示" if zh else "notes"}
-    print("，".join(f"{n} {words[s]}" for s, n in counts.items()) if zh else ", ".join(f"{n} {words[s]}" for s, n in counts.items()))
+    if lang == "zh":
+        words = {"error": "个错误", "warning": "个警告", "info": "条提示"}
+        print("，".join(f"{n} {words[s]}" for s, n in counts.items()))
+    else:
+        words = {"error": "error", "warning": "warning", "info": "note"}
+        print(", ".join(f"{n} {words[s]}{'' if n == 1 else 's'}" for s, n in counts.items()))
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -68,6 +68,8 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def live(arguments: argparse.Namespace, beat: Beat) -> int:
     """The store process."""
+    from storeloom.core.runtime.heap import settle
+
     restarts, stop = int(os.environ.get(RESTARTS_ENV, "0")), stop_on_signals()
     with ExitStack() as open_things:
         try:
@@ -81,6 +83,7 @@ def live(arguments: argparse.Namespace, beat: Beat) -> int:
         if not arguments.json:
             words = "运行中" if arguments.lang == "zh" else "runs"
             print(f"{store.parts.name}: {words}, http://{observer.address}/health", flush=True)
+        settle()
         return store.run(lambda: bool(stop))
 
 

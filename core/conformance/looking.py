@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from storeloom.core.conformance.importing import imported
 from storeloom.core.conformance.rulebook import Part, by_grade, rules
 from storeloom.core.conformance.rules import Found, Rule, Scope, Subject, Verdict
 from storeloom.core.kernel.errors import Finding, StoreloomError
+
+BROKEN = {"en": "it cannot be imported", "zh": "无法导入"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def look(subject: Subject, task: Task, rule: Rule) -> Verdict:
     """One rule's verdict."""
     began = time.monotonic()
     try:
-        found = rule.look(subject, task.id)
+        found = Found(beside=BROKEN) if _needs_what_is_broken(subject, task, rule) else rule.look(subject, task.id)
     except StoreloomError as fault:
         found = Found(fault.findings)
     except KeyboardInterrupt:
@@ -57,6 +60,11 @@ def look(subject: Subject, task: Task, rule: Rule) -> Verdict:
     except BaseException as error:  # a vendor's code may raise anything, SystemExit too
         found = Found((raised(subject, error),))
     return Verdict(rule, task.about(subject), found, time.monotonic() - began)
+
+
+def _needs_what_is_broken(subject: Subject, task: Task, rule: Rule) -> bool:
+    """Whether the plugin cannot be imported, and the rule is not the one that says so."""
+    return task.part is Part.RUN and bool(task.id) and imported(subject, task.id).broken and not rule.id.startswith("indexed.")
 
 
 def raised(subject: Subject, error: BaseException) -> Finding:

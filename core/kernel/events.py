@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [one + other for one in _CROCKFORD for other in _CROCKFORD]  # ten bits as text
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -65,6 +66,9 @@ def out(stream: str, data: Mapping[str, Any] | None = None, /, **fields: Any) ->
 
 def plain(value: Any) -> Any:
     """A value as JSON can carry it: times and dates as text, tuples as lists, sets sorted."""
+    kind = type(value)
+    if kind is str or kind is int or kind is float or value is None or kind is bool:
+        return value
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, date):
@@ -80,11 +84,8 @@ def plain(value: Any) -> Any:
 
 def rfc3339(time: datetime) -> str:
     """A time in UTC as RFC 3339 text, with milliseconds only where there are some."""
-    time = time.astimezone(UTC)
-    text = time.strftime("%Y-%m-%dT%H:%M:%S")
-    if time.microsecond:
-        text += f".{time.microsecond:06d}".rstrip("0")
-    return text + "Z"
+    text = time.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if time.microsecond else text) + "Z"
 
 
 def stamp(time: str | datetime) -> str:
@@ -117,7 +118,7 @@ def event_id(time: datetime, *cause: object) -> str:
     millis = int(time.timestamp() * 1000) & ((1 << 48) - 1)
     digest = hashlib.sha256("|".join(map(str, cause)).encode()).digest()
     number = (millis << 80) | int.from_bytes(digest[:10], "big")
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def draw(*parts: object, modulus: int = 10_000) -> int:

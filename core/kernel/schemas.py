@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import Finding
+from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.registry import ROOT, hint
 
 SCHEMAS = ROOT / "schemas"
+YEARS = range(1900, 2200)  # of times and dates in events, tables and configs
+LEAST_TIME, LEAST_DATE = len("2026-03-02T10:00:00Z"), len("2026-03-02")
 Place = Callable[..., tuple[str | None, int | None]]
 
 _TYPE_ZH = {
@@ -51,7 +55,22 @@ def validator(path: Path) -> Any:
     """The compiled validator of a schema file."""
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator(load(path), validate_formats=True)
+    return jsonschema_rs.Draft202012Validator(load(path), validate_formats=True, formats={"date-time": _is_time, "date": _is_date})
+
+
+def _is_time(text: str) -> bool:
+    """RFC 3339 as every part of the store reads it, without leap seconds, in years with which one can reckon."""
+    try:
+        return len(text) >= LEAST_TIME and text[10] == "T" and parse_time(text).year in YEARS
+    except (ValueError, OverflowError):
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == LEAST_DATE and date.fromisoformat(text).year in YEARS
+    except ValueError:
+        return False
 
 
 @cache

@@ -109,7 +109,8 @@ class Workers:
     def __getattr__(self, name: str) -> EnginePackage:
         if name.startswith("_"):
             raise AttributeError(name)
-        return EnginePackage(name)
+        engine = self.__dict__[name] = EnginePackage(name)
+        return engine
 
 
 @cache

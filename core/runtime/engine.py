@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -179,7 +178,7 @@ class Engine:
     def take_in(self, event: Event, inbox: int | None = None) -> Event | None:
         """Take in an event that was checked; `inbox` is its number there, if it was accepted before."""
         arrival = max(self.now, event.received or event.time)
-        event = replace(event, received=arrival)
+        event = Event(event.stream, event.time, event.data, event.id, event.store, event.source, arrival)
         self.begin()
         if inbox is not None:
             self.log.taken(inbox)

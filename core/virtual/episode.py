@@ -78,16 +78,35 @@ def run_episode(path: str | Path, registry: Registry, *, strict: bool = True) ->
     return Episode(document, registry, strict=strict).run()
 
 
-class Episode:
-    """One episode: its plan, tables and timeline, run once."""
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What an episode's document comes to: the plan that runs, and its inputs and table changes in order of arrival."""
 
-    def __init__(self, document: Document, registry: Registry, *, strict: bool = True) -> None:
+    data: Mapping[str, Any]
+    plan: Plan
+    timeline: Sequence[tuple[datetime, int, Any]]
+
+    def shares(self, data: Mapping[str, Any], *keys: str) -> bool:
+        """Whether an episode has these keys from the very same objects."""
+        return all(data.get(key) is self.data.get(key) for key in keys)
+
+
+class Episode:
+    """One episode: its plan, tables and timeline, run once.
+
+    `like` is the script of an episode of which this one is a variation: what both share is not worked out again.
+    """
+
+    def __init__(self, document: Document, registry: Registry, *, strict: bool = True, like: Script | None = None) -> None:
         self.document = document
         self.data = document.data
-        self._check_shape()
-        self.plan = self._plan(registry)
+        if like is None or not like.shares(self.data, "given", "expect", "never", "solution", "bundle"):
+            self._check_shape()
+        composed = like is not None and like.shares(self.data, "solution", "bundle", "store", "config")
+        self.plan = like.plan if like and composed else self._plan(registry)
         self.result = EpisodeResult(document.path, str(self.data.get("title", Path(document.path).stem)))
-        self.timeline = list(self._timeline())
+        told = like is not None and like.shares(self.data, "store", "given", "tables_at")
+        self.timeline = like.timeline if like and told else list(self._timeline())
         first = min((item[0] for item in self.timeline), default=None)
         start = self._time(self.data["from"], "from") if "from" in self.data else first
         if start is None:
@@ -103,6 +122,10 @@ class Episode:
             on_output=self.result.outputs.append,
             lenient=True,
         )
+
+    @property
+    def script(self) -> Script:
+        return Script(self.data, self.plan, self.timeline)
 
     def run(self) -> EpisodeResult:
         """Feed the timeline, let the clock run on to `until`, compare."""
@@ -215,7 +238,7 @@ class Episode:
 
     def _event(self, entry: Mapping[str, Any], order: int, number: int, time: datetime, received: datetime, shift: float) -> Event:
         stream = str(entry["stream"])
-        source = str(entry.get("source") or self._source(stream))
+        source = str(entry.get("source") or _source(stream))
         new_id = str(entry.get("id") or event_id(time, source, "given", order, number))
         data = _turn(entry.get("data", {}), number)
         if number and isinstance(data.get("seq"), int):
@@ -223,16 +246,12 @@ class Episode:
         _move(data, shift)
         return Event(stream, time, data, new_id, str(entry.get("store") or self.plan.store["store"]), source, received)
 
-    def _source(self, stream: str) -> str:
-        feeds = [f"{kind}-1" for kind, facts in schemas.adapter_kinds().items() if stream in facts["feeds"]]
-        return feeds[0] if feeds else "episode"
-
     def _resolved(self, value: Any) -> Any:
-        """The data with each `$from` replaced by what it points at among the outputs so far."""
-        if isinstance(value, Mapping):
+        """A copy of the data with each `$from` replaced by what it points at among the outputs so far."""
+        if isinstance(value, dict):
             if "$from" in value:
                 return self._pointed(value)
-            return {key: self._resolved(item) for key, item in value.items()}
+            return {key: self._resolved(item) if isinstance(item, (dict, list)) else item for key, item in value.items()}
         return [self._resolved(item) for item in value] if isinstance(value, list) else value
 
     def _pointed(self, pointer: Mapping[str, Any]) -> Any:
@@ -298,6 +317,13 @@ def _default_tables(store_format: str) -> Mapping[str, list[dict[str, Any]]]:
     return default_tables(store_format, 1)
 
 
+@cache
+def _source(stream: str) -> str:
+    """The virtual device that a stream comes from, where the episode names none."""
+    feeds = [f"{kind}-1" for kind, facts in schemas.adapter_kinds().items() if stream in facts["feeds"]]
+    return feeds[0] if feeds else "episode"
+
+
 def _shifts(entry: Mapping[str, Any]) -> list[float]:
     """Seconds after `at` at which an input comes: once, or every `every_s` up to and including `for_s`.
 
@@ -327,10 +353,10 @@ def _list_lengths(value: Any) -> Iterator[int]:
 
 def _turn(value: Any, number: int) -> Any:
     """A copy of the data; a `list` value gives its element of this repeat, the last one when the list is over."""
-    if isinstance(value, Mapping):
-        if set(value) == {"list"} and isinstance(value["list"], list) and value["list"]:
+    if isinstance(value, dict):
+        if len(value) == 1 and isinstance(value.get("list"), list) and value["list"]:
             return _turn(value["list"][min(number, len(value["list"]) - 1)], number)
-        return {key: _turn(item, number) for key, item in value.items()}
+        return {key: _turn(item, number) if isinstance(item, (dict, list)) else item for key, item in value.items()}
     return [_turn(item, number) for item in value] if isinstance(value, list) else value
 
 

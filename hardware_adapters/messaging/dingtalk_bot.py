@@ -1,4 +1,4 @@
-"""A group bot of DingTalk (钉钉自定义机器人): texts into one group, with mentions by phone number.
+"""A group bot of DingTalk: texts into one group, with mentions by phone number.
 
 As its documentation states ("自定义机器人接入", "自定义机器人安全设置", open.dingtalk.com): `POST /robot/send` with the query
 `access_token`, signed by `timestamp` (ms, within an hour) and `sign`, the base64 of HMAC-SHA256 of the time, a line feed and the secret,

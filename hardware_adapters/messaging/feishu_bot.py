@@ -1,4 +1,4 @@
-"""A group bot of Feishu or Lark (飞书自定义机器人): texts into one group.
+"""A group bot of Feishu or Lark: texts into one group.
 
 As its documentation states ("自定义机器人使用指南", open.feishu.cn/document/client-docs/bot-v3/add-custom-bot): `POST
 /open-apis/bot/v2/hook/TOKEN` with `timestamp` (s, within an hour) and `sign` in the body, the base64 of HMAC-SHA256 of nothing under the

@@ -1,4 +1,4 @@
-"""A group bot of WeCom (企业微信群机器人): texts into one group, with mentions by phone number.
+"""A group bot of WeCom: texts into one group, with mentions by phone number.
 
 As its documentation states ("群机器人配置说明", developer.work.weixin.qq.com/document/path/91770): `POST /cgi-bin/webhook/send`
 with the query `key`, a text of at most 2048 bytes of UTF-8, 20 messages a minute, an answer with `errcode` and `errmsg`. Its messages are

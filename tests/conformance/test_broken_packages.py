@@ -95,13 +95,13 @@ FAULTS = (
         "solutions/warm.py 声明了方案 Warm，但 plugins.toml 未列出。",
     ),
     Fault(
-        "episodes that are left out of the wheel",
-        _pyproject(', "**/*.yaml"', ""),
+        "an episode that is left out of the wheel",
+        _pyproject('"**/*.yaml"', '"**/01_*.yaml"'),
         "packaged.whole",
         "SL-CHK-06",
         "",
-        "acme_store/tests/episodes/cold_excursion/01_warm_spell.yaml is not in the wheel.",
-        "wheel 中没有 acme_store/tests/episodes/cold_excursion/01_warm_spell.yaml。",
+        "acme_store/tests/episodes/cold_excursion/02_door_opened.yaml is not in the wheel.",
+        "wheel 中没有 acme_store/tests/episodes/cold_excursion/02_door_opened.yaml。",
     ),
     Fault(
         "a version that stands twice",
@@ -190,9 +190,9 @@ FAULTS = (
     Fault(
         "a table that is not declared",
         _module(
-            '        if event["kind"] != "temperature":\n',
+            '        if event["kind"] != "temperature" or "asset" not in event:\n',
             '        if event["kind"] == "smoke" and self.tables.zones.rows():\n            return\n'
-            '        if event["kind"] != "temperature":\n',
+            '        if event["kind"] != "temperature" or "asset" not in event:\n',
         ),
         "permitted.declared",
         "SL-CHK-67",

@@ -8,7 +8,7 @@ which no forecast tells counts as the mean of the rest. Unlike `outlook`, which 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -17,10 +17,18 @@ from storeloom.core.kernel.hours import StoreHours
 
 Book = list[dict[str, Any]]
 RANK = {"promotion": 0, "new": 0, "base": 1}
+LONGEST = timedelta(days=400)  # a year and some: longer windows are no forecasts
+
+
+def tells(data: Mapping[str, Any]) -> bool:
+    """Whether a forecast is of a stretch of time that a book can hold."""
+    return timedelta() < parse_time(data["to"]) - parse_time(data["from"]) <= LONGEST
 
 
 def enter(book: Book, data: Mapping[str, Any], now: datetime) -> None:
-    """Enter a `forecast.demand`; an earlier issue for the same window and basis goes, and what ended before `now`."""
+    """Enter a `forecast.demand` that tells; an earlier issue for the same window and basis goes, and what ended before `now`."""
+    if not tells(data):
+        return
     row = {"from": data["from"], "to": data["to"], "mean": data["mean"], "basis": data.get("basis", "base")}
     row["issued"] = data.get("issued") or data["from"]
     same = [one for one in book if [one[key] for key in ("from", "to", "basis")] == [row[key] for key in ("from", "to", "basis")]]

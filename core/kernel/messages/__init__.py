@@ -9,7 +9,7 @@ and sealed secrets (`trusting`); AGT a store's agent (`agents`); ENR agents that
 members' receipts and what is estimated from them (`customers`); EXP tests and comparisons (`experiments`); FCT series that are to be
 forecast (`forecasting`); ENM energy days and their baselines (`measuring`); CAL calendars, DRV what drives demand (`driving`); ORD orders
 and prices (`ordering`); PLN plans: routes, space, tasks, picking, set points, appointments (`planning`); PIL pilot
-projects (`piloting`); CHK packages that are checked (`conforming`), NEW made (`scaffolding`), PUB published (`publishing`);
+projects (`piloting`); CHK packages that are checked (`conforming`, `proving`), NEW made (`scaffolding`), PUB published (`publishing`);
 MCH machines (`machine`).
 """
 
@@ -33,6 +33,7 @@ from storeloom.core.kernel.messages import (
     ordering,
     piloting,
     planning,
+    proving,
     publishing,
     running,
     scaffolding,
@@ -63,6 +64,7 @@ MESSAGES: dict[str, Message] = {
     **planning.MESSAGES,
     **piloting.MESSAGES,
     **conforming.MESSAGES,
+    **proving.MESSAGES,
     **machine.MESSAGES,
     **publishing.MESSAGES,
     **scaffolding.MESSAGES,

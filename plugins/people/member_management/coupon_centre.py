@@ -169,7 +169,8 @@ class CouponCentre(Solution):
     def _ring(self, event):
         basket, line = self._basket(event["receipt"]), str(event.get("line", f"seq{event.get('seq')}"))
         if event.get("basket"):
-            basket["lines"] = {str(one["line"]): {"gtin": one["gtin"], "amount": one["amount"]} for one in event["basket"]}
+            lines = enumerate(event["basket"], 1)
+            basket["lines"] = {str(one.get("line", at)): {"gtin": one["gtin"], "amount": one.get("amount")} for at, one in lines}
         elif event["kind"] == "void":
             basket["lines"].pop(line, None)
         elif event.get("gtin"):

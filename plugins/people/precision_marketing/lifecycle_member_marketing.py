@@ -144,7 +144,7 @@ class LifecycleMemberMarketing(Solution):
 
     @timer("tag")
     def tag(self, due):
-        member, born = due.key.split("|")
+        member, _, born = due.key.rpartition("|")
         border = self._border(born, self.store.hours.store_day(self.now))
         if border:
             yield from self._tag(member, born, *border)
@@ -170,7 +170,7 @@ class LifecycleMemberMarketing(Solution):
     @timer("border")
     def border(self, due):
         """Whoever bought in the stage that ends should buy in the one that begins."""
-        member, born = due.key.split("|")
+        member, _, born = due.key.rpartition("|")
         stages, today = self._record(member)["stage"], self.store.hours.store_day(due.time)
         bought = stages.get(born) == supplies.stage(date.fromisoformat(born), self.config.stage_months, today) - 1
         if bought:
@@ -279,7 +279,7 @@ class LifecycleMemberMarketing(Solution):
 
     @timer("remind")
     def remind(self, due):
-        member, category = due.key.split("|")
+        member, _, category = due.key.rpartition("|")
         record = self._record(member)
         plan = self._outlook(category, record["bought"][category])
         guide = record["guide"] or contacts.guide_tag(self._row(member))
@@ -315,7 +315,7 @@ class LifecycleMemberMarketing(Solution):
 
     @timer("wait")
     def guide_did_not(self, due):
-        member, category = due.key.split("|")
+        member, _, category = due.key.rpartition("|")
         yield from self._message(member, category, self._outlook(category, self._record(member)["bought"][category]))
 
     def _message(self, member, category, plan, again=""):

@@ -114,12 +114,14 @@ class LabourDemandForecast(Solution):
 
     def _foresee(self, event, what, place):
         """Enter a forecast for every store day that it touches; the latest issue for a window counts."""
-        hours = self.store.hours
+        hours, windows = self.store.hours, self.workers.optimise.demand_windows
+        if not windows.tells(event):
+            return
         day, end = hours.store_day(parse_time(event["from"])), parse_time(event["to"])
         row = {**event.data, "mean": event.get("p50", event.get("mean"))}
         while hours.midnight(day) < end:
             book = self.state.setdefault(f"book:{day}:{what}|{place}", [])
-            self.workers.optimise.demand_windows.enter(book, row, LONG_AGO)
+            windows.enter(book, row, LONG_AGO)
             day += timedelta(days=1)
 
     def _drivers(self):

@@ -288,7 +288,7 @@ class FloorSizeFill(Solution):
             return expected
         weekly = self.workers.optimise.stock_records.weekly(item["sales"], self.store.hours.store_day(self.now))
         since = parse_time(self.state["first_sale"]) if "first_sale" in self.state else self.now
-        return weekly * HISTORY / min(max(self.now - since, WEEK), HISTORY)
+        return weekly * (HISTORY / min(max(self.now - since, WEEK), HISTORY))
 
     def _watch(self, key):
         """Since when a planned size has been missing on the floor."""

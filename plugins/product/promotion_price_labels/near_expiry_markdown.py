@@ -149,9 +149,9 @@ class NearExpiryMarkdown(Solution):
     @timer("withdraw")
     def withdraw(self, due):
         key, _, lot = due.key.partition("|")
-        item = self.state[f"item:{key}"]
-        known = item["lots"].get(lot)
-        if known is None or known["withdrawn"]:
+        item = self.state.get(f"item:{key}")
+        known = item and item["lots"].get(lot)
+        if not known or known["withdrawn"]:
             return
         known["withdrawn"] = True
         left = self._left(known)
@@ -263,7 +263,10 @@ class NearExpiryMarkdown(Solution):
         dated, gtin = ai.get("17") or ai.get("7003"), gtin or ai.get("01") or ai.get("02")
         if not (dated and gtin and ai.get("10")):
             return None
-        expiry = self.workers.gs1.gs1_date(str(dated)[:6], today).isoformat()
+        try:
+            expiry = self.workers.gs1.gs1_date(str(dated)[:6], today).isoformat()
+        except self.workers.gs1.CodeError:
+            return None
         keyed = next((values[name] for name in ("qty", "count") if name in values), ai.get("30") or ai.get("37"))
         return gtin, ai["10"], expiry, None if keyed is None else float(keyed)
 

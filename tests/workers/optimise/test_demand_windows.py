@@ -21,6 +21,11 @@ def book(*rows: tuple[float, datetime, datetime], **more: Any) -> Book:
     return found
 
 
+def test_a_window_that_is_turned_or_longer_than_a_year_and_some_is_no_forecast() -> None:
+    assert book((42, at(3), at(2))) == [] == book((42, at(0), at(0).replace(year=2199)))
+    assert len(book((42, at(0), at(0).replace(year=2027)))) == 1
+
+
 def test_a_day_is_spread_over_its_opening_hours() -> None:
     day = book((42, at(0), at(0, 3)))
     assert expected(day, HOURS, at(11), at(15)) == 12

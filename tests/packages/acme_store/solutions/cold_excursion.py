@@ -21,7 +21,7 @@ class ColdExcursion(Solution):
 
     @on("sensor.reading")
     def follow(self, event):
-        if event["kind"] != "temperature":
+        if event["kind"] != "temperature" or "asset" not in event:
             return
         probe = self.state.setdefault(event["asset"], {"since": None, "open": False})
         if event["value"] > self.config.limit_c:
