@@ -13,13 +13,32 @@ from storeloom.core.arguments import chain, composing, devices, fleet, machines,
 from storeloom.core.arguments.parser import Commands, Parser, language
 from storeloom.core.kernel.errors import DocumentFault, Finding, StoreloomError
 
+BEGIN = """begin with:
+  storeloom catalogue         what is installed
+  storeloom show smart_cart   one solution: what it does, needs and takes as config
+  storeloom try               a supermarket on one virtual day
+  storeloom check FILE        every finding in a bundle: where, why, what to do
+  storeloom COMMAND --help    what a command takes
+
+Exit codes: 0 fine, 1 findings, 2 misuse. Language: --lang, else the system's."""
+BEGIN_ZH = """入门：
+  storeloom catalogue         查看已安装的内容
+  storeloom show smart_cart   查看一个方案：用途、所需设备与配置
+  storeloom try               用超市示例试跑一个虚拟日
+  storeloom check FILE        列出方案包的全部问题：位置、原因、处理办法
+  storeloom COMMAND --help    查看某命令的参数
+
+退出码：0 正常，1 有问题，2 用法错误。语言：--lang，否则随系统。"""
+
 
 def build_parser(lang: str) -> Parser:
     """The whole command line, its help in one language."""
     zh = lang == "zh"
     parser = Parser(
         prog="storeloom",
+        lang=lang,
         description="按门店组合、试跑并发布方案包。" if zh else "Compose, try, pack and run a store's bundle of solutions.",
+        epilog=BEGIN_ZH if zh else BEGIN,
     )
     parser.add_argument("--lang", choices=("zh", "en"), help="输出语言" if zh else "language of the output")
     commands = Commands(parser, lang)

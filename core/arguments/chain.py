@@ -16,14 +16,18 @@ def add(commands: Commands) -> None:
         "a chain's stores: login, release, plan, explain, quote, stores, rollout, watch",
         "连锁门店：登录、版本、计划、取值来源、报价、门店、发布任务、跟踪",
     )
-    option(
-        fleet,
-        "action",
-        choices=("login", "release", "plan", "explain", "quote", "stores", "rollout", "watch"),
-        en="what to do",
-        words="操作",
-    )
-    option(fleet, "names", nargs="*", metavar="NAME", en="what it is about; login: CHAIN EMAIL", words="对象；login：连锁编号 邮箱")
+    known = {
+        "login CHAIN EMAIL": ("get a token and keep it", "登录并保存令牌"),
+        "release NAME": ("freeze the designs of the chosen stores", "将所选门店的设计定为版本"),
+        "plan RELEASE": ("what it would change, store by store", "逐店查看将有的变化"),
+        "explain STORE [PATH]": ("where each value comes from", "各取值的来源"),
+        "quote STORE": ("what its devices and work cost", "设备与运行报价"),
+        "stores": ("how each store stands", "各门店状态"),
+        "rollout [new RELEASE | start|pause|resume|abort|rollback ID]": ("list them, plan one, or steer it", "列出、计划或操控发布"),
+        "watch ID": ("follow a roll-out", "跟踪一次发布"),
+    }
+    commands.actions(fleet, known)
+    option(fleet, "names", nargs="*", metavar="NAME", en="what the action is about, as above", words="操作对象，见上")
     option(fleet, "--notes", default="", en="release: what is new; rollout: why", words="release：说明；rollout：原因")
     option(fleet, "--strategy", metavar="FILE", en="rollout new: waves, gates, limits", words="rollout new：批次、关卡与并发上限文件")
     option(fleet, "--plan-digest", metavar="DIGEST", en="rollout new: the plan that was approved", words="rollout new：已批准计划的摘要")

@@ -36,7 +36,7 @@ def _catalogue(commands: Commands) -> None:
 def _show(commands: Commands) -> None:
     command, option = commands.command, commands.option
     show = command("show", "catalogue:show", "all about one solution or adapter", "查看一个方案或适配器的全部信息")
-    option(show, "id", en="its id, such as smart_cart or sics_scale", words="编号，如 smart_cart 或 sics_scale")
+    option(show, "id", metavar="ID", en="its id, such as smart_cart or sics_scale", words="编号，如 smart_cart 或 sics_scale")
 
 
 def _docs(commands: Commands) -> None:
@@ -68,21 +68,36 @@ def _checking(commands: Commands) -> None:
         ),
     ):
         sub = command(name, target, en, words)
-        option(sub, "file", en="TOML, YAML or JSON file", words="TOML、YAML 或 JSON 文件")
+        option(sub, "file", metavar="FILE", en="TOML, YAML or JSON file", words="TOML、YAML 或 JSON 文件")
 
 
 def _explain(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    explain = command("explain", "bundles:explain", "where each value comes from", "说明每个取值的来源")
-    option(explain, "file", en="the bundle", words="方案包文件")
-    option(explain, "path", nargs="?", default="", en="only this place, e.g. solutions.smart_cart.config", words="只看该位置")
+    explain = command("explain", "bundles:explain", "where each value of a bundle comes from", "说明方案包中每个取值的来源")
+    option(explain, "file", metavar="BUNDLE", en="the bundle", words="方案包文件")
+    option(
+        explain,
+        "path",
+        nargs="?",
+        default="",
+        metavar="PLACE",
+        en="only this place, e.g. solutions.smart_cart.config",
+        words="只看该位置，如 solutions.smart_cart.config",
+    )
 
 
 def _pack(commands: Commands) -> None:
     command, option = commands.command, commands.option
     pack = command("pack", "bundles:pack", "pack a bundle: resolved, locked, reproducible", "打包：解析、锁定、可复现")
-    option(pack, "file", en="the bundle", words="方案包文件")
-    option(pack, "-o", "--output", en="where to (default: NAME.bundle.json beside it)", words="输出文件（默认在其旁 NAME.bundle.json）")
+    option(pack, "file", metavar="BUNDLE", en="the bundle", words="方案包文件")
+    option(
+        pack,
+        "-o",
+        "--output",
+        metavar="FILE",
+        en="where to (default: NAME.bundle.json beside it)",
+        words="输出文件（默认在其旁 NAME.bundle.json）",
+    )
 
 
 def _trial(commands: Commands) -> None:
@@ -90,32 +105,50 @@ def _trial(commands: Commands) -> None:
     trial = command(
         "try", "trial:trial", "try a bundle on a virtual store, or on real receipts and footage", "在虚拟门店或真实数据上试跑方案包"
     )
-    option(trial, "file", nargs="?", en="the bundle (default: the supermarket example)", words="方案包文件（默认：超市示例）")
+    option(
+        trial, "file", nargs="?", metavar="BUNDLE", en="the bundle (default: the supermarket example)", words="方案包文件（默认：超市示例）"
+    )
     option(
         trial,
         "--solution",
+        metavar="ID",
         en="try one solution alone, with its defaults or a sample of its own",
         words="以默认或其自带的示例配置单独试跑一个方案",
     )
     option(trial, "--days", type=whole(1), default=1, en="virtual days (default 1)", words="虚拟天数（默认 1）")
-    option(trial, "--start", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
+    option(trial, "--start", metavar="DATE", en="first day, such as 2026-03-02", words="首日，如 2026-03-02")
     option(trial, "--seed", type=int, default=1, en="seed of the virtual store (default 1)", words="虚拟门店种子（默认 1）")
-    option(trial, "--history", type=whole(0), default=0, en="days of records before them", words="此前的历史天数")
-    option(trial, "--scale", type=positive, default=1.0, en="shoppers against the format's usual number", words="客流相对倍数")
+    option(
+        trial,
+        "--history",
+        type=whole(0),
+        default=0,
+        en="days of records before the first (default 0)",
+        words="首日之前的历史天数（默认 0）",
+    )
+    option(
+        trial,
+        "--scale",
+        type=positive,
+        default=1.0,
+        en="shoppers, as a multiple of the format's usual number (default 1)",
+        words="客流倍数，相对该业态常态（默认 1）",
+    )
     option(
         trial,
         "--pos",
+        metavar="FOLDER",
         en="folder of real receipts (Complete Journey's Parquet, or CSV)",
         words="真实小票目录（Complete Journey 的 Parquet 或 CSV）",
     )
     option(trial, "--video", metavar="[CAMERA=]FILE", en="a camera's recording", words="摄像头录像")
-    option(trial, "--report", en="write an HTML report with plots", words="写出带图表的 HTML 报告")
+    option(trial, "--report", metavar="FILE", en="write an HTML report with plots", words="写出带图表的 HTML 报告")
 
 
 def _episode(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    episode = command("episode", "episodes:run", "run episodes", "运行情景文件")
-    option(episode, "action", choices=("run",), en="run", words="run")
+    episode = command("episode", "episodes:run", "run episodes: behaviour written as data", "运行情景文件（以数据描述的行为）")
+    commands.actions(episode, {"run": ("give each its events and compare what comes out", "输入事件并核对输出")})
     option(episode, "paths", nargs="+", metavar="PATH", en="files or folders", words="文件或目录")
 
 
@@ -123,7 +156,7 @@ def _index(commands: Commands) -> None:
     command, option = commands.command, commands.option
     index = command("index", "catalogue:index", "write schemas and the static catalogue from the plugins", "由插件生成 schemas 与静态目录")
     option(index, "--check", action="store_true", en="write nothing, say what is stale", words="只检查，不写入")
-    option(index, "--package", en="a vendor's package (its folder)", words="供应商包目录")
+    option(index, "--package", metavar="FOLDER", en="a vendor's package (its folder)", words="供应商包目录")
 
 
 def _bench(commands: Commands) -> None:
@@ -133,10 +166,11 @@ def _bench(commands: Commands) -> None:
         bench,
         "area",
         nargs="?",
+        metavar="AREA",
         default="all",
         en="adapters, catalogue, compose, engines, fleet, forecast, insight, items, log, optimise_routes, optimise_stock, runtime, soak, "
         "solutions, studio, swap, tracking, vision, vision_models, vision_rules, or all",
-        words="adapters、catalogue、compose、engines、fleet、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、solutions、"
+        words="测量项：adapters、catalogue、compose、engines、fleet、forecast、insight、items、log、optimise_routes、optimise_stock、runtime、soak、solutions、"
         "studio、swap、tracking、vision、vision_models、vision_rules、all",
     )
     option(

@@ -13,7 +13,13 @@ def add(commands: Commands) -> None:
 def _device(commands: Commands) -> None:
     command, option = commands.command, commands.option
     device = command("device", "devices:device", "find, probe, watch and command devices", "查找、检测、监看与控制设备")
-    option(device, "action", choices=("find", "probe", "watch", "send"), en="what to do", words="操作")
+    known = {
+        "find": ("search for devices of an adapter", "按适配器搜索设备"),
+        "probe": ("ask each device of a store whether it is fit", "检测门店设备是否可用"),
+        "watch": ("print what a device says", "打印设备上报的内容"),
+        "send": ("send a device one command", "向设备发送一条指令"),
+    }
+    commands.actions(device, known)
     option(device, "file", metavar="STORE|ADAPTER", en="the store profile; find: the adapter", words="门店档案；find：适配器")
     option(
         device,
@@ -23,9 +29,9 @@ def _device(commands: Commands) -> None:
         en="the device (probe: default all); find: where to search",
         words="设备（probe 默认全部）；find：搜索范围",
     )
-    option(device, "stream", nargs="?", en="send: the command's stream", words="send：指令数据流")
+    option(device, "stream", nargs="?", metavar="STREAM", en="send: the command's stream", words="send：指令数据流")
     option(device, "json_data", nargs="?", metavar="DATA", en="send: its data as JSON", words="send：JSON 数据")
-    option(device, "--data", en="folder with the store's secrets.json", words="secrets.json 所在的门店数据目录")
+    option(device, "--data", metavar="FOLDER", en="folder with the store's secrets.json", words="secrets.json 所在的门店数据目录")
     option(
         device,
         "--for",

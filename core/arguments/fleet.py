@@ -16,14 +16,31 @@ def _control_plane(commands: Commands) -> None:
     serve = command(
         "server",
         "server:server",
-        "the control plane of a chain: set up, run, bring its database to form, back it up",
+        "the control plane of a chain: set up, run, upgrade its database, back it up",
         "连锁控制平面：初始化、运行、数据库升级、备份与恢复",
     )
-    option(serve, "action", choices=("init", "run", "migrate", "backup", "restore"), en="what to do", words="操作")
+    known = {
+        "init": (
+            "make a chain with its first administrator (password: STORELOOM_PASSWORD, or typed)",
+            "建立连锁与首位管理员（密码取自 STORELOOM_PASSWORD 或输入）",
+        ),
+        "run": ("serve until told to stop", "启动服务，直至停止"),
+        "migrate": ("bring the database to this version's form", "升级数据库结构"),
+        "backup": ("copy all of it to --copy, also while it runs", "备份到 --copy，运行中亦可"),
+        "restore": ("put the backup in --copy into an empty folder", "将 --copy 中的备份恢复到空目录"),
+    }
+    commands.actions(serve, known)
     option(serve, "--chain", en="init: id of the chain", words="init：连锁编号")
     option(serve, "--name", en="init: its name", words="init：连锁名称")
     option(serve, "--email", en="init: address of its first administrator", words="init：首位管理员邮箱")
-    option(serve, "--listen", metavar="HOST:PORT", default="127.0.0.1:8080", en="run: address", words="run：监听地址")
+    option(
+        serve,
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:8080",
+        en="run: where to listen (default 127.0.0.1:8080)",
+        words="run：监听地址（默认 127.0.0.1:8080）",
+    )
     option(serve, "--threads", type=whole(2), default=16, en="run: requests at one time (default 16)", words="run：并发请求数（默认 16）")
     option(serve, "--proxy", metavar="ADDRESS", en="run: the proxy in front, whose word on addresses holds", words="run：可信前置代理地址")
     option(
@@ -37,7 +54,7 @@ def _control_plane(commands: Commands) -> None:
     option(serve, "--copy", metavar="FOLDER", en="backup, restore: the backup's folder", words="backup、restore：备份目录")
     option(serve, "--keys", action="store_true", en="backup: with the server's private keys", words="backup：包含服务端私钥")
     trail = command("audit", "server:audit", "check the control plane's audit log", "校验控制平面审计日志")
-    option(trail, "action", choices=("verify",), en="verify", words="verify")
+    commands.actions(trail, {"verify": ("is each entry there, unchanged and in order", "逐条核对是否完整、未改动、顺序正确")})
     option(trail, "--chain", en="only this chain's", words="仅该连锁")
     for sub in (serve, trail):
         option(
@@ -54,22 +71,46 @@ def _control_plane(commands: Commands) -> None:
 
 def _agent(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    agent = command("agent", "agent:agent", "this store's agent: enrol, run, status, systemd unit", "本店代理：登记、运行、状态、单元")
-    option(agent, "action", choices=("enrol", "run", "status", "unit"), en="what to do", words="操作")
+    agent = command(
+        "agent", "agent:agent", "this store's agent: enrol, run, status, systemd unit", "本店代理：登记、运行、状态、systemd 单元"
+    )
+    known = {
+        "enrol": ("make this store known to its control plane, with --server and --code", "向控制平面登记本店（--server 与 --code）"),
+        "run": ("fetch, verify and switch releases, and run the store", "获取、校验、切换版本并运行门店"),
+        "status": ("what it runs, and how it stands", "当前版本与状态"),
+        "unit": ("print its systemd unit", "输出其 systemd 单元"),
+    }
+    commands.actions(agent, known)
     option(agent, "--home", required=True, metavar="FOLDER", en="the agent's own folder", words="代理自身的目录")
     option(agent, "--server", metavar="URL", en="enrol: the control plane's address", words="enrol：控制平台地址")
     option(agent, "--code", en="enrol: the one-time code", words="enrol：一次性登记码")
     option(agent, "--data", metavar="FOLDER", en="enrol, unit: the store's data (default HOME/store)", words="enrol、unit：门店数据目录")
     option(agent, "--ca", metavar="FILE", en="enrol: certificate authorities, where not the system's", words="enrol：自有的证书机构文件")
     option(agent, "--again", action="store_true", en="enrol: though it is enrolled", words="enrol：已登记时重新登记")
-    option(agent, "--listen", metavar="HOST:PORT", default="127.0.0.1:0", en="run: the store's own address", words="run：门店监听地址")
+    option(
+        agent,
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:0",
+        en="run: where the store listens (default: a free port)",
+        words="run：门店监听地址（默认任一空闲端口）",
+    )
     option(agent, "--user", en="unit: the user that it runs as", words="unit：运行用户")
     trust = command(
         "trust", "trust:trust", "the chain's repository of signed targets: keys, drafts, vendors", "已签名目标的仓库：密钥、草稿、供应商"
     )
-    actions = ("key", "init", "sign", "publish", "rotate", "renew", "vendor", "status")
-    option(trust, "action", choices=actions, en="what to do", words="操作")
-    option(trust, "names", nargs="*", metavar="FILE|ROLE|VENDOR", en="what it is about", words="对象")
+    known = {
+        "key FILE": ("make a private key, and FILE.pub", "生成私钥及 FILE.pub"),
+        "init": ("found the repository of --chain", "为 --chain 建立仓库"),
+        "sign FILE": ("sign a draft with --key", "用 --key 签署草稿"),
+        "publish [FILE]": ("take in signed drafts (default: all)", "收入已签署的草稿（默认全部）"),
+        "rotate ROLE": ("change its keys", "更换密钥"),
+        "renew ROLE": ("a draft of root or targets that is good for longer", "为 root 或 targets 生成延长有效期的草稿"),
+        "vendor VENDOR": ("admit with --add, or --dismiss", "以 --add 准入，或 --dismiss 取消"),
+        "status": ("what stands, and until when", "现状与有效期"),
+    }
+    commands.actions(trust, known)
+    option(trust, "names", nargs="*", metavar="FILE|ROLE|VENDOR", en="what the action is about", words="操作对象")
     for name, en, words in (
         ("--root", "init: public keys of root", "init：root 公钥"),
         ("--targets", "init: public keys of targets", "init：targets 公钥"),
@@ -103,8 +144,17 @@ def _agent(commands: Commands) -> None:
     tuf = command(
         "tuf-client", "tuf_client:tuf_client", "the agent's TUF client, for conformance suites", "代理的 TUF 客户端（供一致性测试）"
     )
-    option(tuf, "action", choices=("init", "refresh", "download"), en="what to do", words="操作")
+    known = {
+        "init": ("pin the root", "固定 root"),
+        "refresh": ("fetch and verify the metadata", "获取并校验元数据"),
+        "download": ("fetch and verify a target", "获取并校验目标文件"),
+    }
+    commands.actions(tuf, known)
     option(tuf, "root", nargs="?", metavar="ROOT", en="init: the root to pin", words="init：要固定的 root")
     option(tuf, "--metadata-dir", required=True, metavar="FOLDER", en="where what is trusted stands", words="可信元数据目录")
-    for name in ("--metadata-url", "--target-name", "--target-base-url", "--target-dir"):
-        option(tuf, name, en=name[2:].replace("-", " "), words=name[2:])
+    option(
+        tuf, "--metadata-url", metavar="URL", en="refresh, download: the repository's metadata", words="refresh、download：仓库元数据地址"
+    )
+    option(tuf, "--target-name", metavar="NAME", en="download: which target", words="download：目标名称")
+    option(tuf, "--target-base-url", metavar="URL", en="download: where targets are", words="download：目标所在地址")
+    option(tuf, "--target-dir", metavar="FOLDER", en="download: where it goes", words="download：保存目录")

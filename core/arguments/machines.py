@@ -36,9 +36,16 @@ def _doctor(commands: Commands) -> None:
 
 def _unit(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    unit = command("unit", "unit:unit", "print a systemd unit, shut in", "输出加固的 systemd 单元")
-    option(unit, "kind", choices=UNITS, en="what it starts", words="启动对象")
-    option(unit, "--file", en="store: the packed bundle; vision: the jobs", words="store：已打包的方案包；vision：任务文件")
+    unit = command("unit", "unit:unit", "print a systemd unit, with no rights that it does not need", "输出最小权限的 systemd 单元")
+    known = {
+        "store": ("a store without a control plane", "不接控制平面的门店"),
+        "agent": ("a store with its agent", "由代理管理的门店"),
+        "server": ("a chain's control plane", "连锁控制平面"),
+        "vision": ("cameras without a store", "脱离门店的摄像机分析"),
+        "worker": ("a node of a Ray cluster", "Ray 集群节点"),
+    }
+    commands.actions(unit, known, "kind")
+    option(unit, "--file", metavar="FILE", en="store: the packed bundle; vision: the jobs", words="store：已打包的方案包；vision：任务文件")
     option(
         unit, "--data", metavar="FOLDER", en="store, agent, vision, worker: the data folder", words="store、agent、vision、worker：数据目录"
     )

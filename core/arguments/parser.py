@@ -5,36 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from storeloom.core.arguments.complaints import complaint
+from storeloom.core.arguments.formatter import ChineseFormatter, Formatter
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises its complaints, so that they read like every other finding."""
+    """An argument parser that speaks either language and raises its complaints, so that they read like every other finding."""
+
+    def __init__(self, *, lang: str = "en", **more: Any) -> None:
+        super().__init__(formatter_class=ChineseFormatter if lang == "zh" else Formatter, add_help=False, **more)
+        if lang == "zh":
+            self._positionals.title, self._optionals.title = "参数", "选项"
+        self.add_argument("-h", "--help", action="help", help="显示本帮助" if lang == "zh" else "show this help")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but what a command does not take is its own complaint, not the whole command line's."""
+        known, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return known, others
 
     def error(self, message: str) -> NoReturn:
-        reason = message.rstrip(".")
-        raise MisuseFault(Finding("SL-CLI-01", {"reason": {"en": reason, "zh": complaint_zh(reason)}, "command": self.prog}))
-
-
-COMPLAINTS_ZH = (
-    (r"the following arguments are required: (.+)", r"缺少参数：\1"),
-    (r"unrecognized arguments: (.+)", r"未知的参数：\1"),
-    (r"argument (.+?): invalid choice: (.+) \(choose from (.+)\)", r"参数 \1 不能为 \2（可选：\3）"),
-    (r"argument (.+?): invalid (?:int|float) value: (.+)", r"参数 \1 应为数字，当前为 \2"),
-    (r"argument (.+?): must be (.+), got (.*)", r"参数 \1 须 \2，当前为 \3"),
-    (r"argument (.+?): expected (?:one|at least one) argument", r"参数 \1 缺少取值"),
-)
-
-
-def complaint_zh(reason: str) -> str:
-    """What argparse complains of, in Chinese; its own words where they are others."""
-    for pattern, words in COMPLAINTS_ZH:
-        if re.fullmatch(pattern, reason):
-            return re.sub(pattern, words, reason)
-    return reason
+        """Raise MisuseFault for what argparse complains of."""
+        options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+        raise MisuseFault(Finding("SL-CLI-01", {"reason": complaint(message, options), "command": self.prog}))
 
 
 def language(argv: Sequence[str]) -> str:
@@ -74,6 +72,7 @@ class Commands:
         self._commands = parser.add_subparsers(dest=metavar.lower(), metavar=metavar, required=True)
         self._groups: list[Commands] = []
         self._leaves: list[argparse.ArgumentParser] = []
+        self._parents: list[argparse.ArgumentParser] = []
 
     def command(self, name: str, target: str, en: str, words: str) -> argparse.ArgumentParser:
         """A new command; `en` and `words` (zh) say what it does."""
@@ -84,11 +83,19 @@ class Commands:
 
     def group(self, name: str, en: str, words: str) -> Commands:
         """A new command whose actions are commands of their own, each with its own options."""
-        self._groups.append(Commands(self._added(name, en, words), self._lang, "ACTION"))
+        self._parents.append(self._added(name, en, words))
+        self._groups.append(Commands(self._parents[-1], self._lang, "ACTION"))
         return self._groups[-1]
+
+    def actions(self, sub: argparse.ArgumentParser, known: Mapping[str, tuple[str, str]], name: str = "action") -> None:
+        """What a command can be told to do, as its first argument: each word and what goes with it, with what it does (en, zh)."""
+        told = "\n".join(f"{words}: {texts[self._zh]}" for words, texts in known.items())
+        sub.add_argument(name, choices=tuple(words.split()[0] for words in known), metavar=name.upper(), help=told)
 
     def option(self, sub: argparse.ArgumentParser, *names: str, en: str, words: str, **more: Any) -> None:
         """An option or argument of a command."""
+        if more.get("nargs") == "*":
+            more.setdefault("default", [])  # else argparse calls it required where something else is missing
         sub.add_argument(*names, help=words if self._zh else en, **more)
 
     def finish(self) -> None:
@@ -98,8 +105,10 @@ class Commands:
             self.option(sub, "--lang", choices=("zh", "en"), en="language of the output", words="输出语言")
         for group in self._groups:
             group.finish()
+        for sub in self._parents:
+            self.option(sub, "--lang", choices=("zh", "en"), en="language of the output", words="输出语言")
 
     def _added(self, name: str, en: str, words: str) -> argparse.ArgumentParser:
         text = words if self._zh else en
-        sub: argparse.ArgumentParser = self._commands.add_parser(name, help=text, description=text)
+        sub: argparse.ArgumentParser = self._commands.add_parser(name, lang=self._lang, help=text, description=text)
         return sub

@@ -16,11 +16,19 @@ def _models(commands: Commands) -> None:
     models = command(
         "models", "models:models", "vision models: list, import, check, measure, teach items", "视觉模型：列出、导入、检查、测速、训练商品"
     )
-    option(models, "action", choices=("list", "import", "check", "bench", "train-items"), en="what to do", words="操作")
+    known = {
+        "list": ("what is there", "列出现有模型"),
+        "import": ("take in an ONNX file", "导入 ONNX 文件"),
+        "check": ("does a model do what its card says", "核对模型与其卡片是否一致"),
+        "bench": ("how fast it runs here", "测量本机速度"),
+        "train-items": ("teach the items in a folder of pictures", "用图片目录训练商品识别"),
+    }
+    commands.actions(models, known)
     option(
         models,
         "path",
         nargs="?",
+        metavar="PATH",
         en="import: the ONNX file; check, bench: a model's folder or name; train-items: a folder with one sub-folder of pictures a class",
         words="import：ONNX 文件；check、bench：模型目录或名称；train-items：每类一个子目录的图片目录",
     )
@@ -81,7 +89,8 @@ def _vision(commands: Commands) -> None:
         "cameras at work without a store: live, or over a night's recordings; here or on Ray",
         "脱离门店运行摄像机分析：实时，或处理整夜录像；本机或 Ray",
     )
-    option(vision, "action", choices=("run", "batch"), en="what to do", words="操作")
+    known = {"run": ("cameras live, until told to stop", "实时分析摄像机"), "batch": ("recordings, as fast as they go", "尽快处理录像")}
+    commands.actions(vision, known)
     option(
         vision,
         "path",
@@ -89,7 +98,7 @@ def _vision(commands: Commands) -> None:
         en="run: file of camera jobs; batch: folder of recordings",
         words="run：任务文件；batch：录像目录",
     )
-    option(vision, "--jobs", en="batch: file of camera jobs", words="batch：任务文件")
+    option(vision, "--jobs", metavar="FILE", en="batch: file of camera jobs", words="batch：任务文件")
     option(vision, "--out", metavar="FOLDER", en="batch: where the readings go", words="batch：读数输出目录")
     option(
         vision,

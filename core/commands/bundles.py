@@ -12,10 +12,11 @@ from storeloom.core.kernel import schemas
 from storeloom.core.kernel.capacity import needed
 from storeloom.core.kernel.compose import Composition
 from storeloom.core.kernel.compose import compose as compose_bundle
-from storeloom.core.kernel.errors import Finding, StoreloomError, worst
+from storeloom.core.kernel.documents import Keys
+from storeloom.core.kernel.errors import Finding, MisuseFault, StoreloomError, worst
 from storeloom.core.kernel.lock import PACKED, unpack
 from storeloom.core.kernel.lock import pack as pack_bundle
-from storeloom.core.kernel.registry import Registry
+from storeloom.core.kernel.registry import Registry, hint
 from storeloom.core.kernel.sources import BUNDLE, STORE, document_findings, open_document, read_sources
 
 
@@ -116,6 +117,8 @@ def explain(arguments: argparse.Namespace) -> int:
     sources = read_sources(arguments.file, Registry().catalogue)
     prefix = tuple(arguments.path.split(".")) if arguments.path else ()
     rows = sources.layered.explain(*prefix)
+    if not rows:
+        raise _nothing_at(prefix, [row.path for row in sources.layered.explain()])
     if arguments.json:
         print_json(
             [
@@ -135,7 +138,21 @@ def explain(arguments: argparse.Namespace) -> int:
             place = f"{row.origin.path}:{row.origin.line}" if row.origin.path else row.origin.layer
             before = "".join(f"  ({layer}: {schemas.show(value)})" for layer, value in row.overridden)
             print(f"{'.'.join(map(str, row.path))} = {schemas.show(row.value)}  [{row.origin.layer}] {place}{before}")
-    return 0 if rows else 1
+    return 0
+
+
+def _nothing_at(wanted: tuple[str, ...], known: Sequence[Keys]) -> MisuseFault:
+    """The fault of a place that a bundle does not have; it names what there is instead, where the path leaves the known ones."""
+    paths = [tuple(map(str, path)) for path in known]
+    depth = next((size for size in range(len(wanted), 0, -1) if any(path[:size] == wanted[:size] for path in paths)), 0)
+    there = list(dict.fromkeys(path[depth] for path in paths if path[:depth] == wanted[:depth] and len(path) > depth))
+    place, word = ".".join(wanted[:depth]), wanted[min(depth, len(wanted) - 1)]
+    meant = hint(word, there)
+    reason = {
+        "en": f"the bundle has no {'.'.join(wanted)}.{meant['hint_en']} Known{f' in {place}' if place else ''}: {', '.join(there) or '-'}",
+        "zh": f"方案包中没有 {'.'.join(wanted)}。{meant['hint_zh']}{f'{place} 中' if place else ''}可用：{'、'.join(there) or '无'}",
+    }
+    return MisuseFault(Finding("SL-CLI-01", {"reason": reason, "command": "storeloom explain"}))
 
 
 def pack(arguments: argparse.Namespace) -> int:

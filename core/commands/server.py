@@ -34,6 +34,10 @@ WORDS = {
         "The servers' private keys are not in it: keep them apart (--keys), or replace them after a restore (storeloom trust rotate).",
         "不含服务端私钥：请另行保管（--keys），或在恢复后更换（storeloom trust rotate）。",
     ),
+    "no_chain": (
+        "There is no chain{chain} here: storeloom server init --chain ID --email ADDRESS --folder {folder}",
+        "此处没有连锁{chain}：storeloom server init --chain 编号 --email 邮箱 --folder {folder}",
+    ),
     "holds": ("{chain}: {entries} entries hold; newest hash {head}", "{chain}：{entries} 条记录完整；最新哈希 {head}"),
     "broken": ("{chain}: does not hold: {faults}", "{chain}：不完整：{faults}"),
 }
@@ -60,12 +64,14 @@ def audit(arguments: argparse.Namespace) -> int:
                 found = log.verify(session, chain)
                 rows.append({"chain": chain, "entries": found.entries, "head": found.head, "faults": list(found.faults)})
     if arguments.json:
-        print_json({"ok": not any(row["faults"] for row in rows), "chains": rows})
+        print_json({"ok": bool(rows) and not any(row["faults"] for row in rows), "chains": rows})
+    elif not rows:
+        print(_no_chain(arguments, arguments.chain), file=sys.stderr)
     else:
         for row in rows:
             faults = "; ".join(map(str, row["faults"]))  # type: ignore[call-overload]
             print(_say("broken" if faults else "holds", arguments.lang, **{**row, "faults": faults}))
-    return 1 if any(row["faults"] for row in rows) else 0
+    return 0 if rows and not any(row["faults"] for row in rows) else 1
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -153,7 +159,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from storeloom.core.control.api.draining import serve_until
     from storeloom.core.control.api.resources import RESOURCES
     from storeloom.core.control.api.serve import create_app
-    from storeloom.core.control.api.serving import serve_with
     from storeloom.core.control.tasks import TASKS
     from storeloom.core.control.ticker import Ticker
 
@@ -162,20 +167,17 @@ def _run(arguments: argparse.Namespace) -> int:
         migrate.bring_to(engine)
     migrate.require(engine)
     services = _services(arguments, engine)
-    host, _, port = arguments.listen.rpartition(":")
-    place = socket.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)[0][4][0]  # of several one
-    proxy = {"trusted_proxy": arguments.proxy, "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if arguments.proxy else {}
     channels: dict[int, Any] = {}
-    bounds = {"threads": services.threads, "connection_limit": CONNECTIONS}
-    serving: Any = serve_with(
-        create_app(services, RESOURCES), map=channels, host=place, port=int(port), ident="storeloom", **bounds, **proxy
-    )
+    serving = _listening(arguments, create_app(services, RESOURCES), channels, services.threads)
     ticker = Ticker(services, TASKS)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     ticker.start()
-    print(_say("runs", arguments.lang, address=f"{host or '127.0.0.1'}:{serving.effective_port}"), flush=True)
+    host = arguments.listen.rpartition(":")[0] or "127.0.0.1"
+    print(_say("runs", arguments.lang, address=f"{host}:{serving.effective_port}"), flush=True)
+    if not _chains(engine):
+        print(_no_chain(arguments), file=sys.stderr, flush=True)
     try:
         serve_until(serving, channels, stopping, services.waits)
     finally:
@@ -183,6 +185,36 @@ def _run(arguments: argparse.Namespace) -> int:
         ticker.stop(STOP_S)
         engine.dispose()
     return 0
+
+
+def _listening(arguments: argparse.Namespace, app: Any, channels: dict[int, Any], threads: int) -> Any:
+    """The server at its address; ControlFault where it cannot listen there."""
+    from storeloom.core.control.api.serving import serve_with
+    from storeloom.core.runtime.http import why_not
+
+    host, _, port = arguments.listen.rpartition(":")
+    proxy = {"trusted_proxy": arguments.proxy, "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if arguments.proxy else {}
+    bounds = {"threads": threads, "connection_limit": CONNECTIONS}
+    try:
+        place = socket.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)[0][4][0]  # of several one
+        return serve_with(app, map=channels, host=place, port=int(port), ident="storeloom", **bounds, **proxy)
+    except (OSError, ValueError, OverflowError) as error:
+        reason = why_not(error if isinstance(error, OSError) else ValueError())
+        raise ControlFault(Finding("SL-OBS-05", {"listen": arguments.listen, "reason": reason})) from error
+
+
+def _chains(engine: Engine) -> list[str]:
+    from sqlmodel import select
+
+    from storeloom.core.control.database import reading
+    from storeloom.core.control.models.identity import Chain
+
+    with reading(engine) as session:
+        return list(session.exec(select(Chain.id).order_by(Chain.id)))
+
+
+def _no_chain(arguments: argparse.Namespace, chain: str | None = None) -> str:
+    return _say("no_chain", arguments.lang, chain=f" {chain}" if chain else "", folder=arguments.folder)
 
 
 def _services(arguments: argparse.Namespace, engine: Engine) -> Services:

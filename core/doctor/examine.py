@@ -92,7 +92,7 @@ def _machine(asked: Asked, probes: Probes) -> list[Checked]:
 
 def _folder(data: Path, probes: Probes) -> Checked:
     found = probes.folder(data)
-    facts = {"folder": str(found.folder), "kind": found.kind, "free_mb": found.free_mb, "sync_ms": found.sync_ms}
+    facts = {"folder": str(found.folder), "kind": found.kind or "?", "free_mb": found.free_mb, "sync_ms": found.sync_ms}
     return Checked("folder", facts, _all(folder.folder_findings(found)))
 
 

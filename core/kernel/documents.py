@@ -77,8 +77,9 @@ class Document:
 def read(path: str | os.PathLike[str]) -> Document:
     """The document in a .toml, .json, .yaml or .yml file; raises `DocumentError`."""
     name = os.fspath(path)
-    _parser(name)
     try:
+        if os.path.isfile(name):
+            _parser(name)  # what is of another kind is not read at all
         raw = Path(name).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise DocumentError("missing", name, "There is no such file", "Check the name and the folder") from None

@@ -44,6 +44,7 @@ def _reason_zh(error: DocumentError) -> str | None:
     """What is wrong, in Chinese; None where only a parser's own words tell it."""
     first = f"（首次在第 {error.first_line} 行）" if error.first_line else ""
     words = {
+        "unreadable": "不是可读取的文件",
         "not_text": "不是 UTF-8 文本",
         "duplicate_key": f"键“{error.key}”重复{first}",
         "wrong_suffix": "文件后缀须为 .toml、.json、.yaml 或 .yml",

@@ -78,7 +78,8 @@ def _metavar(one: argparse.Action) -> str:
 def _filled(one: argparse.Action) -> str:
     """The help of an option with what argparse fills in."""
     facts: Mapping[str, Any] = {"default": one.default, "prog": "storeloom", "dest": one.dest}
-    return str(one.help or "") % facts if "%(" in str(one.help) else str(one.help or "").replace("%%", "%")
+    text = str(one.help or "").replace("\n", "; ")
+    return text % facts if "%(" in text else text.replace("%%", "%")
 
 
 def command_pages(parser: argparse.ArgumentParser, lang: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Observer:
             host, port = host_and_port(self._listen)
             server = Server((host, port), Pages(self._data, status, log_path))
         except (OSError, ValueError) as error:
-            raise PresenceFault(Finding("SL-OBS-05", {"listen": self._listen, "reason": _why_not(error)})) from error
+            raise PresenceFault(Finding("SL-OBS-05", {"listen": self._listen, "reason": why_not(error)})) from error
         try:
             announce(self._data, Presence(os.getpid(), server.address, bundle, first.since))
         except OSError:
@@ -79,7 +79,7 @@ class Observer:
             withdraw(self._data, os.getpid())
 
 
-def _why_not(error: OSError | ValueError) -> Any:
+def why_not(error: OSError | ValueError) -> Any:
     """Why an address cannot be listened on."""
     if isinstance(error, ValueError):
         return {"en": "that is no HOST:PORT", "zh": "格式不是 主机:端口"}

@@ -57,7 +57,7 @@ def test_the_help_names_every_area(capsys):
     with pytest.raises(SystemExit):
         main(["bench", "--help", "--lang", "en"])
     told = " ".join(capsys.readouterr().out.split())
-    named = told.partition("positional arguments: area ")[2].partition(", or all")[0].split(", ")
+    named = told.partition("positional arguments: AREA ")[2].partition(", or all")[0].split(", ")
     assert sorted(named) == sorted(AREAS)
 
 

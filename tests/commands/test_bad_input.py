@@ -1,6 +1,7 @@
 """What a user can get wrong: one clear text with file and place, exit code 1 or 2, never a traceback, nothing stored is lost."""
 
 import json
+import socket
 
 import pytest
 
@@ -8,19 +9,19 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nonsense"], "invalid choice: 'nonsense'"),
-        ([], "required: COMMAND"),
-        (["show"], "required: id"),
-        (["catalogue", "--colour", "red"], "unrecognized arguments: --colour red"),
-        (["catalogue", "--format", "kiosk"], "invalid choice: 'kiosk'"),
+        (["nonsense"], "COMMAND cannot be 'nonsense'. Allowed: catalogue, show"),
+        ([], "missing: COMMAND"),
+        (["show"], "missing: ID"),
+        (["catalogue", "--colour", "red"], "there is no option --colour"),
+        (["catalogue", "--format", "kiosk"], "--format cannot be 'kiosk'. Allowed: supermarket"),
         (["try", "b.toml", "--solution", "toy"], "give either a bundle or --solution ID"),
-        (["try", "b.toml", "--days", "two"], "must be >= 1, got two"),
+        (["try", "b.toml", "--days", "two"], "--days must be >= 1, got 'two'"),
         (["try", "--solution", "toy_teller", "--start", "Monday"], "--start 'Monday' is no date like 2026-03-02"),
         (["try", "--solution", "toy_teller", "--days", "0"], "--days"),
         (["try", "--solution", "toy_teller", "--days", "-3"], "--days"),
         (["try", "--solution", "toy_teller", "--scale", "-1"], "--scale"),
         (["try", "--solution", "toy_teller", "--scale", "nan"], "--scale"),
-        (["run", "b.json"], "required: --data"),
+        (["run", "b.json"], "missing: --data"),
         (["bench", "colour"], "no bench area 'colour'"),
     ],
 )
@@ -46,13 +47,32 @@ def test_misuse_exits_with_2_and_says_where_to_read_on(call, shop, words, told):
         (["run", "no_such.json", "--data", "d"], "File not found: no_such.json"),
         (["episode", "run", "no_such.yaml"], "File not found: no_such.yaml"),
         (["index", "--check", "--package", "no_such_folder"], "no_such_folder"),
-        (["check", "."], "."),
+        (["check", "."], "Cannot read .:"),
     ],
 )
 def test_what_is_not_there_is_named(call, shop, words, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     answer = call(*words)
     assert answer.code == 1 and told in answer.said
+
+
+def test_a_place_that_a_bundle_does_not_have_is_named_with_what_is_there(call, shop):
+    answer = call("explain", shop, "solutions.toy_teller.config.limit")
+    assert answer.code == 2 and answer.out == "" and "Did you mean 'limit_c'? Known in solutions.toy_teller.config: limit_c" in answer.err
+    assert "Known: solutions" in call("explain", shop, "solution").err
+    assert "solutions 中可用：toy_teller" in call("explain", shop, "solutions.other.config", "--lang", "zh").err
+
+
+def test_a_control_plane_that_cannot_listen_or_has_no_chain_says_so(call, tmp_path):
+    folder = tmp_path / "control"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        answer = call("server", "run", "--folder", folder, "--listen", listen)
+    assert answer.code == 1 and f"[SL-OBS-05]\n  Cannot listen on '{listen}': it is in use by another program." in answer.err
+    assert "that is no HOST:PORT" in call("server", "run", "--folder", folder, "--listen", "here").err
+    answer = call("audit", "verify", "--folder", folder)
+    assert answer.code == 1 and f"There is no chain here: storeloom server init --chain ID --email ADDRESS --folder {folder}" in answer.err
+    assert "此处没有连锁 north：" in call("audit", "verify", "--folder", folder, "--chain", "north", "--lang", "zh").err
 
 
 BUNDLES = {

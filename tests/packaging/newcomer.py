@@ -156,7 +156,7 @@ def control_plane(stay: Stay, words: list[str]) -> tuple[int, str]:
 
 
 BUNDLE = "examples/supermarket/bundle.toml"
-PACKED, DATA = "riverside.bundle.json", "var"
+PACKED, DATA = "examples/supermarket/bundle.bundle.json", "var"
 CASES = (
     Case("make demo", leaves=("out/demo.html", ".venv/bin/storeloom")),
     Case("make test", says=("passed",), way=tests),
@@ -167,7 +167,7 @@ CASES = (
     Case("storeloom explain", says=("check_rate",)),
     Case("storeloom try examples", leaves=("week.html",)),
     Case("storeloom try BUNDLE", put={"BUNDLE": BUNDLE, "RECEIPTS": "receipts", "FOOTAGE.mp4": "footage.mp4"}),
-    Case("storeloom pack"),
+    Case("storeloom pack", leaves=(PACKED,)),
     Case("storeloom run", put={"BUNDLE.bundle.json": PACKED, "/var/lib/storeloom": DATA}, says=("/health",), way=store),
     Case("storeloom health", put={"/var/lib/storeloom": DATA}),
     Case("storeloom apply", put={"NEW.bundle.json": PACKED, "/var/lib/storeloom": DATA}, way=applied),
@@ -180,7 +180,9 @@ CASES = (
     Case("storeloom fleet rollout", codes=(1, 2), says=("[SL-",)),
     Case("storeloom agent run", put={"/var/lib/storeloom": "home"}, codes=(1,), says=("[SL-AGT-01]", "storeloom agent enrol")),
     Case("storeloom episode run"),
-    Case("storeloom bench", way=benches),
+    Case(
+        "storeloom bench", codes=(0, 1), says=("goal",), way=benches
+    ),  # a busy machine may miss a goal: that is a finding, no fault of the README
 )
 
 
@@ -230,7 +232,7 @@ def main() -> int:
     clone, home = folder / "storeloom", folder / "home"
     home.mkdir(exist_ok=True)
     env = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
-    env |= {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "STORELOOM_PASSWORD": "Loom-of-the-north-7"}
+    env |= {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "STORELOOM_PASSWORD": "Hedgerow-lantern-42"}
     env |= {"PYTHON": sys.executable}
     stay = Stay(clone, env, arguments.long)
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True, env=env)
