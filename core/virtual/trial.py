@@ -205,7 +205,7 @@ class Trial:
 
     def _silence(self, instance: InstancePlan) -> Silence:
         filled = {name for name in self.engine.tables.names() if self.engine.tables.all(name)}
-        records = self.result.began != self.result.start
+        records = self.result.began != self.result.start or self._answer is None  # recordings are what they are
         return silence(self._catalogue.solution(instance.solution), instance.config, self._heard, filled, records=records)
 
 
