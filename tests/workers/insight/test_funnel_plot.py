@@ -19,12 +19,12 @@ def test_units_stand_under_within_and_over_the_limits_of_their_size() -> None:
 
 
 def test_a_share_on_its_limit_is_within() -> None:
-    found = funnel_plot.funnel_plot.places({"a": (0, 100), "b": (0, 900)}, z=1.96, min_n=30)
+    found = funnel_plot.places({"a": (0, 100), "b": (0, 900)}, z=1.96, min_n=30)
     assert found["a"] == (0.0, 0.0, 0.0, 0.0, False, False)
 
 
 def test_hits_beyond_the_trials_count_as_all_and_no_trials_are_not_placed() -> None:
-    found = funnel_plot.funnel_plot.places({"a": (300, 200), "b": (0, 0)}, z=1.96, min_n=0)
+    found = funnel_plot.places({"a": (300, 200), "b": (0, 0)}, z=1.96, min_n=0)
     assert found["a"] is not None and found["a"].rate == 1.0
     assert found["b"] is None
 
