@@ -130,9 +130,12 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 def _restore(arguments: argparse.Namespace) -> int:
     """Put a backup into an empty folder."""
-    from storeloom.core.control.backup import restore
+    from storeloom.core.control.backup import go_beyond, restore
 
-    return _copied(arguments, arguments.folder, restore(Path(_copy(arguments)), Path(arguments.folder)), [])
+    made = restore(Path(_copy(arguments)), Path(arguments.folder))
+    if made.database != "sqlite":  # it came back by its own tools, before this
+        go_beyond(_database(arguments))
+    return _copied(arguments, arguments.folder, made, [])
 
 
 def _copied(arguments: argparse.Namespace, folder: str, made: Any, findings: list[Finding]) -> int:

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
+from sqlmodel import col
 
 from storeloom.core.control import migrate
-from storeloom.core.control.database import sqlite_module
+from storeloom.core.control.database import connect, sqlite_module, writing
+from storeloom.core.control.models.agents import UNKNOWN, Agent
 from storeloom.core.control.trust.repository import Repository
 from storeloom.core.kernel.errors import ControlFault, Finding
 from storeloom.core.trust import durable
@@ -29,6 +31,7 @@ from storeloom.core.trust import durable
 LIST, DATABASE, TRUST, KEYS = "backup.json", "control.db", "trust", "keys"
 NOT_COPIED = ("servers", "lock", f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", DATABASE)
 VERSION = "backup/1"
+BEYOND = 1_000_000  # changes of one store's desired state between a copy and its return
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def back_up(engine: Engine, folder: Path, target: Path, now: datetime, *, keys: 
 
 
 def restore(source: Path, folder: Path) -> Backup:
-    """Put a backup into an empty folder, where a server of this version can run it.
+    """Put a backup into an empty folder, where a server of this version can run it. Agents heed it again at once; their trust in
+    metadata that is older than they have seen comes back with new keys of `timestamp` and `snapshot` (docs/operations/backup.md).
 
     ControlFault where the folder is not empty, or with every file of the backup that is missing, changed or beside it, or for a form of the
     database that this version does not know.
@@ -79,8 +83,19 @@ def restore(source: Path, folder: Path) -> Backup:
     for name in sorted(backup.files):
         (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copy2(source / name, folder / name)
+    if DATABASE in backup.files:
+        engine = connect(f"sqlite:///{folder / DATABASE}")
+        go_beyond(engine)
+        engine.dispose()
     durable.sync_folder(folder)
     return backup
+
+
+def go_beyond(engine: Engine) -> None:
+    """Number what stores are to run beyond all that a control plane may have told them since the copy was made, for an agent heeds no
+    number that it has had before; and wait for no report that an agent has told since, for it tells none twice."""
+    with writing(engine) as session:
+        session.execute(update(Agent).values(desired_number=col(Agent.desired_number) + BEYOND, reported_seq=UNKNOWN))
 
 
 def read_backup(source: Path) -> Backup:

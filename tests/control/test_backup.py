@@ -9,11 +9,14 @@ from sqlmodel import select
 
 from storeloom.core import cli
 from storeloom.core.control import audit, migrate
-from storeloom.core.control.backup import LIST, back_up, read_backup, restore
+from storeloom.core.control.agents.reports import take
+from storeloom.core.control.backup import BEYOND, LIST, back_up, read_backup, restore
 from storeloom.core.control.database import connect, reading, writing
+from storeloom.core.control.models.agents import Agent
 from storeloom.core.control.models.fleet import Store
 from storeloom.core.control.trust.repository import Repository
 from storeloom.core.kernel.errors import ControlFault
+from storeloom.core.trust.wire import Report, Reports
 from tests.control.conftest import T0
 from tests.control.trust.founded import Founded
 
@@ -64,6 +67,25 @@ def test_what_was_copied_while_it_worked_runs_elsewhere(plane, tmp_path):
     assert "stores/s-1/1.json" in repository.bundles(1)
     assert (tmp_path / "new" / "files" / "abc").read_bytes() == b"plan"
     assert oct((tmp_path / "copy" / LIST).stat().st_mode)[-3:] == "600"
+
+
+def test_a_restored_plane_numbers_what_it_wants_beyond_all_that_stores_have_heard(plane, tmp_path):
+    if plane.services.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL is copied by its own tools")
+    with writing(plane.services.engine) as session:
+        session.add(Agent(chain="north", store="s-1", public_key=b"k", enrolled=T0, desired_number=7, reported_seq=20))
+    back_up(plane.services.engine, plane.services.folder, tmp_path / "copy", T0)
+    restore(tmp_path / "copy", tmp_path / "new")
+    engine = connect(f"sqlite:///{tmp_path / 'new' / 'control.db'}")
+    with reading(engine) as session:
+        (agent,) = session.exec(select(Agent))
+        assert agent.desired_number == 7 + BEYOND
+    with writing(engine) as session:
+        for seqs, taken in (((41, 42), 42), ((42, 44), 42), ((43,), 44)):
+            said = [Report(seq=seq, at=T0, kind="state", data={"state": "good"}) for seq in seqs]
+            assert take(session, "north", "s-1", Reports(reports=said, state="good"), T0) == taken, "what was told since is not waited for"
+    engine.dispose()
+    assert read_backup(tmp_path / "copy"), "the copy stays as it was"
 
 
 def test_with_the_keys_the_restored_server_signs_on(plane, tmp_path):

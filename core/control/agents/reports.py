@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from storeloom.core.control.agents import health, machines
 from storeloom.core.control.api.problems import ApiFault
-from storeloom.core.control.models.agents import Agent, AgentReport
+from storeloom.core.control.models.agents import UNKNOWN, Agent, AgentReport
 from storeloom.core.control.models.releases import StoreRelease
 from storeloom.core.control.reports import figures
 from storeloom.core.kernel.errors import Finding
@@ -34,10 +34,12 @@ def take(session: Session, chain: str, store: str, told: Reports, now: datetime)
     machines.note(session, agent, told.machine)
     agent.seen = now if agent.seen is None else max(agent.seen, now)
     session.add(agent)
-    return agent.reported_seq
+    return max(0, agent.reported_seq)
 
 
 def _keep(session: Session, agent: Agent, reports: list[Report], now: datetime) -> None:
+    if agent.reported_seq == UNKNOWN and reports:
+        agent.reported_seq = min(one.seq for one in reports) - 1
     new = {one.seq: one for one in reports if one.seq > agent.reported_seq}
     if not new:
         return

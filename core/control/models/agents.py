@@ -11,6 +11,8 @@ from sqlmodel import Field
 from storeloom.core.control.models.columns import document, moment
 from storeloom.core.control.wall import OfChain
 
+UNKNOWN = -1
+
 
 class Agent(OfChain, table=True):
     """A store's agent. `public_key` is the X25519 key to which the store's secrets are sealed.
@@ -18,7 +20,8 @@ class Agent(OfChain, table=True):
     `desired` is the release that the store is to run and `desired_number` counts its changes, so that an agent asks for what is newer;
     `wish` counts those that are somebody's wish for a release. `machine` is what the agent told of where it runs (`AgentMachine`).
     `health_s` and `any_time` say how it is to change over. `enrolment` counts the machines that were this store's agent: each numbers its
-    reports from 1, `reported_seq` is the one up to which all are stored, `told_seq` the newest heard of, `told_number` the desired state
+    reports from 1, `reported_seq` is the one up to which all are stored (`UNKNOWN` once a copy was put back: what the agent has told since
+    then is not here, and the next that it sends begins the count), `told_seq` the newest heard of, `told_number` the desired state
     that the agent knew then.
     """
 
