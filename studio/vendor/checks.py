@@ -59,17 +59,17 @@ class Check:
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
-        """The checks so far: `part`, `name`, `check`, `ok`, `got`, `seconds`."""
+        """The rules looked at so far: `part`, `name`, `check` (its id), `title`, `grade`, `ok`, `beside`, `got`, `seconds`."""
         file = self.folder / "rows.jsonl"
         whole = file.read_bytes().rpartition(b"\n")[0] if file.is_file() else b""
         return [orjson.loads(line) for line in whole.splitlines()]
 
     @property
     def done(self) -> Mapping[str, Any] | None:
-        """How it ended: `ok`, `seconds`; None while it runs. A runner that died is told as an end that is not well."""
+        """How it ended: `ok` (bronze at least), `grade`, `seconds`; None while it runs. A runner that died ended not well."""
         told: Mapping[str, Any] | None = self._read("done.json")
         if told is None and not self._alive():
-            told = self._read("done.json") or {"ok": False, "seconds": 0.0, "died": True}
+            told = self._read("done.json") or {"ok": False, "grade": None, "seconds": 0.0, "died": True}
         return told
 
     def stop(self) -> None:
@@ -107,6 +107,7 @@ def start(filename: str, data: bytes) -> Check:
     (check.folder / "package").mkdir(parents=True, mode=0o700)
     (check.folder / "package" / Path(filename).name).write_bytes(data)
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment["TMPDIR"] = str(check.folder)
     command = [sys.executable, "-m", "storeloom.studio.vendor.runner", str(check.folder)]
     with open(check.folder / "runner.err", "wb") as errors, open(check.folder / "alive", "wb") as alive:
         fcntl.flock(alive, fcntl.LOCK_EX)

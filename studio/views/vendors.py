@@ -18,15 +18,8 @@ from storeloom.studio.members import member
 from storeloom.studio.vendor import checks
 
 LOOK_S, FAULT, SENT = 1.0, "vendors/fault", "vendors/sent"
-CHECKS = {
-    "readable": "check_readable",
-    "catalogue": "check_catalogue",
-    "shut_in": "check_shut_in",
-    "imports": "check_imports",
-    "twin": "check_twin",
-    "process": "check_process",
-}
-PARTS = {"wheel": "part_wheel", "solution": "part_solution", "adapter": "part_adapter"}
+PARTS = {"wheel": "part_wheel", "package": "part_wheel", "solution": "part_solution", "adapter": "part_adapter"}
+PERMISSIONS = "permitted.told"
 
 
 def page() -> None:
@@ -117,13 +110,15 @@ def _look(check: checks.Check, going: bool) -> None:
     elif done.get("died"):
         st.warning(say("check_died", n=len(rows)), icon=":material/error:")
     elif done["ok"]:
-        st.success(say("all_hold", n=len(rows), s=done["seconds"]), icon=":material/verified:")
+        words = say("some_fail" if failed else "all_hold", failed=failed, n=len(rows), s=done["seconds"])
+        grade = say(f"grade_{done['grade']}")
+        st.success(f"{say('graded', grade=grade)} {words}", icon=":material/verified:")
     else:
-        st.error(say("some_fail", failed=failed, n=len(rows), s=done["seconds"]), icon=":material/gpp_bad:")
+        st.error(f"{say('no_grade')} {say('some_fail', failed=failed, n=len(rows), s=done['seconds'])}", icon=":material/gpp_bad:")
     for row in rows:
         if not row["ok"]:
-            st.markdown(f"**{say(PARTS[row['part']])} {row['name']}** · {_name(row['check'])}")
-            st.code(_got(row), language=None, wrap_lines=True)
+            _failed(row)
+    _permissions(rows)
     if rows:
         _table(rows)
     if done is not None:
@@ -131,6 +126,23 @@ def _look(check: checks.Check, going: bool) -> None:
 
         report = orjson.dumps({"brought": brought, "rows": rows, "done": done}, option=orjson.OPT_INDENT_2)
         st.download_button(say("check_report"), report, f"{check.package.stem}-check.json", "application/json", icon=":material/download:")
+
+
+def _failed(row: Mapping[str, Any]) -> None:
+    """What does not hold, and from which grade on it counts."""
+    asks, counts = row["title"][language()], say("for_grade", grade=say(f"grade_{row['grade']}"))
+    st.markdown(f"**{say(PARTS[row['part']])} {row['name']}** · {asks} · {counts}")
+    st.code(_got(row), language=None, wrap_lines=True)
+
+
+def _permissions(rows: list[Mapping[str, Any]]) -> None:
+    """What each plugin may do, for who reviews the package."""
+    told = [row for row in rows if row["check"].startswith(PERMISSIONS) and row["got"]]
+    if told:
+        with st.expander(say("permissions"), icon=":material/key:"):
+            for row in told:
+                st.markdown(f"**{say(PARTS[row['part']])} {row['name']}**")
+                st.code(_got(row), language=None, wrap_lines=True)
 
 
 def _brought(brought: Mapping[str, Any]) -> None:
@@ -146,18 +158,15 @@ def _table(rows: list[Mapping[str, Any]]) -> None:
         [
             {
                 say("part_of"): f"{say(PARTS[row['part']])} {row['name']}",
-                say("check_name"): _name(row["check"]),
-                say("verdict"): say("holds") if row["ok"] else say("fails"),
+                say("check_name"): row["title"][language()],
+                say("grade"): say(f"grade_{row['grade']}"),
+                say("verdict"): say("fails") if not row["ok"] else say("does_not_apply") if row["beside"] else say("holds"),
                 say("seconds"): f"{row['seconds']:.1f}",
             }
             for row in rows
         ],
         hide_index=True,
     )
-
-
-def _name(check: str) -> str:
-    return say(CHECKS[check]) if check in CHECKS else check
 
 
 def _got(row: Mapping[str, Any]) -> str:

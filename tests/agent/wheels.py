@@ -10,10 +10,20 @@ from pathlib import Path
 from storeloom.core.trust.wire import Wheel
 
 
-def wheel(folder: Path, name: str, version: str, files: dict[str, str], *, requires: tuple[str, ...] = (), entry_points: str = "") -> Path:
+def wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    files: dict[str, str],
+    *,
+    requires: tuple[str, ...] = (),
+    python: str = "",
+    entry_points: str = "",
+) -> Path:
     """A pure wheel of some files."""
     info = f"{name}-{version}.dist-info"
     meta = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {one}\n" for one in requires)
+    meta += f"Requires-Python: {python}\n" if python else ""
     whole = {**files, f"{info}/METADATA": meta, f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
     if entry_points:
         whole[f"{info}/entry_points.txt"] = entry_points

@@ -37,7 +37,7 @@ ALLOWED = {
     "workers": {"workers", "core.kernel.errors", "core.kernel.events", "core.kernel.hours"},
     "plugins": {KERNEL, "workers"},
     "hardware_adapters": {KERNEL, "core.deprecation", "workers", "hardware_adapters"},
-    "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "workers", "studio"},
+    "studio": {KERNEL, RUNTIME, VIRTUAL, "core.control", "core.commands", "core.conformance", "workers", "studio"},
 }
 
 

@@ -30,6 +30,16 @@ expect:
   - {{stream: alert.raise, times: 1}}
 """
 
+SILENT = """
+solution: {solution}
+title: a cool reading is no alert
+given:
+  - {{at: 2026-03-02T10:00:00Z, stream: sensor.reading, data: {{sensor: s1, asset: a1, kind: temperature, value: 1.0, unit: "C"}}}}
+until: 2026-03-02T11:00:00Z
+never:
+  - {{stream: alert.raise}}
+"""
+
 
 def toy_wheel(folder: Path, *, head: str = "", value: float = 9.0, name: str = "toyshop") -> Path:
     """A wheel of one solution with an episode; `head` is put before all else of its module, `value` the episode's reading."""
@@ -43,9 +53,13 @@ def toy_wheel(folder: Path, *, head: str = "", value: float = 9.0, name: str = "
         toys.forget()
     module = toys.root / "solutions" / "warm.py"
     module.write_text(module.read_text(encoding="utf-8") + textwrap.dedent(head), encoding="utf-8")
-    (toys.root / "episodes").mkdir()
-    (toys.root / "episodes" / "warm.yaml").write_text(EPISODE.format(solution="warm", value=value), encoding="utf-8")
-    return wheel(folder / "wheels", name, "1.0", packed_folder(toys.root), entry_points=f"[storeloom.plugins]\n{name} = {name}\n")
+    episodes = toys.root / "tests" / "episodes" / "warm"
+    episodes.mkdir(parents=True)
+    (episodes / "warm.yaml").write_text(EPISODE.format(solution="warm", value=value), encoding="utf-8")
+    (episodes / "cool.yaml").write_text(SILENT.format(solution="warm"), encoding="utf-8")
+    group = f"[storeloom.plugins]\n{name} = {name}\n"
+    files = packed_folder(toys.root)
+    return wheel(folder / "wheels", name, "1.0.0", files, requires=("storeloom>=0.1,<1",), python=">=3.11", entry_points=group)
 
 
 def admit(plane: Plane, folder: Path, vendor: str = "acme") -> Path:

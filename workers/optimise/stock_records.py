@@ -7,6 +7,7 @@ A record is plain JSON: `{"places", "moves"}`: counted quantities by place as [q
 from __future__ import annotations
 
 import math
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -35,15 +36,20 @@ def count(record: Record, place: str, qty: float, at: datetime) -> None:
 
 def move(record: Record, units: float, at: datetime) -> None:
     """A sale (below 0), receipt or other movement; what a count knows goes, and what is a week older than it goes into the figures."""
-    record["moves"].append([stamp(at), units])
-    record["moves"].sort(key=lambda row: row[0])
-    since = _since(record)
-    old = at - KEPT
-    if since is not None and since < old and (gone := [row for row in record["moves"] if since < parse_time(row[0]) <= old]):
+    moves = record["moves"]
+    insort(moves, [stamp(at), units], key=_moved)
+    since, old = _since(record), at - KEPT
+    over = bisect_right(moves, stamp(old), key=_moved)
+    counted = 0 if since is None else bisect_right(moves, stamp(since), key=_moved)
+    if since is not None and counted < over:
         name = max(record["places"], key=lambda place: record["places"][place][1])
+        gone = moves[counted:over]
         record["places"][name] = [record["places"][name][0] + sum(row[1] for row in gone), gone[-1][0]]
-    kept = old if since is None else max(old, since)
-    record["moves"] = [row for row in record["moves"] if parse_time(row[0]) > kept]
+    del moves[: max(over, counted)]
+
+
+def _moved(row: list[Any]) -> str:
+    return str(row[0])
 
 
 def on_hand(record: Record, at: datetime) -> float | None:
@@ -51,8 +57,9 @@ def on_hand(record: Record, at: datetime) -> float | None:
     since = _since(record)
     if since is None:
         return None
-    counted = sum(known[0] for known in record["places"].values())
-    return float(counted + sum(units for moved, units in record["moves"] if since < parse_time(moved) <= at))
+    counted, moves = sum(known[0] for known in record["places"].values()), record["moves"]
+    first, last = (bisect_right(moves, stamp(bound), key=_moved) for bound in (since, at))
+    return float(counted + sum(units for _, units in moves[first:last]))
 
 
 def sold(days: dict[str, float], day: date, units: float) -> None:
