@@ -23,8 +23,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help="显示本帮助" if lang == "zh" else "show this help")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, but what a command does not take is its own complaint, not the whole command line's."""
+        """As argparse's, but words of a list may stand behind options too, and what a command does not take is its own complaint, not the
+        whole command line's."""
         known, others = super().parse_known_args(args, namespace)
+        takes = next((one for one in reversed(self._actions) if not one.option_strings and one.nargs == "*"), None)
+        if others and takes and not getattr(known, takes.dest) and not any(word.startswith("-") for word in others):
+            setattr(known, takes.dest, self._get_values(takes, others))
+            return known, []
         if others:
             self.error(f"unrecognized arguments: {' '.join(others)}")
         return known, others
