@@ -18,7 +18,8 @@ from storeloom.core.kernel.events import parse_time
 from storeloom.core.kernel.registry import ROOT, hint
 
 SCHEMAS = ROOT / "schemas"
-YEARS = range(1900, 2200)  # of times and dates in events, tables and configs
+YEARS = range(1900, 2200)  # of times in events, tables and configs
+DAYS_YEARS = range(1899, 2201)  # of dates: a store's day may be the one before or after
 LEAST_TIME, LEAST_DATE = len("2026-03-02T10:00:00Z"), len("2026-03-02")
 Place = Callable[..., tuple[str | None, int | None]]
 
@@ -68,7 +69,7 @@ def _is_time(text: str) -> bool:
 
 def _is_date(text: str) -> bool:
     try:
-        return len(text) == LEAST_DATE and date.fromisoformat(text).year in YEARS
+        return len(text) == LEAST_DATE and date.fromisoformat(text).year in DAYS_YEARS
     except ValueError:
         return False
 

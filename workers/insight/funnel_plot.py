@@ -21,8 +21,8 @@ class Place(NamedTuple):
 
 def places(counts: Mapping[str, tuple[int, int]], *, z: float, min_n: int) -> dict[str, Place | None]:
     """Where each unit stands, from its hits and trials. All units make the common share; those under `min_n` trials are not placed.
-    Hits beyond the trials, which separate counters give, count as all of them."""
-    capped = {unit: (min(hits, trials), trials) for unit, (hits, trials) in counts.items()}
+    Hits beyond the trials, which separate counters give, count as all of them, less than none as none."""
+    capped = {unit: (max(0, min(hits, trials)), trials) for unit, (hits, trials) in counts.items()}
     trials_of_all = sum(trials for _, trials in capped.values())
     pooled = sum(hits for hits, _ in capped.values()) / trials_of_all if trials_of_all else 0.0
     found: dict[str, Place | None] = {}

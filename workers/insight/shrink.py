@@ -6,7 +6,9 @@ both in seconds. `sums` are quantities (pieces, or kg of weighed goods) by what 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Literal
 
 Interval = dict[str, Any]
@@ -30,7 +32,9 @@ def add(interval: Interval, field: str, qty: float, t_s: float) -> None:
 def remember(interval: Interval, field: str, qty: float, t_s: float, keep_s: float) -> None:
     """Add to the open interval what a count that is told late may still hand on to the next one."""
     add(interval, field, qty, t_s)
-    interval["recent"] = [one for one in interval["recent"] if t_s - one[0] <= keep_s] + [[t_s, field, qty]]
+    recent = interval["recent"]
+    del recent[: bisect_left(recent, t_s - keep_s, key=itemgetter(0))]
+    insort(recent, [t_s, field, qty], key=itemgetter(0))
 
 
 def close(interval: Interval, counted: float, t_s: float) -> Interval:

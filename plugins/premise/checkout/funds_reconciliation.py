@@ -215,6 +215,8 @@ class FundsReconciliation(Solution):
 
     @timer("expire")
     def carried(self, due):
+        if f"report:{due.key}" not in self.state:  # forgotten meanwhile
+            return
         self.state[f"report:{due.key}"]["expired"] = True
         if any(self.state[name]["told"] == "waiting" for name in self._cases(due.key)):
             yield from self._report(due.key)

@@ -13,6 +13,7 @@ the help button opens them, at night alone, for by day it is a till's. The repor
 drift: no row stream carries reports. No faces, no biometrics; members are pseudonymous ids.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from storeloom.core.kernel.contract import Problem, Solution, SolutionConfig, every, kpi, on, out, setting, timer
@@ -160,8 +161,8 @@ class UnattendedStore(Solution):
     def _refused(self, member, issued, event):
         """Why a code does not let in; None where it does."""
         config, age = self.config, timedelta(days=1)
-        if issued:
-            age = event.time - parse_time(issued)
+        with suppress(ValueError):  # what is no time is as good as none: the code does not let in
+            age = event.time - parse_time(issued) if issued else age
         coming = sum(key != f"entry|{member}" for key in self._all("entry|"))
         checks = (
             ("not_open", self._night()["mode"] != "night"),

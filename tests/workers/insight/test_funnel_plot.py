@@ -42,3 +42,10 @@ def test_the_rise_after_a_move_in_standard_errors() -> None:
     assert funnel_plot.pooled_z((168, 1600), (120, 1600)) == pytest.approx(-2.965, abs=1e-3)
     assert funnel_plot.pooled_z((1, 10), (0, 0)) == 0.0
     assert funnel_plot.pooled_z((10, 10), (10, 10)) == 0.0
+
+
+def test_counts_below_nil_as_of_a_counter_that_was_corrected_are_none() -> None:
+    assert (
+        funnel_plot.places({"a": (-3, 40), "b": (4, 40)}, z=2, min_n=10)["a"]
+        == funnel_plot.places({"a": (0, 40), "b": (4, 40)}, z=2, min_n=10)["a"]
+    )
