@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storeloom.core.commands.plugin_report import FIGURES
 from storeloom.core.conformance.looking import look_at, tasks
 from storeloom.core.conformance.rules import Grade, Scope, Subject, Verdict, graded
 from storeloom.core.conformance.running import Patience, examine
@@ -326,6 +327,7 @@ def test_the_good_package_is_gold(tmp_path: Path) -> None:
     vendor = Vendor(tmp_path / "acme")
     verdicts = looked(subject_of(str(vendor.folder), tmp_path, against=vendor.last))
     assert wrong(verdicts, tmp_path) == [] and graded(verdicts) is Grade.GOLD
+    assert {name for one in verdicts for name in one.found.figures} <= set(FIGURES)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "_") for fault in FAULTS])
