@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from storeloom.core.commands.plugin_report import figure, rule_words, title, word
+from storeloom.core.commands.plugin_report import figure, figure_words, rule_words, title, word
 from storeloom.core.conformance.report import Report
 from storeloom.core.conformance.rules import Grade, Verdict
 from storeloom.core.kernel.errors import Finding
@@ -48,6 +48,11 @@ def _say(key: str, lang: str) -> str:
     return escape(WORDS[key][lang == "zh"])
 
 
+def _heading(words: str) -> str:
+    """The report's words as a heading, without their colon."""
+    return escape(words.rstrip(":："))
+
+
 def _head(report: Report, lang: str, heading: str) -> str:
     told, counts = report.subject.distribution, report.counts()
     facts = [("licence", told.licence), ("python", told.python), ("requires", ", ".join(told.requires))]
@@ -64,7 +69,7 @@ def _grade(report: Report, grade: Grade, lang: str) -> str:
     if not failed:
         return ""
     items = "".join(_failed(one, lang) for one in failed)
-    return f'<section class="card"><h2>{escape(word("for", lang, grade=word(grade, lang)))}</h2>{items}</section>\n'
+    return f'<section class="card"><h2>{_heading(word("for", lang, grade=word(grade, lang)))}</h2>{items}</section>\n'
 
 
 def _failed(verdict: Verdict, lang: str) -> str:
@@ -84,11 +89,11 @@ def _notes(report: Report, lang: str) -> str:
     if not report.notes:
         return ""
     items = "".join(f'<li><span class="code">{escape(one.about)}</span> {escape(found.text(lang))}</li>' for one, found in report.notes)
-    return f'<section class="card"><h2>{escape(word("notes", lang))}</h2><ul>{items}</ul></section>\n'
+    return f'<section class="card"><h2>{_heading(word("notes", lang))}</h2><ul>{items}</ul></section>\n'
 
 
 def _permissions(report: Report, lang: str) -> str:
-    parts = [f'<section class="card"><h2>{escape(word("permissions", lang))}</h2>']
+    parts = [f'<section class="card"><h2>{_heading(word("permissions", lang))}</h2>']
     for about, findings in report.permissions.items():
         items = "".join(f"<li>{escape(one.text(lang))}</li>" for one in findings)
         parts.append(f"<h3>{escape(about)}</h3><ul>{items}</ul>")
@@ -99,10 +104,12 @@ def _costs(report: Report, lang: str) -> str:
     rows = [(about, name, value) for about, figures in report.costs.items() for name, value in figures.items()]
     if not rows:
         return ""
-    body = "".join(f"<tr><td>{escape(a)}</td><td>{escape(n)}</td><td class='n'>{escape(figure(v))}</td></tr>" for a, n, v in rows)
+    body = "".join(
+        f"<tr><td>{escape(a)}</td><td>{escape(figure_words(n, lang))}</td><td class='n'>{escape(figure(v))}</td></tr>" for a, n, v in rows
+    )
     head = f"<tr><th>{_say('about', lang)}</th><th>{_say('figure', lang)}</th><th class='n'>{_say('value', lang)}</th></tr>"
     table = f'<div class="scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
-    return f'<section class="card"><h2>{escape(word("costs", lang))}</h2>{table}</section>\n'
+    return f'<section class="card"><h2>{_heading(word("costs", lang))}</h2>{table}</section>\n'
 
 
 def _rules(report: Report, lang: str) -> str:

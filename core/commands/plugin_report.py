@@ -24,6 +24,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "costs": ("Measured:", "实测："),
 }
 
+FIGURES: dict[str, tuple[str, str]] = {
+    "episodes": ("episodes run", "运行的样例数"),
+    "hostile_events": ("hostile events sent", "发送的恶意事件数"),
+    "state_kib": ("state after hostile events (KiB)", "恶意事件后的状态（KiB）"),
+    "longest_s": ("longest call with hostile events (s)", "恶意事件下的最长调用（秒）"),
+    "answer_kib": ("largest answer to a hostile event (KiB)", "对恶意事件的最大输出（KiB）"),
+    "events": ("events handled", "处理的事件数"),
+    "events_s": ("events a second", "每秒事件数"),
+    "frames_s": ("frames a second", "每秒帧数"),
+    "day_s": ("computing between events for each day (s)", "事件之间每天的计算时间（秒）"),
+    "state_kib_1000": ("growth of state for each 1,000 events (KiB)", "每千个事件的状态增长（KiB）"),
+    "objects_1000": ("growth of objects for each 1,000 events", "每千个事件的对象增长"),
+    "memory_mib": ("memory (MiB)", "内存（MiB）"),
+    "messages": ("messages carried", "传递的消息数"),
+    "grown_objects": ("growth of objects over the second half", "后半程的对象增长"),
+    "grown_kib": ("growth of memory over the second half (KiB)", "后半程的内存增长（KiB）"),
+}
+
 
 def word(key: str, lang: str, **values: object) -> str:
     """A word of the report."""
@@ -41,6 +59,11 @@ def rule_words(verdict: Verdict, lang: str) -> tuple[str, str]:
     """What a rule asks, and why."""
     rule = verdict.rule
     return (rule.zh, rule.why_zh) if lang == "zh" else (rule.en, rule.why_en)
+
+
+def figure_words(name: str, lang: str) -> str:
+    """What a figure is of, with its unit; its name where there are no words for it."""
+    return FIGURES[name][lang == "zh"] if name in FIGURES else name
 
 
 def figure(value: float) -> str:
@@ -88,7 +111,9 @@ def _rest(report: Report, lang: str) -> Iterator[str]:
     if report.costs:
         yield from ("", word("costs", lang))
     for about, figures in report.costs.items():
-        yield f"  {about}  " + ", ".join(f"{name} {figure(value)}" for name, value in figures.items())
+        yield f"  {about}  " + ("；" if lang == "zh" else "; ").join(
+            f"{figure_words(name, lang)} {figure(value)}" for name, value in figures.items()
+        )
 
 
 def _line(finding: Finding, lang: str) -> str:

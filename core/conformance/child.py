@@ -35,10 +35,10 @@ def main() -> int:
     os.dup2(2, 1)  # what a vendor's code prints goes with its errors
     known = {rule.id: rule for rule in rules(Part(values["part"]))}
     task = Task(Part(values["part"]), Scope(values["scope"]), values["id"], tuple(known[name] for name in values["rules"]))
+    set_rlimits(Limits(memory_mb=MEMORY_MB, disk_mb=DISK_MB))
     scratch = Path(values["scratch"])
     make_importable(values["subject"], scratch)
     subject = read_back(values["subject"])
-    set_rlimits(Limits(memory_mb=MEMORY_MB, disk_mb=DISK_MB))
     open_yet = _shut_in(subject, task, scratch) if task.part is Part.RUN and task.scope is not Scope.ADAPTER else []
     _say(out, {"ready": True})
     for number, rule in enumerate(task.rules):

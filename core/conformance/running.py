@@ -26,7 +26,7 @@ import orjson
 from storeloom.core.conformance.looking import Task, tasks
 from storeloom.core.conformance.rules import Found, Rule, Scope, Subject, Verdict
 from storeloom.core.conformance.subject import written
-from storeloom.core.kernel.errors import Finding
+from storeloom.core.kernel.errors import LANGUAGES, Finding
 
 RULE_S = {Scope.PACKAGE: 120.0, Scope.SOLUTION: 300.0, Scope.ADAPTER: 600.0}
 START_S, LONGER, MOST_BYTES, TOLD = 60.0, 10, 16 << 20, 600
@@ -77,7 +77,7 @@ class _Child:
             process, watch = self._start(errors), None
             try:
                 watch = _Watch(process, self._patience.start_s)
-                for line in process.stdout or ():
+                for line in _lines(process):
                     verdict = self._verdict(line, left)
                     if verdict is not None:
                         yield verdict
@@ -114,13 +114,13 @@ class _Child:
     def _verdict(self, line: bytes, left: list[Rule]) -> Verdict | None:
         """What a line tells of the rule that is next; None for what a vendor's code printed."""
         try:
-            told = orjson.loads(line) if len(line) <= MOST_BYTES else None
-        except orjson.JSONDecodeError:
+            told = orjson.loads(line)
+            if not left or told["rule"] != left[0].id:
+                return None
+            found, seconds = _found(told), float(told["seconds"])
+        except (ValueError, TypeError, LookupError, AttributeError):
             return None
-        if not isinstance(told, Mapping) or not left or told.get("rule") != left[0].id:
-            return None
-        found = Found(tuple(Finding(**one) for one in told["findings"]), told["figures"], told["beside"])
-        return Verdict(left.pop(0), self._task.about(self._subject), found, told["seconds"])
+        return Verdict(left.pop(0), self._task.about(self._subject), found, seconds)
 
     def _died(self, left: list[Rule], code: int, watch: _Watch, last: str) -> Iterator[Verdict]:
         """The rule that was at work has the finding; those after it were not looked at."""
@@ -128,7 +128,7 @@ class _Child:
         if watch.late:
             finding = Finding("SL-CHK-51", {"seconds": f"{watch.seconds:g}"})
         else:
-            finding = Finding("SL-CHK-52", {"code": code, "last": last or {"en": "it said nothing", "zh": "没有输出"}})
+            finding = Finding("SL-CHK-52", {"code": _ending(code), "last": last or {"en": "it said nothing", "zh": "没有输出"}})
         yield Verdict(at, about, Found((finding,)), watch.took)
         why = {"en": f"not looked at: its process ended at {at.id}", "zh": f"未检查：其进程止于 {at.id}"}
         for rule in left[1:]:
@@ -161,6 +161,27 @@ class _Watch:
     def _end(self) -> None:
         self.late = True
         end(self._process)
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What it tells, line by line; one that has no end comes in pieces, which are no verdicts, and fills no memory here."""
+    while process.stdout is not None and (line := process.stdout.readline(MOST_BYTES)):
+        yield line
+
+
+def _found(told: Mapping[str, Any]) -> Found:
+    """What a rule found, worded once as a report will, since a vendor's code may have written it: what is no finding raises here."""
+    findings = tuple(Finding(**one) for one in told["findings"])
+    found = Found(findings, {str(key): float(value) for key, value in told["figures"].items()}, told["beside"])
+    for lang in LANGUAGES:
+        "".join([found.why_beside(lang), *(one.render(lang) + one.severity for one in findings)])
+    return found
+
+
+def _ending(code: int) -> str:
+    """How a process ended: its code, or the signal that ended it (`-11 (SIGSEGV)`)."""
+    names = {one.value: one.name for one in signal.Signals}
+    return f"{code} ({names[-code]})" if -code in names else str(code)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

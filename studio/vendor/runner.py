@@ -18,7 +18,7 @@ from storeloom.core.conformance.report import Report
 from storeloom.core.conformance.rules import Grade, Subject, Verdict
 from storeloom.core.conformance.running import examine
 from storeloom.core.conformance.subject import subject_of
-from storeloom.core.control.trust.wheels import Wheel, read_wheel
+from storeloom.core.control.trust.wheels import Wheel, read_wheel, unpack_wheel
 from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.studio.vendor.checks import Check, write
 
@@ -38,24 +38,44 @@ def main() -> int:
             rows.write(orjson.dumps(row) + b"\n")
 
         subject = _read(check, tell)
-        if subject is not None:
-            verdicts = []
-            for verdict in examine(subject):
-                verdicts.append(verdict)
-                tell(_row(verdict))
-            report = Report(subject, verdicts)
-            done = {"ok": report.reaches(Grade.BRONZE), "grade": report.grade}
+        if isinstance(subject, Wheel):
+            done = {"ok": True, "grade": None}
+        elif subject is not None:
+            done = _examined(check, subject, tell)
     write(check.folder / "done.json", {**done, "seconds": round(time.monotonic() - began, 1)})
     return 0
 
 
-def _read(check: Check, tell: Callable[[Row], None]) -> Subject | None:
-    """The wheel as the chain's repository would read it, unpacked; None where it cannot be read."""
-    began = time.monotonic()
-    row = {"part": "wheel", "name": check.package.name, "check": "readable", "title": READABLE, "grade": Grade.BRONZE, "beside": False}
+def _examined(check: Check, subject: Subject, tell: Callable[[Row], None]) -> Row:
+    """Each rule's verdict, told as it comes; how the package is graded. What stops the check itself is told as what does not hold."""
+    began, verdicts = time.monotonic(), []
+    try:
+        for verdict in examine(subject):
+            verdicts.append(verdict)
+            tell(_row(verdict))
+    except StoreloomError as fault:
+        tell({**_readable(check), "ok": False, "got": _words(fault.findings), "seconds": round(time.monotonic() - began, 2)})
+        return {"ok": False, "grade": None}
+    report = Report(subject, verdicts)
+    return {"ok": report.reaches(Grade.BRONZE), "grade": report.grade}
+
+
+def _readable(check: Check) -> Row:
+    """What is the same of each row about the wheel as a file."""
+    return {"part": "wheel", "name": check.package.name, "check": "readable", "title": READABLE, "grade": Grade.BRONZE, "beside": False}
+
+
+def _read(check: Check, tell: Callable[[Row], None]) -> Subject | Wheel | None:
+    """The wheel as the chain's repository would read it, unpacked; of a library, which no rule is about, what was read. None where it
+    cannot be read."""
+    began, row = time.monotonic(), _readable(check)
     try:
         wheel = read_wheel(check.package.name, check.package.read_bytes())
-        subject = subject_of(str(check.package), check.folder)
+        subject: Subject | Wheel = wheel
+        if wheel.package:
+            subject = subject_of(str(check.package), check.folder)
+        else:
+            unpack_wheel(check.package.name, check.package.read_bytes(), check.folder / "package-files")
     except StoreloomError as fault:
         tell({**row, "ok": False, "got": _words(fault.findings), "seconds": round(time.monotonic() - began, 2)})
         return None

@@ -111,8 +111,8 @@ def _look(check: checks.Check, going: bool) -> None:
         st.warning(say("check_died", n=len(rows)), icon=":material/error:")
     elif done["ok"]:
         words = say("some_fail" if failed else "all_hold", failed=failed, n=len(rows), s=done["seconds"])
-        grade = say(f"grade_{done['grade']}")
-        st.success(f"{say('graded', grade=grade)} {words}", icon=":material/verified:")
+        graded = say("graded", grade=say(f"grade_{done['grade']}")) if done["grade"] else ""
+        st.success(f"{graded} {words}".strip(), icon=":material/verified:")
     else:
         st.error(f"{say('no_grade')} {say('some_fail', failed=failed, n=len(rows), s=done['seconds'])}", icon=":material/gpp_bad:")
     for row in rows:

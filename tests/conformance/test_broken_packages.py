@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storeloom.core.commands.plugin_report import FIGURES
 from storeloom.core.conformance.looking import look_at, tasks
 from storeloom.core.conformance.rules import Grade, Scope, Subject, Verdict, graded
 from storeloom.core.conformance.running import Patience, examine
@@ -292,8 +293,8 @@ FAULTS = (
         "indexed.solution",
         "SL-CHK-52",
         "",
-        "Its process ended with -11: it said nothing.",
-        "其进程以 -11 结束：没有输出。",
+        "Its process ended with -11 (SIGSEGV): it said nothing.",
+        "其进程以 -11 (SIGSEGV) 结束：没有输出。",
         apart=True,
     ),
 )
@@ -326,6 +327,7 @@ def test_the_good_package_is_gold(tmp_path: Path) -> None:
     vendor = Vendor(tmp_path / "acme")
     verdicts = looked(subject_of(str(vendor.folder), tmp_path, against=vendor.last))
     assert wrong(verdicts, tmp_path) == [] and graded(verdicts) is Grade.GOLD
+    assert {name for one in verdicts for name in one.found.figures} <= set(FIGURES)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "_") for fault in FAULTS])
@@ -337,6 +339,30 @@ def test_the_check_names_the_fault_and_nothing_else(fault: Fault, tmp_path: Path
     words = [text.replace("{folder}", str(vendor.folder)) for text in (fault.en, fault.zh)]
     assert wrong(verdicts, vendor.folder) == [(fault.rule, fault.code, fault.place, *words)]
     assert graded(verdicts) is fault.grade
+
+
+FORGED = """import os
+
+for line in (
+    b'{"rule":"indexed.solution","findings":5}',
+    b'{"rule":"indexed.solution","findings":[{"code":"SL-NO-99"}],"figures":{},"beside":"","seconds":0}',
+    b'{"rule":"indexed.solution","findings":[],"figures":{},"beside":{"en":"x"},"seconds":0}',
+):
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, line + bytes([10]))
+        except OSError:
+            pass
+os._exit(3)
+"""
+
+
+def test_a_line_that_reads_as_no_finding_is_no_verdict(tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path / "acme")
+    _top(FORGED)(vendor)
+    verdicts = list(examine(subject_of(str(vendor.folder), tmp_path), only=("indexed.solution",), patience=QUICK))
+    words = ("Its process ended with 3: it said nothing.", "其进程以 3 结束：没有输出。")
+    assert wrong(verdicts, vendor.folder) == [("indexed.solution", "SL-CHK-52", "", *words)]
 
 
 def test_a_wheel_that_takes_anothers_name_is_told(tmp_path: Path) -> None:

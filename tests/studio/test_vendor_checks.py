@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from storeloom.studio.vendor import checks
+from tests.agent.wheels import wheel
 from tests.studio.toy_wheel import toy_wheel
 
 SOON_S = 60.0
@@ -59,6 +60,13 @@ def test_what_a_vendor_prints_is_no_verdict(tmp_path: Path) -> None:
     check = checks.start(made.name, made.read_bytes())
     through(check)
     assert [row["ok"] for row in check.rows if row["check"] == "indexed.solution"] == [False]
+
+
+def test_a_library_is_read_and_has_no_grade(tmp_path: Path) -> None:
+    made = wheel(tmp_path, "toylib", "1.0.0", {"toylib/__init__.py": ""})
+    check = checks.start(made.name, made.read_bytes())
+    assert through(check) == {"wheel readable": (True, "")} and check.brought["name"] == "toylib"
+    assert check.done is not None and check.done["ok"] and check.done["grade"] is None
 
 
 def test_what_is_no_wheel_is_told_in_both_languages(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -26,7 +27,7 @@ from storeloom.core.trust import names
 
 LARGEST = 4 << 20  # bytes of one of the files that are read
 MOST_BYTES, MOST_FILES = 512 << 20, 20_000  # of a wheel that is unpacked
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
