@@ -48,7 +48,7 @@ def test_a_bundle_from_goals_is_edited_undone_and_outlives_reload_and_server(ope
     page.get_by_text("SL-CFG-03").wait_for()
     page.get_by_role("button", name="Apply this fix").click()
     with_value(page, label, "200")
-    page.get_by_text("changed here").wait_for()
+    page.get_by_text("changed here").first.wait_for()  # twice while the page is drawn anew
     page.locator("h1").click()
     page.keyboard.press("Alt+z")
     with_value(page, label, "5000")
