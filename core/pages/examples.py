@@ -7,7 +7,6 @@ compile, and each command of a block, and every one of its options, must be one 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import re
 import tomllib
@@ -21,7 +20,6 @@ from storeloom.core.pages.commands import commands_of
 
 FENCE = re.compile(r"^( *)(`{3,}|~{3,})\s*([\w+-]*)(.*)$")
 READERS: dict[str, Callable[[str], Any]] = {
-    "csv": lambda text: list(csv.reader(text.splitlines(), strict=True)),
     "json": json.loads,
     "python": lambda text: compile(text, "example", "exec"),
     "toml": tomllib.loads,
