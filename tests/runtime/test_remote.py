@@ -441,8 +441,9 @@ def test_threads_and_files_are_bounded(guard, toys):
     registry = toys.registry()
     registry.catalogue.solutions["greedy"] = replace(registry.catalogue.solutions["greedy"], limits={"threads": 5, "disk_mb": 1})
     item = InstancePlan("g", "greedy", {})
-    one = hosts_of(guard).maker(item, registry)(item, None)
-    assert "OSError: [Errno 27] File too large" in refuse(one, reading(1, 3)).findings[0].text()
+    other = hosts_of(guard).maker(item, registry)(replace(item, name="h"), None)
+    assert "OSError: [Errno 27] File too large" in refuse(other, reading(1, 3)).findings[0].text()
+    one = hosts_of(guard).maker(item, registry)(item, None)  # with a folder of its own: what was torn off at the limit counts
     for value, words in ((1, "threads = 5: it used "), (2, "disk_mb = 1: it used 2."), (4, "disk_mb = 1: it used 1.")):
         do(one, reading(2, value))
         host, until = one._host, time.monotonic() + 10

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ def _number(facts: Mapping[str, Any], kind: str) -> st.SearchStrategy[Any]:
 
 def _text(facts: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     if facts.get("format") == "date":
-        return st.dates().map(str)
+        return st.dates(date(1900, 1, 1), date(2199, 12, 31)).map(str)  # the years that a date may have
     if "pattern" in facts:
         if "minLength" in facts and "default" in facts:  # texts of a form that are as long as that too are too rare to be drawn
             return st.just(facts["default"])
