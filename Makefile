@@ -5,12 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := out
 
+# Modules are kept compiled, whatever the shell says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fresh docs studio bench lock sbom wheel newcomer clean
+.PHONY: help demo test thorough check lint types fresh docs studio bench lock sbom wheel newcomer clean
 
 help:
 	@echo "make demo    compose, check and try a supermarket bundle on a virtual day; writes $(OUT)/demo.html"
-	@echo "make test    set up and run the tests"
+	@echo "make test    set up and run the tests (make thorough: the long ones too)"
 	@echo "make check   lint, types, generated files, documentation, tests (what CI runs)"
 	@echo "make docs    the documentation site, zh and en: $(OUT)/docs/index.html"
 	@echo "make studio  open the studio in a browser"
@@ -42,8 +45,13 @@ demo: $(VENV)/.demo
 	@echo "Open $(OUT)/demo.html for the plots. The studio: make studio"
 
 # One worker more than there are processors: many tests wait for devices, servers and browsers. Long modules are spread between the others (tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(1 + (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(1 + (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not thorough"
+
+# All of it: every way over both databases, through Ray and the browser, in both languages. Before a release.
+thorough: $(VENV)/.dev
+	STORELOOM_BOTH_LANGUAGES=1 $(PYTEST)
 
 check: lint types fresh docs test
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from storeloom.core.kernel import index
 from storeloom.core.kernel.registry import ROOT, Package, Registry, read_catalogue
@@ -19,6 +20,10 @@ from storeloom.core.runtime.status import InstanceStatus, QueueStatus, StoreStat
 # Native pools of threads spin while they wait for one another: tests that share cores are many times slower with more than one each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# What a strategy draws may take long on a busy machine: that is no fault of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 REPO = ROOT
 DATA = REPO.parent / "shared" / "data"

@@ -24,6 +24,18 @@ ROWS = (
     ("token_expires", "token good until", "令牌有效期至"),
     ("data", "store's data", "门店数据目录"),
 )
+STATES = {
+    "enrolled": "已注册",
+    "downloading": "下载中",
+    "installing": "安装中",
+    "checking": "检查中",
+    "waiting": "等待维护窗口",
+    "switching": "切换中",
+    "watching": "观察新版本",
+    "good": "运行良好",
+    "falling_back": "回退中",
+    "refused": "已拒绝该发布",
+}
 
 
 def agent(arguments: argparse.Namespace) -> int:
@@ -80,7 +92,7 @@ def _status(arguments: argparse.Namespace) -> int:
         return 0
     zh = arguments.lang == "zh"
     for key, en, words in ROWS:
-        value = facts[key]
+        value = STATES.get(str(facts[key]), facts[key]) if zh and key == "state" else facts[key]
         text = ", ".join(map(str, value)) if isinstance(value, list) else value
         print(f"{words if zh else en}: {'–' if text in (None, '') else text}")
     reason = facts["reason"]

@@ -49,7 +49,7 @@ def release(arguments: argparse.Namespace) -> int:
     else:
         report_findings([told_finding(one["finding"]) for one in job["findings"]], arguments.lang)
         if made is not None:
-            words = "发布 {number}：{stores} 家门店，{id}" if zh else "release {number}: {stores} stores, {id}"
+            words = "发布 {number}：{stores} 家门店，{id}" if zh else "release {number}, stores: {stores}, {id}"
             print(words.format(**made))
     return 0 if made is not None else 1
 
@@ -67,7 +67,7 @@ def plan(arguments: argparse.Namespace) -> int:
     words = (
         "发布 {number}：{stores} 家门店；在营更换 {swapped_live}，重启 {restarted}，首次 {first}，不变 {unchanged}"
         if zh
-        else "release {number}: {stores} stores; swapped live {swapped_live}, restarted {restarted}, first {first}, unchanged {unchanged}"
+        else "release {number}, stores: {stores}; swapped live {swapped_live}, restarted {restarted}, first {first}, unchanged {unchanged}"
     )
     print(words.format(**told))
     moves = (

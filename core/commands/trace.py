@@ -15,6 +15,7 @@ from storeloom.core.kernel.errors import InputFault
 from storeloom.core.kernel.events import rfc3339
 from storeloom.core.runtime import trace as tracing
 from storeloom.core.runtime.log_file import STORE_DB
+from storeloom.core.runtime.routing import in_chinese
 
 
 def trace(arguments: argparse.Namespace) -> int:
@@ -61,9 +62,11 @@ def lines(found: tracing.Trace, lang: str) -> Iterator[str]:
 
 def told(command: tracing.Command, zh: bool) -> str:
     """What became of a command."""
-    why = f"{'：' if zh else ': '}{command.note}" if command.note else ""
     if zh:
+        note = in_chinese(command.note) or command.note
+        why = f"：{note}" if note else ""
         return f"→ 指令{COMMANDS.get(command.status, command.status)}（已试 {command.tries} 次）{why}"
+    why = f": {command.note}" if command.note else ""
     return f"→ command {command.status} ({command.tries} tries){why}"
 
 

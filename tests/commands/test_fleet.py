@@ -92,7 +92,7 @@ def test_from_login_to_a_roll_out_that_is_taken_back(fleet, served, tmp_path):
     )
 
     made = fleet("release", "spring", "--notes", "the first")
-    assert made.code == 0 and "\nrelease 1: 2 stores, " in made.out
+    assert made.code == 0 and "\nrelease 1, stores: 2, " in made.out
     release = made.out.split()[-1]
     planned = fleet("plan", release, "--json").json
     assert (planned["stores"], planned["first"]) == (2, 2)

@@ -38,6 +38,7 @@ def receipts(start, stop):
     return [f"r{number}" for number in range(start, stop)]
 
 
+@pytest.mark.thorough
 def test_killed_wherever_it_may_be_it_loses_nothing_and_leaves_nothing_behind(shop, run):
     shop.add("far", commands=True)
     shop.add("near", shared=True)
@@ -85,6 +86,7 @@ EVILS = {
 }
 
 
+@pytest.mark.thorough
 def test_one_that_loops_exits_or_faults_in_the_store_process_goes_on_alone_and_its_neighbours_go_on(shop, run):
     for name, evil in EVILS.items():
         shop.add(name, evil=evil, shared=True, handler_s=1, tail="\nimport ctypes\nimport os\n")
@@ -221,6 +223,7 @@ def in_order(alerts, sold):
     return list(dict.fromkeys(versions))
 
 
+@pytest.mark.thorough
 def test_a_new_version_takes_over_while_the_tills_ring_and_a_failing_one_goes_back_by_itself(shop, run, till):
     start_selling, stop_selling = till
     for version in ("1.0.0", "1.1.0", "1.2.0"):

@@ -44,6 +44,7 @@ def driver_class(registry: Registry) -> Any:
     return importlib.import_module("acme_store.adapters.line_gate").LineGate
 
 
+@pytest.mark.thorough
 def test_a_driver_that_raises_out_of_its_session_for_good_is_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     cls = driver_class(registry)
     sound = cls.facts

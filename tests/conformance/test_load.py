@@ -71,6 +71,7 @@ def test_a_driver_that_keeps_its_messages_is_found(registry: Registry, monkeypat
     assert found.figures["grown_objects"] > 400
 
 
+@pytest.mark.thorough
 def test_a_driver_that_leaves_files_open_is_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     cls, left = gate(registry), []
     sound = cls.command

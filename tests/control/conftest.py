@@ -11,6 +11,7 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 from argon2 import PasswordHasher
@@ -26,6 +27,7 @@ from storeloom.core.control.models.identity import Chain, User
 from storeloom.core.control.services import Services
 from tests.postgres import Postgres, installed
 
+ENGINES = ("sqlite", "postgresql")
 T0 = datetime(2026, 3, 2, 10, tzinfo=UTC)
 CHAINS = ("north", "south")
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))  # nobody guesses at these
@@ -91,6 +93,18 @@ def populate(plane: Plane) -> None:
                 plane.tokens[chain, role] = issue(session, chain, T0, user=role)[1]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where both databases are at hand, a test runs on one of them, which its name decides, and only `make thorough` runs it on both."""
+    if not installed():
+        return
+    for item in items:
+        params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
+        engine = params and (params.get("tables_url") or params.get("database_url"))
+        if engine and engine != ENGINES[crc32(item.nodeid.replace(engine, "").encode()) % 2]:
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server with a database `form` that has all tables, from which each test's own is copied."""
@@ -117,7 +131,7 @@ def sqlite_form(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(params=("sqlite", "postgresql"))
+@pytest.fixture(params=ENGINES)
 def database_url(request, tmp_path) -> Iterator[str]:
     """An empty database."""
     if request.param == "sqlite":
@@ -129,7 +143,7 @@ def database_url(request, tmp_path) -> Iterator[str]:
     server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=("sqlite", "postgresql"))
+@pytest.fixture(params=ENGINES)
 def tables_url(request, tmp_path) -> Iterator[str]:
     """A database with all tables and nothing in them."""
     if request.param == "sqlite":

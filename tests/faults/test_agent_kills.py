@@ -7,6 +7,7 @@ from tests.faults.agent_kills import kill_at_random, sweep
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.thorough
 def test_a_kill_before_or_after_a_write_of_the_journal_loses_nothing(tmp_path):
     wrong, kills = sweep(tmp_path, every=15)
     assert not wrong, wrong[:5]

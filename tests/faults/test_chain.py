@@ -8,7 +8,7 @@ from tests.faults.chain import Chain3
 from tests.faults.chain_days import bad_release, changed_setting, error_release, first_release
 from tests.faults.chain_kills import finish, kill, roll_over
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -291,6 +291,7 @@ def p99_ms(took: list[float]) -> float:
     return statistics.quantiles(took, n=100)[98] * 1000
 
 
+@pytest.mark.thorough
 def test_the_neighbours_hardly_notice_and_each_circuit_opens_at_the_third_failure(registry, guard):
     street = Street(registry, guard)
     street.pass_by(200, 10)

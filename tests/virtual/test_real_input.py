@@ -225,6 +225,7 @@ def test_the_error_by_category_is_that_of_what_was_published(replayed: Replayed)
         assert wape == pytest.approx(100 * errors[name] / demand[name], rel=1e-3), name
 
 
+@pytest.mark.thorough
 def test_footage_counts_the_people_who_come_in(tmp_path: Path) -> None:
     if not FOOTAGE.is_file():
         pytest.skip("shared/data/video/one-by-one-person-detection.mp4 absent")

@@ -71,6 +71,7 @@ def test_the_books_balance_although_labels_are_switched(store):
         assert row["opening"] + row["received"] - row["sold"] - row["waste"] - row["stolen"] == pytest.approx(row["closing"], abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_guard_finds_cases_and_a_longer_match_troubles_fewer_honest_customers():
     lane = Lane(2, seed=3)
     strict, loose = lane.point("match_s", 2), lane.point("match_s", 9)

@@ -75,7 +75,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "SL-REL-03": Message(
         "error",
-        "{count} stores have errors, so that nothing is released; the first: {stores}.",
+        "Stores with errors: {count}; nothing is released. The first: {stores}.",
         "{count} 家门店存在错误，未作任何发布；前几家：{stores}。",
         "Mend what is told of them below; a fault in a template shows in all its stores.",
         "请按下列问题修正；模板中的错误会出现在其所有门店。",

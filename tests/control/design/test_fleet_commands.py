@@ -50,10 +50,10 @@ def fleet(designed, plane, serve, tmp_path, capsys, monkeypatch):
 def test_a_release_is_made_planned_and_explained(fleet, designed, plane):
     assert designed.ask("PUT", "/prices", {"kind": "camera", "currency": "CNY", "cost_low": 100, "cost_high": 300}).status_code == 200
     code, out, err = fleet("release", "spring", "--stores", "a,b")
-    assert (code, err) == (0, "") and "release 1: 2 stores" in out
+    assert (code, err) == (0, "") and "release 1, stores: 2" in out
     release = out.split()[-1]
     code, out, _ = fleet("plan", release)
-    assert code == 0 and "release 1: 2 stores; swapped live 0, restarted 0, first 2, unchanged 0" in out
+    assert code == 0 and "release 1, stores: 2; swapped live 0, restarted 0, first 2, unchanged 0" in out
     assert "    + esl_price_sync esl_price_sync" in out and "digest sha256:" in out
     told = json.loads(fleet("plan", release, "--stores", "a", "--json")[1])
     assert (told["stores"], told["number"]) == (1, 1)

@@ -99,7 +99,11 @@ def test_two_people_do_not_mix(person: Callable[..., Any], address: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("lang", "paths"), [("zh", ("/releases", "/store", "/store?store=a", "/vendors")), ("en", ("/releases", "/store?store=a"))]
+    ("lang", "paths"),
+    [
+        ("zh", ("/releases", "/store", "/store?store=a", "/vendors")),
+        pytest.param("en", ("/releases", "/store?store=a"), marks=pytest.mark.thorough),
+    ],
 )
 def test_a_phone_shows_each_page_without_scrolling_sideways(
     person: Callable[..., Any], address: str, lang: str, paths: tuple[str, ...]
@@ -113,6 +117,7 @@ def test_a_phone_shows_each_page_without_scrolling_sideways(
         assert page.locator("[data-testid=stException]").count() == 0, path
 
 
+@pytest.mark.thorough
 def test_the_scan_finds_nothing_serious(person: Callable[..., Any], address: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is absent")
     page = person("admin")

@@ -8,7 +8,7 @@ from tests.studio.serving import CHROMIUM
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
+pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
 
 
 def test_a_bundle_comes_from_an_empty_chain_to_running_stores_and_a_judged_pilot(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield made
 
 
-@pytest.mark.parametrize(("lang", "where", "first"), [("zh", "desk", 0), ("en", "phone", 1)])
+@pytest.mark.parametrize(("lang", "where", "first"), [("zh", "desk", 0), pytest.param("en", "phone", 1, marks=pytest.mark.thorough)])
 def test_the_scan_finds_nothing_serious(served: Any, lang: str, where: str, first: int) -> None:
     """Every second part in Chinese on a desk's screen, the others in English on a phone's; the other pages are in the scans beside this."""
     from tests.studio.browser.scan import WIDTHS, Scan, pages

@@ -19,7 +19,7 @@ FILES = sorted((schemas.SCHEMAS / "solutions").rglob("*.json"))
 DRIVERS = sorted((schemas.SCHEMAS / "adapters").rglob("*.json"))
 IDS = [f"{file.parent.name}/{file.stem}" for file in FILES]
 SWEEP = settings(
-    phases=[Phase.generate], max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    phases=[Phase.generate], max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
 
 

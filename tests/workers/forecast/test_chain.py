@@ -93,7 +93,7 @@ def test_methods_that_err_to_both_sides_are_averaged():
     assert {choice.sets[pick] for pick in choice.picks} == {("a", "b")}
 
 
-@pytest.mark.parametrize("place", ["processes", "ray"])
+@pytest.mark.parametrize("place", ["processes", pytest.param("ray", marks=pytest.mark.thorough)])
 def test_the_same_elsewhere(place):
     if place == "ray" and find_spec("ray") is None:
         pytest.skip("the extra 'ray' is not installed")

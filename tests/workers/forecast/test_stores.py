@@ -37,7 +37,7 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("place", ["inline", "processes", "ray"])
+@pytest.mark.parametrize("place", ["inline", "processes", pytest.param("ray", marks=pytest.mark.thorough)])
 def test_each_store_as_alone(file, place):
     if place == "ray" and find_spec("ray") is None:
         pytest.skip("the extra 'ray' is not installed")

@@ -28,7 +28,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
         yield made
 
 
-@pytest.fixture(params=("processes", "ray"))
+@pytest.fixture(params=("processes", pytest.param("ray", marks=pytest.mark.thorough)))
 def apart(request: pytest.FixtureRequest) -> Iterator[Pool]:
     """A pool whose workers can be killed."""
     if request.param == "ray" and find_spec("ray") is None:

@@ -43,6 +43,7 @@ def expected(clip: Path) -> Outcome:
         return run(pool)
 
 
+@pytest.mark.thorough
 def test_actors_read_what_threads_read_and_another_set_of_algorithms_begins_between_two_frames(clip, expected, own_ray) -> None:
     _, over_ray = pools()
     with over_ray([job("a", clip, **FAST), job("b", clip, **FAST)], pace=BRISK) as pool:
