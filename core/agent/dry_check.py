@@ -63,7 +63,8 @@ def _check(folder: Path, asked: Mapping[str, Any], found: dict[str, Any]) -> Non
     found["apart"] = _may_be_swapped(plan, registry)
     if not found["findings"]:
         found["probes"] = list(_probes(plan, registry, asked["changed"]))
-        found["findings"] += [_words(finding) for finding in _vendors(plan, registry, Path(asked["scratch"]), str(bundle))]
+        vendors = _vendors(plan, registry, Path(asked["scratch"]), str(bundle))
+        found["findings"] += [{lang: f"{finding.path}: {finding.text(lang)}" for lang in LANGUAGES} for finding in vendors]
 
 
 def _words(finding: Finding) -> dict[str, str]:

@@ -30,8 +30,11 @@ def ring(self, event):
     yield out("alert.raise", alert="a", kind="hot", severity="info", state="open", text="x")
 """
 ASKS = """
+from storeloom.core.kernel.contract import Problem
+from storeloom.core.kernel.hooks import hookimpl
+
+@hookimpl
 def storeloom_config_problems(config, store):
-    from storeloom.core.kernel.contract import Problem
     return [Problem("mode", "It is never right.", "从不正确。", "", "")]
 """
 GROUP = "[storeloom.plugins]\n{name} = {name}\n"
