@@ -45,12 +45,25 @@ class Published(Package):
         return (row.vendor, row.name, row.version) == (self.vendor, self.distribution, self.version)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A chain's plugins as they were read: for which wheels, over what was installed, from which folders."""
+
+    key: Key
+    installed: Registry
+    folders: tuple[Path, ...]
+    registry: Registry
+
+    def holds(self, key: Key, installed: Registry) -> bool:
+        return self.key == key and self.installed is installed and all(folder.is_dir() for folder in self.folders)
+
+
 class Catalogues:
     """The catalogues of a server's chains, each read anew once a wheel of its chain was published or withdrawn, by whichever server."""
 
     def __init__(self, folder: Path, installed: Callable[[], Registry], trust: Callable[[str], Repository]) -> None:
         self._folder, self._installed, self._trust = folder / FOLDER / FORM, installed, trust
-        self._known: dict[str, tuple[Key, Registry, Registry]] = {}
+        self._known: dict[str, _Read] = {}
         self._reading = Lock()
 
     def of(self, session: Session, chain: str) -> Registry:
@@ -62,13 +75,14 @@ class Catalogues:
             return installed
         with self._reading:
             known = self._known.get(chain)
-            if known is not None and known[0] == key and known[1] is installed:
-                return known[2]
+            if known is not None and known.holds(key, installed):
+                return known.registry
             rows = session.exec(select(VendorPackage).where(VendorPackage.chain == chain).order_by(col(VendorPackage.id))).all()
             shelf = _Shelf(self._folder, self._trust(chain), installed.catalogue)
             registry = Registry(shelf.read(rows))
             if shelf.whole:
-                self._known[chain] = (tuple((row.id, row.sha256, row.withdrawn is None) for row in rows), installed, registry)
+                key = tuple((row.id, row.sha256, row.withdrawn is None) for row in rows)
+                self._known[chain] = _Read(key, installed, tuple(one.root for one in shelf.packages.values()), registry)
             return registry
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 import zipfile
 from datetime import timedelta
@@ -20,6 +21,8 @@ from storeloom.core.control.trust.signing import sign_wheels
 from storeloom.core.kernel import index
 from storeloom.core.trust import names
 from tests.agent.wheels import packed_folder, wheel
+from tests.control.design.test_libraries import STORE
+from tests.control.design.test_release_wheels import ARM, enrolled, files
 from tests.control.trust.made_wheel import wheel as another_wheel
 
 RINGS = """
@@ -276,4 +279,18 @@ def test_it_is_read_once_and_anew_in_every_server_when_something_is_published_or
     assert [version(services) for services in (other, plane.services)] == ["1.1.0"] * 2 and len(reads) == 6
     unpacked = plane.services.folder / catalogues.FOLDER / catalogues.FORM
     assert len([one for one in unpacked.iterdir() if not one.name.startswith(".")]) == 2 == len(list(unpacked.iterdir()))
+    shutil.rmtree(plane.services.folder / catalogues.FOLDER)
+    assert shop.composed()["ok"], "what was unpacked is no more than a copy"
     other.engine.dispose()
+
+
+def test_each_store_is_given_the_wheel_of_that_version_that_fits_its_machine(shop, designed, plane):
+    made = shop.toyshop()
+    fitting = [made.with_name(f"toyshop-1.0-py3-none-manylinux_2_17_{machine}.whl") for machine in ("x86_64", "aarch64")]
+    for one in fitting:
+        shutil.copyfile(made, one)
+    shop.publish(*fitting)
+    enrolled(plane, a=STORE, b=ARM)
+    designed.template({"solutions": {"far": {}}}, 1)
+    told = files(designed, designed.release(stores=["a", "b"]))
+    assert told == {"a": [fitting[0].name], "b": [fitting[1].name]}
