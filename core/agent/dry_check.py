@@ -1,7 +1,8 @@
 """The dry check of a release in a process of its own: does its bundle fit its environment, do its devices answer, can its code be imported.
 
 Nothing of the running store is touched: only devices that the release changes are asked, by their drivers' own health check, and only
-those whose settings name no secret. Vendors' solutions are imported last, after this process has shut itself in.
+those whose settings name no secret. Vendors' solutions are imported last, after this process has shut itself in, and asked whether their
+configs hold together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.adapter import AdapterContext
+from storeloom.core.kernel.compose import own_findings
 from storeloom.core.kernel.drivers import driver_findings
 from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.core.kernel.lock import unpack
@@ -61,7 +63,8 @@ def _check(folder: Path, asked: Mapping[str, Any], found: dict[str, Any]) -> Non
     found["apart"] = _may_be_swapped(plan, registry)
     if not found["findings"]:
         found["probes"] = list(_probes(plan, registry, asked["changed"]))
-        _import(plan, registry, Path(asked["scratch"]))
+        vendors = _vendors(plan, registry, Path(asked["scratch"]), str(bundle))
+        found["findings"] += [{lang: f"{finding.path}: {finding.text(lang)}" for lang in LANGUAGES} for finding in vendors]
 
 
 def _words(finding: Finding) -> dict[str, str]:
@@ -121,15 +124,26 @@ def _probes(plan: Plan, registry: Registry, running: Mapping[str, Any]) -> Itera
             yield {"device": device, "ok": False, "text": dict.fromkeys(LANGUAGES, text)}
 
 
-def _import(plan: Plan, registry: Registry, scratch: Path) -> None:
-    """Import the vendors' solutions, shut in as their own processes are; PluginFault for one that cannot be."""
-    vendors = {one.solution: registry.catalogue.solution(one.solution) for one in plan.instances}
-    vendors = {name: entry for name, entry in vendors.items() if entry.package.name != BUILT_IN}
+def _vendors(plan: Plan, registry: Registry, scratch: Path, bundle: str) -> list[Finding]:
+    """What the vendors' solutions say of their own configs, which a control plane that has none of their code could not ask.
+
+    They are imported shut in, as their own processes are; PluginFault for one that cannot be.
+    """
+    entries = {one.name: registry.catalogue.solution(one.solution) for one in plan.instances}
+    vendors = {name: entry for name, entry in entries.items() if entry.package.name != BUILT_IN}
     if not vendors:
-        return
+        return []
     confine({place for entry in vendors.values() for place in readable(entry)}, scratch, children=False)
-    for name in vendors:
-        registry.load(name)
+    for entry in vendors.values():
+        registry.load(entry.id)
+    return [
+        finding
+        for one in plan.instances
+        if one.name in vendors
+        for finding in own_findings(
+            registry, one.solution, one.config, plan.store, f"solutions.{one.name}.config", lambda *_: (bundle, None)
+        )
+    ]
 
 
 if __name__ == "__main__":

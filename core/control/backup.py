@@ -23,13 +23,14 @@ from sqlmodel import col
 
 from storeloom.core.control import migrate
 from storeloom.core.control.database import connect, sqlite_module, writing
+from storeloom.core.control.design.catalogues import FOLDER as CATALOGUE
 from storeloom.core.control.models.agents import UNKNOWN, Agent
 from storeloom.core.control.trust.repository import Repository
 from storeloom.core.kernel.errors import ControlFault, Finding
 from storeloom.core.trust import durable
 
 LIST, DATABASE, TRUST, KEYS = "backup.json", "control.db", "trust", "keys"
-NOT_COPIED = ("servers", "lock", f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", DATABASE)
+NOT_COPIED = ("servers", "lock", CATALOGUE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", DATABASE)
 VERSION = "backup/1"
 BEYOND = 1_000_000  # changes of one store's desired state between a copy and its return
 

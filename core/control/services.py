@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from storeloom.core.control.agents.presence import Presence
 from storeloom.core.control.agents.waits import Waits
+from storeloom.core.control.design.catalogues import Catalogues
 from storeloom.core.control.design.releaser import Releaser
 from storeloom.core.control.identity.passwords import Passwords
 from storeloom.core.control.lease import Lease
@@ -75,5 +76,10 @@ class Services:
 
     @cached_property
     def registry(self) -> Registry:
-        """The plugins that this control plane composes with."""
+        """The plugins that are installed beside this server."""
         return Registry()
+
+    @cached_property
+    def catalogues(self) -> Catalogues:
+        """The plugins that each chain composes with: those that are installed, and those that its vendors published."""
+        return Catalogues(self.folder, lambda: self.registry, self.trust)

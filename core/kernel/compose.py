@@ -124,14 +124,20 @@ def _check_config(one: Instance, sources: Sources, registry: Registry, store: Ma
         return
     findings += schemas.retiring(one.entry.schema_file, one.config, at=at, place=place)
     try:
-        problems = registry.config_problems(one.entry.id, one.config, store)
+        findings += own_findings(registry, one.entry.id, one.config, store, at, place)
     except PluginFault as fault:
         findings += fault.findings
-        return
-    for problem in problems:
-        file, line = sources.place("solutions", one.name, "config", *problem.path.split("."))
+
+
+def own_findings(
+    registry: Registry, solution: str, config: Mapping[str, Any], store: Mapping[str, Any], at: str, place: schemas.Place
+) -> list[Finding]:
+    """What a solution's own cross-field check says of a config that stands at `at`. PluginFault where the check itself fails."""
+    found = []
+    for problem in registry.config_problems(solution, config, store):
         args = {"problem": {"en": problem.en, "zh": problem.zh}, "remedy": {"en": problem.remedy_en, "zh": problem.remedy_zh}}
-        findings.append(Finding("SL-CFG-05", args, f"{at}.{problem.path}".rstrip("."), file, line))
+        found.append(Finding("SL-CFG-05", args, f"{at}.{problem.path}".rstrip("."), *place(*problem.path.split("."))))
+    return found
 
 
 def _crons(one: Instance, sources: Sources, at: str) -> Iterable[Finding]:

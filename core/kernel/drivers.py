@@ -40,7 +40,7 @@ def _of(device: str, facts: Any, catalogue: Catalogue, place: Place) -> Iterator
     at, settings = f"store.devices.{device}", facts.get("settings", {})
     entry = catalogue.adapters.get(facts["adapter"])
     if entry is None:
-        missing = unknown("adapter", "适配器", facts["adapter"], catalogue.adapters)
+        missing = catalogue.absent.get(facts["adapter"]) or unknown("adapter", "适配器", facts["adapter"], catalogue.adapters)
         yield Finding(missing.code, missing.args, f"{at}.adapter", *place("devices", device, "adapter"))
         return
     lies = partial(place, "devices", device, "settings")

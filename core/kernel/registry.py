@@ -14,7 +14,8 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A distribution that brings plugins: its import name, and the folder that holds plugins.toml, schemas/ and the modules."""
+    """A distribution that brings plugins: its import name, and the folder that holds plugins.toml, schemas/ and the modules.
+
+    `static`: its plugins are known by these files, as they will run elsewhere; none of its code is ever run here.
+    """
 
     name: str
     root: Path
+    static: bool = False
 
     @property
     def listing(self) -> Path:
@@ -95,19 +100,23 @@ class Entry:
 
 @dataclass
 class Catalogue:
-    """All solutions, adapters and scenarios that are installed, and what is wrong with those that cannot be used."""
+    """All solutions, adapters and scenarios that are installed, and what is wrong with those that cannot be used.
+
+    `absent` says of a solution or adapter that is not among them why that is so, where more is known than that there is none.
+    """
 
     scenarios: dict[str, dict[str, Any]] = field(default_factory=dict)
     solutions: dict[str, Entry] = field(default_factory=dict)
     adapters: dict[str, Entry] = field(default_factory=dict)
     adapter_kinds: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    absent: dict[str, Finding] = field(default_factory=dict)
 
     def solution(self, solution_id: str) -> Entry:
         """The entry of a solution; PluginFault with the nearest ids when there is none, or when it is switched off."""
         entry = self.solutions.get(solution_id)
         if entry is None:
-            raise PluginFault(unknown("solution", "方案", solution_id, self.solutions))
+            raise PluginFault(self.absent.get(solution_id) or unknown("solution", "方案", solution_id, self.solutions))
         if not entry.enabled:
             raise PluginFault(Finding("SL-PLG-09", {"id": solution_id, "listing": str(entry.package.listing)}))
         return entry
@@ -190,9 +199,12 @@ def _package_folder(name: str) -> Path | None:
     return None
 
 
-def read_catalogue(only: list[Package] | None = None) -> Catalogue:
-    """The catalogue of all installed packages. What is broken in one package is a finding and takes nothing else down."""
-    catalogue = Catalogue()
+def read_catalogue(only: list[Package] | None = None, *, over: Catalogue | None = None) -> Catalogue:
+    """The catalogue of all installed packages. What is broken in one package is a finding and takes nothing else down.
+
+    `over`: a catalogue that they come on top of, which stays as it is.
+    """
+    catalogue = Catalogue() if over is None else Catalogue(*(copy(getattr(over, part.name)) for part in fields(over)))
     for package in only if only is not None else packages():
         try:
             listing = read_listing(package)
@@ -317,8 +329,9 @@ class Registry:
         return self._loaded[solution_id]
 
     def config_problems(self, solution_id: str, config: Mapping[str, Any], store: Mapping[str, Any]) -> list[Problem]:
-        """What the plugin's own cross-field check says of a config that fits its schema."""
-        if "storeloom_config_problems" not in self.catalogue.solution(solution_id).facts.get("hooks", ()):
+        """What the plugin's own cross-field check says of a config that fits its schema; nothing where its code is not run here."""
+        entry = self.catalogue.solution(solution_id)
+        if entry.package.static or "storeloom_config_problems" not in entry.facts.get("hooks", ()):
             return []
         answers = self._hook(solution_id, "storeloom_config_problems", config=config, store=store)
         return [problem for answer in answers for problem in answer]
@@ -357,6 +370,8 @@ def call_hook(plugin: Plugin, name: str, **arguments: Any) -> Any:
 def import_plugin(plugin_id: str, package: Package, path: str) -> ModuleType:
     """Import a plugin's module from its package's root; whatever it raises becomes a PluginFault with file and line."""
     try:
+        if package.static:
+            raise ImportError(f"of {package.name} only the catalogue is here, its code is not run")
         if package.name != BUILT_IN:
             _import_package(package)
         return importlib.import_module(package.module_of(path))

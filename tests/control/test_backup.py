@@ -38,6 +38,8 @@ def test_what_was_copied_while_it_worked_runs_elsewhere(plane, tmp_path):
     founded.repository.publish(BUNDLE)
     (plane.services.folder / "files").mkdir()
     (plane.services.folder / "files" / "abc").write_bytes(b"plan")
+    (plane.services.folder / "catalogue" / "1" / "abc").mkdir(parents=True)
+    (plane.services.folder / "catalogue" / "1" / "abc" / "plugins.toml").write_text("")
     stop = threading.Event()
 
     def work():
@@ -56,7 +58,7 @@ def test_what_was_copied_while_it_worked_runs_elsewhere(plane, tmp_path):
     finally:
         stop.set()
         worker.join()
-    assert not made.keys and not any("keys" in name for name in made.files)
+    assert not made.keys and not any("keys" in name or "catalogue" in name for name in made.files)
     assert restore(tmp_path / "copy", tmp_path / "new") == made == read_backup(tmp_path / "copy")
     engine = connect(f"sqlite:///{tmp_path / 'new' / 'control.db'}")
     with reading(engine) as session:

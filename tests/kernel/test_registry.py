@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from storeloom.core.kernel import index
-from storeloom.core.kernel.errors import PluginFault
+from storeloom.core.kernel.errors import Finding, PluginFault
 from storeloom.core.kernel.registry import ROOT, Package, Registry, packages, read_catalogue
 
 HANDLER = '@on("sensor.reading")\ndef f(self, event): ...\n'
@@ -178,3 +178,33 @@ def test_unknown_ids_get_the_nearest_one(toys):
     with pytest.raises(PluginFault) as caught:
         toys.registry().load("smrt_toy")
     assert "Did you mean 'smart_toy'?" in caught.value.findings[0].text()
+
+
+def test_of_a_static_package_no_code_is_run(toys):
+    problems = """
+        from storeloom.core.kernel.hooks import hookimpl
+
+        @hookimpl
+        def storeloom_config_problems(config, store):
+            raise SystemExit("asked")
+    """
+    toys.add("far", HANDLER, tail=problems)
+    toys.registry()
+    toys.forget()
+    registry = Registry(read_catalogue([Package("storeloom", ROOT), Package("toyshop", toys.root, static=True)]))
+    assert registry.catalogue.solution("far")["hooks"] == ["storeloom_config_problems"]
+    assert registry.config_problems("far", {}, {}) == []
+    with pytest.raises(PluginFault, match="of toyshop only the catalogue is here, its code is not run"):
+        registry.load("far")
+    assert "toyshop" not in sys.modules
+
+
+def test_packages_come_on_top_of_a_catalogue_that_stays_as_it_is(toys):
+    toys.add("far", HANDLER)
+    toys.registry()
+    below = read_catalogue([Package("storeloom", ROOT)])
+    whole = read_catalogue([toys.package], over=below)
+    whole.absent["near"] = Finding("SL-PLG-10", {"id": "near", "wheel": "near.whl", "vendor": "acme"})
+    assert (len(whole.solutions) - len(below.solutions), "far" in below.solutions, below.absent) == (1, False, {})
+    with pytest.raises(PluginFault, match=r"near\.whl was withdrawn"):
+        whole.solution("near")

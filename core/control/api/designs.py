@@ -117,7 +117,7 @@ def list_revisions(call: Call) -> Answer:
 @designs.route("POST", "/design-checks", "designs:read", "Check a design", "检查设计", body=DesignCheck, answer=Findings)
 def check_design(call: Call) -> Answer:
     """Every finding of a design by itself; nothing is written."""
-    found = rules.check(call.body.level, call.body.body, call.body.level, call.services.registry.catalogue)
+    found = rules.check(call.body.level, call.body.body, call.body.level, call.registry.catalogue)
     return Answer(_findings(found, call.lang))
 
 
@@ -254,7 +254,7 @@ def move_store(call: Call) -> Answer:
 def compose_store(call: Call) -> Answer:
     """A store composed from its layers as they stand: wiring, capacity, every finding, wheels and secrets that are missing."""
     store = store_designs.layers_of_store(call.session, call.chain, call.path["store"])
-    registry = call.services.registry
+    registry = call.registry
     made = Composer(registry).compose(store)
     composition = made.composition
     total, shares = needed(composition.instances)
@@ -287,7 +287,7 @@ def compose_store(call: Call) -> Answer:
 def explain(call: Call) -> Answer:
     """Each value of a store at or below a place: the layer and revision that set it, and what it overrode."""
     store = store_designs.layers_of_store(call.session, call.chain, call.path["store"])
-    rows = store_designs.explain(store, call.services.registry, store_designs.pointed(call.query.path))
+    rows = store_designs.explain(store, call.registry, store_designs.pointed(call.query.path))
     if not rows:
         raise missing("value", "取值", call.query.path)
     told = [{**asdict(row), "path": store_designs.pointer(row.path)} for row in rows]

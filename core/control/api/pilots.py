@@ -271,7 +271,7 @@ def _kept(session: Session, call: Call, row: Pilot, action: str, detail: dict[st
 
 def _check_plan(call: Call, plan: Plan) -> None:
     """A finding for each solution that is not installed, and each figure that its solution does not tell."""
-    known = call.services.registry.catalogue.solutions
+    known = call.registry.catalogue.solutions
     metrics = [("metric", plan.metric), *(("drivers", one) for one in plan.drivers)]
     named = [("solutions", one) for one in plan.solutions] + [(at, one.solution) for at, one in metrics]
     solution, figure = {"en": "solution", "zh": "方案"}, {"en": "figure", "zh": "指标"}

@@ -119,7 +119,7 @@ class QuoteOut(Wire):
 def get_quote(call: Call) -> Answer:
     """Parts, cost, energy and capacity of a store as it is designed, with what is not known."""
     store = layers_of_store(call.session, call.chain, call.path["store"])
-    composition = Composer(call.services.registry).compose(store).composition
+    composition = Composer(call.registry).compose(store).composition
     made = quote(store.store.id, composition, store.store.profile, read_prices(call.session, call.chain))
     return Answer({**asdict(made), "complete": made.complete})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -17,6 +18,7 @@ from storeloom.core.control.identity.scopes import SCOPES, Principal
 
 if TYPE_CHECKING:
     from storeloom.core.control.services import Services
+    from storeloom.core.kernel.registry import Registry
 
 ANYBODY = "anybody"
 Item = TypeVar("Item")
@@ -98,6 +100,11 @@ class Call:
     @property
     def chain(self) -> str:
         return self.principal.chain
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The plugins that the asker's chain composes with."""
+        return self.services.catalogues.of(self.session, self.chain)
 
 
 Returned = TypeVar("Returned", bound=Answer | Later)

@@ -94,8 +94,8 @@ def _run(services: Services, publisher: Publisher, chain: str, job: str) -> None
         session.add(row)
     with reading(services.engine) as session:
         stores, findings = chosen(session, chain, Choice.model_validate(wanted["choice"]))
-        wheels = read_wheels(session, chain)
-    composer, reader = Composer(services.registry), Reader(services.engine, chain)
+        wheels, registry = read_wheels(session, chain), services.catalogues.of(session, chain)
+    composer, reader = Composer(registry), Reader(services.engine, chain)
     ordered, without = reader.ordered(stores, composer)
     named = wanted["choice"].get("stores") is not None
     findings += [Finding("SL-DSG-04" if named else "SL-REL-02", {"store": store}) for store in without]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from storeloom.core.control.agents import machines
+from storeloom.core.control.design.catalogues import Published
 from storeloom.core.control.design.composing import Made
 from storeloom.core.control.design.libraries import Book, Place, Shelf
 from storeloom.core.control.models.packages import VendorPackage
@@ -60,6 +61,9 @@ class Wheels:
     def _wheel(self, entry: Entry, place: Place) -> Book | None:
         """The wheel that brings a plugin: of those that list it, else of its package's name, the newest that fits, or where none does the
         newest, so that it can be told."""
+        if isinstance(entry.package, Published):  # the version that was composed with, which the lock pins
+            books = [one for one in self._shelf.books if entry.package.brought_by(one.row)]
+            return next((one for one in books if place.fits(one) is not None), books[0] if books else None)
         plain = entry.package.name.lower()
         listing = [one for one in self._shelf.books if entry.id in one.row.solutions]
         named = [one for one in self._shelf.books if one.row.name.replace("-", "_").replace(".", "_").lower() == plain]

@@ -101,6 +101,20 @@ MESSAGES: dict[str, Message] = {
         "Set enabled = true there, or take it out of the bundle.",
         "请在其中将 enabled 设为 true，或从方案包中移除。",
     ),
+    "SL-PLG-10": Message(
+        "error",
+        "'{id}' is in the catalogue no more: its wheel {wheel} was withdrawn.",
+        "“{id}”已不在目录中：其 wheel {wheel} 已撤回。",
+        "Take it out of the design, or have its vendor {vendor} publish another version (storeloom plugin publish).",
+        "请从设计中移除，或请供应商 {vendor} 发布新版本（storeloom plugin publish）。",
+    ),
+    "SL-PLG-11": Message(
+        "error",
+        "The published wheel {wheel} brings nothing to the catalogue: {reason}.",
+        "已发布的 wheel {wheel} 未进入目录：{reason}。",
+        "Have its vendor {vendor} mend it and publish it as a new version; all other packages are not affected.",
+        "请供应商 {vendor} 修复后以新版本发布；其他软件包不受影响。",
+    ),
     # configs, tables, events
     "SL-CFG-01": Message(
         "error",
