@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import textwrap
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     between = (len(modules) - len(long)) * 2 // (3 * max(1, len(long)))
     order = [path for one in long for path in (one, *islice(others, between))]
     items[:] = [item for path in (*order, *others) for item in modules[path]]
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays to the end: no later garbage collection needs to walk over it."""
+    gc.collect()
+    gc.freeze()
 
 
 SOLUTION = '''
