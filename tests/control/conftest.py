@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 from zlib import crc32
 
 import pytest
 from argon2 import PasswordHasher
+from flask import Flask
 
 from storeloom.core.control.api.resources import RESOURCES
 from storeloom.core.control.api.serve import PREFIX, create_app
@@ -156,11 +158,28 @@ def tables_url(request, tmp_path) -> Iterator[str]:
     server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class Current:
+    """The services of the test that runs, for one application whose many addresses are made once."""
+
+    services: Services
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.services, name)
+
+
+CURRENT = Current()
+
+
+@cache
+def current_app() -> Flask:
+    return create_app(cast(Services, CURRENT), RESOURCES)
+
+
 @pytest.fixture
 def plane(tables_url, tmp_path) -> Iterator[Plane]:
     clock = [T0]
-    services = Services(connect(tables_url), tmp_path / "control", lambda: clock[0], passwords=CHEAP)
-    made = Plane(services, create_app(services, RESOURCES).test_client(), clock)
+    services = CURRENT.services = Services(connect(tables_url), tmp_path / "control", lambda: clock[0], passwords=CHEAP)
+    made = Plane(services, current_app().test_client(), clock)
     populate(made)
     yield made
     services.engine.dispose()

@@ -9,12 +9,12 @@ from tests.studio.serving import CHROMIUM
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
+pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
 STREAMLITS_OWN = ("list", "listitem")  # the side bar's sections stand in a <div> within its <ul>
 PAGES = ("/", "/?solution=smart_cart", "/stores", "/stores?view=map", "/stores?view=import", "/try?against=change")
 
 
-@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("lang", ["zh", "en"])
 def test_narrow_screens_show_all_of_it(opened: Callable[..., Any], lang: str) -> None:
     page = opened(f"/?lang={lang}", 390, has_touch=True, is_mobile=True)
     address = page.url.split("/?")[0]
@@ -25,7 +25,6 @@ def test_narrow_screens_show_all_of_it(opened: Callable[..., Any], lang: str) ->
         assert page.evaluate("() => document.documentElement.scrollWidth") == 390, path
 
 
-@pytest.mark.thorough
 def test_the_scan_finds_nothing_serious(opened: Callable[..., Any]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is absent")
     page = opened("/?lang=en")

@@ -12,7 +12,7 @@ from tests.studio.serving import CHROMIUM, chromium, served
 
 pytest.importorskip("streamlit", reason="the extra studio is absent")
 pytest.importorskip("playwright.sync_api", reason="playwright is absent")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
+pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")]
 SOON_MS = 90_000
 WAY = '{"waves":[{"name":"everywhere","percent":100}],"health_s":1,"soak_s":0,"quiet_s":60,"errors":null}'
 

@@ -17,7 +17,8 @@ from storeloom.workers.pool import Failed, Pool, PoolError, Progress, chosen, op
 from storeloom.workers.pool.split import parts, seeds
 from tests.workers.pool import calls
 
-PLACES = ("inline", "processes", "ray")
+RAY = pytest.param("ray", marks=pytest.mark.thorough)
+PLACES = ("inline", "processes", RAY)
 
 
 @pytest.fixture(scope="module", params=PLACES)
@@ -28,7 +29,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
         yield made
 
 
-@pytest.fixture(params=("processes", pytest.param("ray", marks=pytest.mark.thorough)))
+@pytest.fixture(params=("processes", RAY))
 def apart(request: pytest.FixtureRequest) -> Iterator[Pool]:
     """A pool whose workers can be killed."""
     if request.param == "ray" and find_spec("ray") is None:

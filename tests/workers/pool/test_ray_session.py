@@ -29,7 +29,8 @@ with open_pool("ray", cores=1) as pool:
 """
 
 
-@pytest.mark.parametrize("killed", [True, pytest.param(False, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("killed", [True, False])
 def test_a_user_that_ends_or_is_killed_takes_ray_with_it(killed: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="sl") as short:  # sockets lie in it, whose paths must be short
         _ends_all(killed, Path(short))

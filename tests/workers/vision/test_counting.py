@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from storeloom.workers.vision import lines
 from storeloom.workers.vision.detect import Detector
 from storeloom.workers.vision.grab.footage import frames
@@ -16,6 +18,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 STEP = 3
 
 
+@pytest.mark.thorough
 def test_people_over_a_line_agree_with_the_truth(detector: Detector, video: Callable[[str], Path]) -> None:
     pipeline = CameraPipeline("door", lambda: detector)
     drawn = {f"x_{x:.2f}": Line((x, 1.0), (x, 0.0)) for x in (0.5, 0.75)}
