@@ -11,6 +11,7 @@ from storeloom.core.conformance.rules import Found, Grade, Rule, Scope, Subject
 from storeloom.core.kernel.errors import Finding
 from storeloom.core.kernel.schemas import show
 from storeloom.core.kernel.sources import open_document
+from storeloom.core.virtual import differing
 
 LEAST_EPISODES = 2
 
@@ -47,11 +48,9 @@ def _silent(data: dict[str, Any]) -> bool:
 def holds(subject: Subject, solution: str) -> Found:
     """Every episode brings what it says."""
     lab = lab_of(subject, solution)
-    found = [_finding(lab, "SL-CHK-33", case.file, reason=words) for case in lab.cases for words in case.differences]
+    found = [_finding(lab, "SL-CHK-33", case.file, reason=words) for case in lab.cases for words in case.differing]
     for file, faults in lab.faults.items():
-        found += [
-            _finding(lab, "SL-CHK-33", file, reason={lang: fault.text(lang).rstrip(".。") for lang in ("en", "zh")}) for fault in faults
-        ]
+        found += [_finding(lab, "SL-CHK-33", file, reason=differing.within(fault)) for fault in faults]
     return Found(tuple(found))
 
 
@@ -78,7 +77,9 @@ def values(subject: Subject, solution: str) -> Found:
     """No handler raises under a config that the schema allows."""
     lab = lab_of(subject, solution)
     raised = [(key, *one) for key in lab.properties for one in lab.shown(key).raised]
-    found = [_finding(lab, "SL-CHK-37", file, key=key, value=show(value), reason=words.rstrip(".")) for key, file, value, words in raised]
+    found = [
+        _finding(lab, "SL-CHK-37", file, key=key, value=show(value), reason=differing.within(fault)) for key, file, value, fault in raised
+    ]
     return Found(tuple(found))
 
 

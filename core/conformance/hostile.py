@@ -28,6 +28,7 @@ from storeloom.core.kernel.registry import Registry
 from storeloom.core.runtime.failure import Failure
 from storeloom.core.runtime.intake import bounds
 from storeloom.core.runtime.limits import MIB, Limits
+from storeloom.core.virtual import differing
 from storeloom.core.virtual.episode import Episode, Script
 
 STEP = timedelta(seconds=1)
@@ -263,9 +264,9 @@ def configs(subject: Subject, solution: str) -> Found:
         for case in cases:
             config = _at_the_edge(lab, case, number)
             outcome = lab.run(case, config=config)
-            for words in outcome.raised if outcome else ():
-                args = {"id": solution, "values": schemas.show(config, 300), "reason": words.rstrip(".")}
-                found.setdefault(words, Finding("SL-CHK-42", args, file=case.file))
+            for fault in outcome.raised if outcome else ():
+                args = {"id": solution, "values": schemas.show(config, 300), "reason": differing.within(fault)}
+                found.setdefault(fault.text(), Finding("SL-CHK-42", args, file=case.file))
     return Found(tuple(itertools.islice(found.values(), MOST_TOLD)))
 
 

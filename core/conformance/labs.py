@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from storeloom.core.kernel.documents import Document
 from storeloom.core.kernel.errors import Finding, StoreloomError
 from storeloom.core.kernel.events import plain
 from storeloom.core.kernel.registry import Entry, Registry
-from storeloom.core.kernel.schemas import show
 from storeloom.core.kernel.sources import open_document
 from storeloom.core.runtime.engine import Engine
+from storeloom.core.virtual import differing
+from storeloom.core.virtual.differing import Words
 from storeloom.core.virtual.episode import Episode, EpisodeResult, Script, find_episodes
 
 KINDED = ("alert.raise", "task.create", "insight.report")
-SHOWN = 200  # characters of an output in a difference
 SET_UP = 30  # what it costs to set an episode up, in events
 SET_ON_PURPOSE = 5  # how much likelier a key matters where an episode sets it
 
@@ -64,14 +63,14 @@ class Outcome:
 
     seen: bytes
     told: bytes
-    raised: tuple[str, ...]
+    raised: tuple[Finding, ...]
     end: str
 
 
 def outcome(episode: Episode, result: EpisodeResult) -> Outcome:
     outs = [(plain(event.time), event.stream, event.source, event.data) for event in result.outputs]
-    raised = tuple(f.finding.text() for f in episode.engine.failures if f.event not in episode.engine.inputs.incomplete)
-    seen = _digest(outs, result.figures, result.refused, raised)
+    raised = tuple(f.finding for f in episode.engine.failures if f.event not in episode.engine.inputs.incomplete)
+    seen = _digest(outs, result.figures, result.refused, [finding.text() for finding in raised])
     ids = [event.id for event in result.outputs]
     return Outcome(seen, _digest(seen.hex(), ids), raised, plain(episode.engine.now))
 
@@ -88,7 +87,7 @@ class Case:
     document: Document
     script: Script
     outcome: Outcome
-    differences: list[str]
+    differing: Sequence[Words]
     reads: Counter[str]
     made: frozenset[str]
     kinds: frozenset[str]
@@ -121,10 +120,10 @@ class Case:
 @dataclass(frozen=True)
 class Shown:
     """Whether another value of a config key changed some episode's outcome, and what handlers raised under values that are allowed:
-    the episode's file, the value, the words."""
+    the episode's file, the value, the finding."""
 
     differs: bool
-    raised: tuple[tuple[str, Any, str], ...] = ()
+    raised: tuple[tuple[str, Any, Finding], ...] = ()
 
 
 @dataclass
@@ -136,8 +135,8 @@ class Lab:
     files: list[Path]
     faults: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     _shown: dict[str, Shown] = field(default_factory=dict)
-    _cuts: dict[str, str] = field(default_factory=dict)
-    _twice: dict[str, str] = field(default_factory=dict)
+    _cuts: dict[str, Words | None] = field(default_factory=dict)
+    _twice: dict[str, Words | None] = field(default_factory=dict)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -164,22 +163,22 @@ class Lab:
             found.append(_case(document, episode, result, reads))
         return sorted(found, key=lambda case: case.cost)
 
-    def cut(self, case: Case) -> str:
-        """What differs from the run as it stands after a restart half-way, in words; empty where all is the same."""
+    def cut(self, case: Case) -> Words | None:
+        """What differs from the run as it stands after a restart half-way, in words; None where all is the same."""
         if case.file not in self._cuts:
             episode = Cut(case.document, self.registry, case.script)
             result = episode.run()
             same = outcome(episode, result).told == case.outcome.told
-            self._cuts[case.file] = "" if same else _difference(self._again(case)[1], result)
+            self._cuts[case.file] = None if same else _difference(self._again(case)[1], result)
         return self._cuts[case.file]
 
-    def twice(self, case: Case) -> str:
+    def twice(self, case: Case) -> Words | None:
         """What differs when an episode is run again as it stands, in words; not run where it was the same after a restart."""
         if case.file not in self._twice and self.cut(case):
             episode, result = self._again(case)
             same = outcome(episode, result).told == case.outcome.told
-            self._twice[case.file] = "" if same else _difference(self._again(case)[1], result)
-        return self._twice.get(case.file, "")
+            self._twice[case.file] = None if same else _difference(self._again(case)[1], result)
+        return self._twice.get(case.file)
 
     def _again(self, case: Case) -> tuple[Episode, EpisodeResult]:
         episode = Episode(case.document, self.registry, strict=False, like=case.script)
@@ -210,13 +209,13 @@ class Lab:
         return self._shown[key]
 
     def _differs_by(self, key: str) -> Shown:
-        raised: list[tuple[str, Any, str]] = []
+        raised: list[tuple[str, Any, Finding]] = []
         for case, value in self.tries(key):
             got = self.run(case, config={**case.config, key: value})
             if got is None:
                 continue
             if not case.outcome.raised:
-                raised += [(case.file, value, text) for text in got.raised[:1]]
+                raised += [(case.file, value, finding) for finding in got.raised[:1]]
             if got.seen != case.outcome.seen:
                 return Shown(True, tuple(raised))
         return Shown(False, tuple(raised))
@@ -247,19 +246,16 @@ class Lab:
         return False
 
 
-def _difference(first: EpisodeResult, second: EpisodeResult) -> str:
+def _difference(first: EpisodeResult, second: EpisodeResult) -> Words:
     """Where two runs of one episode part, in words."""
-    told = [[(event.stream, plain(event.time), event.data, event.id) for event in result.outputs] for result in (first, second)]
-    for number, (one, other) in enumerate(zip_longest(*told), 1):
-        if one != other:
-            shown = [f"{was[0]} at {was[1]} {show(was[2], SHOWN)}" if was else "nothing" for was in (one, other)]
-            also = ", with another id" if one and other and one[:3] == other[:3] else ""
-            return f"output {number} is {shown[0]}, then {shown[1]}{also}"
+    if words := differing.parted(first.outputs, second.outputs):
+        return words
     for solution, figures in first.figures.items():
         for name, value in figures.items():
-            if second.figures.get(solution, {}).get(name) != value:
-                return f"the figure {name} is {value}, then {second.figures.get(solution, {}).get(name)}"
-    return f"refused were {len(first.refused)} inputs, then {len(second.refused)}"
+            other = second.figures.get(solution, {}).get(name)
+            if other != value:
+                return differing.figure_parted(name, value, other)
+    return differing.refusals_parted(len(first.refused), len(second.refused))
 
 
 def _case(document: Document, episode: Episode, result: EpisodeResult, reads: Counter[str]) -> Case:
@@ -267,8 +263,9 @@ def _case(document: Document, episode: Episode, result: EpisodeResult, reads: Co
     moved = {name for figures in result.figures.values() for name, value in figures.items() if value}
     made = {event.stream for event in result.outputs}
     ran = outcome(episode, result)
+    differs = [{"en": en, "zh": zh} for en, zh in zip(result.differences, result.differences_zh, strict=True)]
     cost = SET_UP + len(episode.timeline) + reads.total()
-    return Case(document, episode.script, ran, result.differences, reads, frozenset(made), frozenset(kinds), frozenset(moved), cost)
+    return Case(document, episode.script, ran, differs, reads, frozenset(made), frozenset(kinds), frozenset(moved), cost)
 
 
 @contextmanager

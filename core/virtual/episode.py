@@ -25,8 +25,9 @@ from storeloom.core.kernel.registry import Registry, hint
 from storeloom.core.kernel.sources import open_document
 from storeloom.core.runtime.engine import Engine
 from storeloom.core.runtime.log import StoreLog
+from storeloom.core.virtual import differing
 from storeloom.core.virtual.formats import SHAPES, default_profile
-from storeloom.core.virtual.matching import closest, describe, matches
+from storeloom.core.virtual.matching import matches
 from storeloom.core.virtual.solo import ROOMY, compose_solo
 from storeloom.core.virtual.tables import default_tables
 
@@ -35,7 +36,10 @@ EPISODE = schemas.SCHEMAS / "episode.json"
 
 @dataclass
 class EpisodeResult:
-    """What an episode brought: whether it held, what differs (in words), outputs in order, figures, refused inputs."""
+    """What an episode brought: whether it held, what differs, outputs in order, figures, refused inputs.
+
+    What differs and why inputs were refused stands in words: in English, and the same, in the same order, in Chinese.
+    """
 
     path: str
     title: str
@@ -43,22 +47,33 @@ class EpisodeResult:
     outputs: list[Event] = field(default_factory=list)
     figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    differences_zh: list[str] = field(default_factory=list)
+    refused_zh: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         return not self.differences
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, lang: str = "en") -> dict[str, Any]:
         outputs = [{"at": plain(e.time), "stream": e.stream, "source": e.source, "data": e.data} for e in self.outputs]
+        zh = lang == "zh"
         return {
             "path": self.path,
             "title": self.title,
             "ok": self.ok,
-            "differences": self.differences,
+            "differences": self.differences_zh if zh else self.differences,
             "outputs": outputs,
             "kpis": self.figures,
-            "refused": self.refused,
+            "refused": self.refused_zh if zh else self.refused,
         }
+
+    def _differs(self, words: differing.Words) -> None:
+        self.differences.append(words["en"])
+        self.differences_zh.append(words["zh"])
+
+    def _refuses(self, finding: Finding) -> None:
+        self.refused.append(finding.text())
+        self.refused_zh.append(finding.text("zh"))
 
 
 def find_episodes(paths: Iterable[str | Path]) -> list[Path]:
@@ -134,7 +149,9 @@ class Episode:
         self.engine.advance(until)
         self.result.figures = self.engine.figures()
         incomplete = self.engine.inputs.incomplete
-        self.result.refused += [failure.finding.text() for failure in self.engine.failures if failure.event in incomplete]
+        for failure in self.engine.failures:
+            if failure.event in incomplete:
+                self.result._refuses(failure.finding)
         self._compare()
         return self.result
 
@@ -153,7 +170,7 @@ class Episode:
                 Event(event.stream, event.time, self._resolved(event.data), event.id, event.store, event.source, event.received)
             )
         except InputFault as fault:
-            self.result.refused.append(fault.findings[0].text())
+            self.result._refuses(fault.findings[0])
 
     def _fault(self, en: str, zh: str, remedy: str, *keys: str | int) -> InputFault:
         return InputFault(self._finding(en, zh, remedy, *keys))
@@ -259,7 +276,7 @@ class Episode:
         found = [event for event in self.result.outputs if event.stream == pointer["$from"] and matches(where, event.data)]
         nth = int(pointer.get("nth", 1))
         if len(found) < nth:
-            self.result.differences.append(f"$from: only {len(found)} {pointer['$from']} like {where} so far, number {nth} is asked for")
+            self.result._differs(differing.few_to_point_at(pointer["$from"], where, len(found), nth))
             return None
         value: Any = found[nth - 1].data
         for key in str(pointer["field"]).split("."):
@@ -268,17 +285,19 @@ class Episode:
 
     def _compare(self) -> None:
         result = self.result
-        result.differences += [f.finding.text() for f in self.engine.failures if f.event not in self.engine.inputs.incomplete]
+        for failure in self.engine.failures:
+            if failure.event not in self.engine.inputs.incomplete:
+                result._differs(differing.found(failure.finding))
         for expected in self.data.get("expect", []):
             found = [event for event in result.outputs if self._fits(expected, event)]
             times = expected.get("times")
             if (times is None and not found) or (times is not None and len(found) != times):
-                wanted = f"{times} times" if times is not None else "at least once"
                 same = [event for event in result.outputs if event.stream == expected["stream"]]
-                result.differences.append(f"expected {wanted}, got {len(found)}: {describe(expected)}{closest(expected, same)}")
+                result._differs(differing.missing(expected, len(found), same))
         for unwanted in self.data.get("never", []):
             found = [event for event in result.outputs if self._fits(unwanted, event)]
-            result.differences += [f"never expected: {describe(unwanted)}; got at {plain(e.time)} {dict(e.data)}" for e in found[:3]]
+            for event in found[:3]:
+                result._differs(differing.unwanted(unwanted, event))
         self._compare_figures()
 
     def _fits(self, expected: Mapping[str, Any], event: Event) -> bool:
@@ -300,11 +319,11 @@ class Episode:
             for instance, figure, value in pairs:
                 known = self.result.figures.get(instance, {})
                 if figure not in known:
-                    self.result.differences.append(f"there is no figure {figure} of {instance}")
+                    self.result._differs(differing.no_figure(figure, instance))
                     continue
                 got = known[figure]
                 if not matches(value, got) and not (value == 0 and got is None):
-                    self.result.differences.append(f"figure {figure}: expected {value}, got {got}")
+                    self.result._differs(differing.other_figure(figure, value, got))
 
 
 def _shut_days(hours: Mapping[str, Any]) -> dict[str, Any]:
@@ -376,4 +395,7 @@ def run_all(paths: Iterable[str | Path], registry: Registry) -> Iterator[Episode
         try:
             yield run_episode(path, registry)
         except StoreloomError as fault:
-            yield EpisodeResult(str(path), path.stem, [finding.render() for finding in fault.findings])
+            result = EpisodeResult(str(path), path.stem)
+            for finding in fault.findings:
+                result._differs({lang: finding.render(lang) for lang in differing.LANGS})
+            yield result

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from storeloom.core.kernel.events import Event, parse_time, plain
+from storeloom.core.kernel.events import parse_time
 from storeloom.core.runtime.tables import padded
 
 RELATIVE = 1e-6
@@ -49,16 +49,3 @@ def _instant(text: str) -> datetime | None:
         return parse_time(text)
     except ValueError:
         return None
-
-
-def describe(expected: Mapping[str, Any]) -> str:
-    """An expectation in a line."""
-    at = f" at {expected['at']}" if "at" in expected else ""
-    return f"{expected['stream']}{at} {dict(expected.get('data', {}))}"
-
-
-def closest(expected: Mapping[str, Any], outputs: Sequence[Event], most: int = 3) -> str:
-    """The outputs of the stream that fit most of the expectation, as lines to print below it."""
-    wanted = expected.get("data", {})
-    ranked = sorted(outputs, key=lambda event: -sum(matches(value, event.data.get(name), name) for name, value in wanted.items()))
-    return "".join(f"\n    got at {plain(event.time)}: {dict(event.data)}" for event in ranked[:most])

@@ -261,6 +261,37 @@ def test_an_input_that_lacks_a_field_is_taken_if_the_solution_can_do_without(pla
     assert alerts(result, "value") == [("10:00:00", 3)] and result.ok and result.refused == []
 
 
+def test_all_that_differs_is_told_in_both_languages(play):
+    pointer = "$from: task.create, nth: 2, field: task, where: {kind: count}"
+    text = given(
+        f"at: 2026-03-02T10:00:00Z, {READING}, value: 1}}",
+        "at: 2026-03-02T10:00:01Z, stream: sensor.reading, data: {value: ten}",
+        f"at: 2026-03-02T10:00:02Z, {READING}, value: {{{pointer}}}}}",
+    )
+    text += "expect: [{stream: alert.raise, at: 2026-03-02T10:00:00Z, times: 2, data: {values: {value: 7}}}, {stream: task.create}]\n"
+    text += "never: [{stream: alert.raise}]\nkpis: {seen: 9, unseen: 1}\n"
+    result = play(text)
+    zh, en = result.as_dict("zh"), result.as_dict()
+    assert en["differences"] == result.differences and en["refused"] == result.refused and len(zh["refused"]) == len(en["refused"])
+    assert [line.split("{")[0].rstrip() for line in result.differences] == [
+        "$from: only 0 task.create like",
+        "expected 2 times, got 0: alert.raise at 2026-03-02T10:00:00Z",
+        "expected at least once, got 0: task.create",
+        "never expected: alert.raise",
+        "figure seen: expected 9, got 1.0",
+        "there is no figure unseen of echo",
+    ]
+    assert [line.split("{")[0].rstrip() for line in zh["differences"]] == [
+        "$from：至此只有 0 个符合",
+        "期望 2 次，实得 0 次：alert.raise（2026-03-02T10:00:00Z）",
+        "期望至少一次，实得 0 次：task.create",
+        "不应出现：alert.raise",
+        "指标 seen：期望 9，实得 1.0",
+        "echo 没有指标 unseen",
+    ]
+    assert "\n    实得于 2026-03-02T10:00:00Z: {" in zh["differences"][1] and "\n    got at " in en["differences"][1]
+
+
 def test_a_bundle_may_be_tried(play, bundle):
     path = bundle("[solutions.echo]\n[solutions.second]\nsolution = 'echo'\n")
     text = given(f"at: 2026-03-02T10:00:00Z, source: probe-1, {READING}, value: 1}}") + "kpis: {echo.seen: 1, second: {seen: 1}}\n"
