@@ -147,7 +147,7 @@ def _trial(commands: Commands) -> None:
 
 def _episode(commands: Commands) -> None:
     command, option = commands.command, commands.option
-    episode = command("episode", "episodes:run", "run episodes: behaviour written as data", "运行情景文件（以数据描述的行为）")
+    episode = command("episode", "episodes:run", "run episodes: behaviour written as data", "运行样例文件（以数据描述的行为）")
     commands.actions(episode, {"run": ("give each its events and compare what comes out", "输入事件并核对输出")})
     option(episode, "paths", nargs="+", metavar="PATH", en="files or folders", words="文件或目录")
 

@@ -82,7 +82,7 @@ def _agent(commands: Commands) -> None:
     }
     commands.actions(agent, known)
     option(agent, "--home", required=True, metavar="FOLDER", en="the agent's own folder", words="代理自身的目录")
-    option(agent, "--server", metavar="URL", en="enrol: the control plane's address", words="enrol：控制平台地址")
+    option(agent, "--server", metavar="URL", en="enrol: the control plane's address", words="enrol：控制平面地址")
     option(agent, "--code", en="enrol: the one-time code", words="enrol：一次性登记码")
     option(agent, "--data", metavar="FOLDER", en="enrol, unit: the store's data (default HOME/store)", words="enrol、unit：门店数据目录")
     option(agent, "--ca", metavar="FILE", en="enrol: certificate authorities, where not the system's", words="enrol：自有的证书机构文件")

@@ -12,7 +12,7 @@ from storeloom.core.commands.catalogue import print_json
 from storeloom.core.kernel.errors import Finding, MisuseFault
 
 ROWS = (
-    ("server", "control plane", "控制平台"),
+    ("server", "control plane", "控制平面"),
     ("chain", "chain", "连锁"),
     ("store", "store", "门店"),
     ("state", "state", "状态"),

@@ -99,7 +99,7 @@ _GONE: Mapping[str, tuple[str, str]] = {
     "kinds": ("it no longer uses the kind {}", "不再使用类别 {}"),
 }
 _NEEDS: Mapping[str, tuple[str, str]] = {
-    "consumes": ("it now needs the stream {}", "现在需要事件流 {}"),
+    "consumes": ("it now needs the stream {}", "现在需要数据流 {}"),
     "adapters": ("it now needs a device of the kind {}", "现在需要 {} 类设备"),
     "reads": ("it now needs the table {}", "现在需要数据表 {}"),
 }

@@ -286,7 +286,7 @@ _LISTED = (
 )
 _WHOLE = (
     "Listing, index, schemas, modules and episodes are in the wheel",
-    "清单、索引、模式、模块与情景均在 wheel 中",
+    "清单、索引、模式、模块与样例均在 wheel 中",
     "What lies in the sources alone is missing in the store.",
     "只在源码中的文件，到门店就缺失。",
 )

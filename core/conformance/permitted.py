@@ -269,13 +269,13 @@ _PUBLIC = (
 )
 _DECLARES = (
     "Streams, tables and devices that its code names are declared",
-    "代码所用的事件流、数据表与设备均已声明",
+    "代码所用的数据流、数据表与设备均已声明",
     "The kernel refuses anything else, in the store.",
     "未声明者会在门店被内核拒绝。",
 )
 _NEEDED = (
     "It declares no stream or table that it never uses",
-    "没有声明而未使用的事件流或数据表",
+    "没有声明而未使用的数据流或数据表",
     "Composing wires and asks for what is declared; a permission that is not needed is not asked for.",
     "组合按声明连线并索取权限；不需要的权限不应声明。",
 )

@@ -30,7 +30,7 @@ class SignedConfig(HookConfig):
     """And how its messages are called."""
 
     command_path: str = setting("/events", "Path to which messages go", "消息提交路径", effect="restart", pattern=r"^(/[^\s?#]*)?$")
-    types: dict[str, str] = setting(dict, "Service's type to the stream that it is", "服务方消息类型对应的事件流", effect="restart")
+    types: dict[str, str] = setting(dict, "Service's type to the stream that it is", "服务方消息类型对应的数据流", effect="restart")
 
 
 class SignedDriver(HttpDriver):

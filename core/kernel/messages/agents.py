@@ -24,7 +24,7 @@ MESSAGES: dict[str, Message] = {
         "{url} refused {what} with HTTP {status}: {reason}.",
         "{url} 拒绝了 {what}（HTTP {status}）：{reason}。",
         "With 401 or 403 enrol the agent anew; else look into the control plane's log.",
-        "若为 401 或 403，请重新登记代理；否则请查看控制平台日志。",
+        "若为 401 或 403，请重新登记代理；否则请查看控制平面日志。",
     ),
     "SL-AGT-04": Message(
         "error",
@@ -36,7 +36,7 @@ MESSAGES: dict[str, Message] = {
     "SL-AGT-05": Message(
         "error",
         "The control plane's address must begin with https:// (http:// only on this machine); got: {url}.",
-        "控制平台地址须以 https:// 开头（仅本机可用 http://）；当前为：{url}。",
+        "控制平面地址须以 https:// 开头（仅本机可用 http://）；当前为：{url}。",
         "Correct the address.",
         "请更正地址。",
     ),
@@ -143,7 +143,7 @@ MESSAGES: dict[str, Message] = {
         "{url} gave an answer of another form: {reason}.",
         "{url} 的应答格式不符：{reason}。",
         "Check that the address is a storeloom control plane.",
-        "请确认该地址为 storeloom 控制平台。",
+        "请确认该地址为 storeloom 控制平面。",
     ),
     "SL-AGT-21": Message(
         "error",

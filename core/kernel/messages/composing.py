@@ -321,9 +321,9 @@ MESSAGES: dict[str, Message] = {
     "SL-EPI-01": Message(
         "error",
         "Not an episode: {reason}.",
-        "不是有效的情景文件：{reason}。",
+        "不是有效的样例文件：{reason}。",
         "{remedy}",
-        "请对照情景文件格式修改。",
+        "请对照样例文件格式修改。",
     ),
     # the command line
     "SL-CLI-01": Message("error", "{reason}.", "{reason}。", "See: {command} --help", "参见：{command} --help"),

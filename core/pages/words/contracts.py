@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 WORDS = {
-    "streams": ("Streams", "事件流"),
+    "streams": ("Streams", "数据流"),
     "streams_are": (
         "A stream is a named, typed flow of events. Facts tell what happened; commands ask a device or a person to act. Each event has an "
         "envelope (`id`, `stream`, `time`, `store`, `source`) and the fields below in `data`.",
-        "事件流是具名、带类型的事件序列。事实记录已发生的事；指令要求设备或人员行动。每个事件带信封字段（`id`、`stream`、`time`、`store`、`source`），"
+        "数据流是具名、带类型的事件序列。事实记录已发生的事；指令要求设备或人员行动。每个事件带信封字段（`id`、`stream`、`time`、`store`、`source`），"
         "下列字段位于 `data` 中。",
     ),
     "tables_are": (
@@ -31,7 +31,7 @@ WORDS = {
     "queue_per": ("per `{field}`", "按 `{field}` 分别计"),
     "made_by": ("Who produces it", "谁产生"),
     "taken_by": ("Who consumes it", "谁使用"),
-    "fed_by": ("Devices that feed it", "提供该事件流的设备"),
+    "fed_by": ("Devices that feed it", "提供该数据流的设备"),
     "carried_by": ("Devices that carry it out", "执行该指令的设备"),
     "rule_exclusive": ("one solution a device, unless arbitrated", "每台设备仅限一个方案，除非仲裁"),
     "rule_shared": ("any solution may send", "任何方案都可发送"),
@@ -108,7 +108,7 @@ WORDS = {
     ),
     "document_bundle": ("What one store runs; see [bundles]({guide}).", "一家门店运行的内容；见[方案包]({guide})。"),
     "document_store": ("What a store is: place, hours, devices, edge host.", "门店是什么：位置、营业时间、设备、边缘主机。"),
-    "document_episode": ("Behaviour written as data; see [episodes]({guide}).", "以数据书写的行为；见[情景文件]({guide})。"),
+    "document_episode": ("Behaviour written as data; see [episodes]({guide}).", "以数据书写的行为；见[样例文件]({guide})。"),
     "document_plugins": ("The plugins of a package, the only list kept by hand.", "软件包的插件清单，唯一手工维护的列表。"),
     "document_goals": ("Goals of a retailer and the solutions that serve them.", "零售目标及对应方案。"),
     "document_prices": ("What parts cost and draw, for quotes.", "各部件的价格与功率，用于报价。"),

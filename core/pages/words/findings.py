@@ -32,7 +32,7 @@ WORDS = {
     "e_dsg": ("Designs of stores", "门店设计"),
     "e_enm": ("Energy days and baselines", "能耗日与基线"),
     "e_enr": ("Agents that enrol and report", "代理注册与上报"),
-    "e_epi": ("Episodes", "情景文件"),
+    "e_epi": ("Episodes", "样例文件"),
     "e_exp": ("Tests and comparisons", "实验与比较"),
     "e_fct": ("Series to be forecast", "待预测序列"),
     "e_flt": ("Asking the control plane", "访问控制平面"),

@@ -11,7 +11,7 @@ WORDS = {
     "solution": ("Solution", "方案"),
     "solutions_are": (
         "A solution is one kind of store digitisation: one small plugin with its config, streams and figures. Five pillars hold them.",
-        "方案是门店数字化的一个种类：一个小插件，带有配置、事件流与指标，归入五大支柱。",
+        "方案是门店数字化的一个种类：一个小插件，带有配置、数据流与指标，归入五大支柱。",
     ),
     "and": (", ", "、"),
     "more": ("More guides", "更多指南"),

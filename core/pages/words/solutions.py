@@ -12,7 +12,7 @@ WORDS = {
     "load": ("Load", "负载"),
     "inputs": ("Inputs", "输入"),
     "outputs": ("Outputs", "输出"),
-    "stream": ("Stream", "事件流"),
+    "stream": ("Stream", "数据流"),
     "meaning": ("What it is", "含义"),
     "needed": ("Needed", "必需"),
     "yes": ("yes", "是"),
