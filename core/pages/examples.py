@@ -11,14 +11,13 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from storeloom.core.pages.commands import commands_of
+from storeloom.core.pages.fences import Fence, fences
 
-FENCE = re.compile(r"^( *)(`{3,}|~{3,})\s*([\w+-]*)(.*)$")
 READERS: dict[str, Callable[[str], Any]] = {
     "json": json.loads,
     "python": lambda text: compile(text, "example", "exec"),
@@ -30,38 +29,12 @@ SHOWN = ("text",)
 PROGRAM = "storeloom"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block: the line of its first fence (from 1), its language, what else its opening says, its text without the fences."""
-
-    line: int
-    language: str
-    info: str
-    text: str
-
-
-def blocks(markdown: str) -> Iterator[Block]:
-    """Every fenced block of a page, in order."""
-    lines = markdown.splitlines()
-    number = 0
-    while number < len(lines):
-        opened = FENCE.match(lines[number])
-        first, number = number, number + 1
-        if opened is None:
-            continue
-        indent, fence, language, info = opened.groups()
-        inside: list[str] = []
-        while number < len(lines) and not re.fullmatch(rf" *{fence[0]}{{{len(fence)},}}\s*", lines[number]):
-            inside.append(lines[number].removeprefix(indent))
-            number += 1
-        number += 1
-        yield Block(first + 1, language, info.strip(), "\n".join(inside) + "\n" if inside else "")
-
-
 def faults(markdown: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     """What does not hold of a page's examples, each with its line; `parser` is that of the command line."""
-    for block in blocks(markdown):
-        if block.language in READERS:
+    for block in fences(markdown):
+        if block.end is None:
+            yield f"line {block.line}: the block has no end"
+        elif block.language in READERS:
             try:
                 READERS[block.language](block.text)
             except (SyntaxError, ValueError, yaml.YAMLError) as error:
@@ -73,7 +46,7 @@ def faults(markdown: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             yield f"line {block.line}: nothing tests a block of {block.language}; tested or shown are: {known}"
 
 
-def _commands(block: Block, parser: argparse.ArgumentParser) -> Iterator[str]:
+def _commands(block: Fence, parser: argparse.ArgumentParser) -> Iterator[str]:
     known = commands_of(parser)
     text = block.text.replace("\\\n", " ")
     for number, line in enumerate(text.splitlines(), block.line + 1):

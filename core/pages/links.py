@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from storeloom.core.pages.examples import FENCE
+from storeloom.core.pages.fences import fences
 from storeloom.core.pages.page import anchor
 
 CODE = r"(?P<code>(?P<ticks>`+)[^`].*?(?P=ticks))"
@@ -42,18 +42,10 @@ class Link:
 
 def _lines(markdown: str) -> Iterator[tuple[int, str, bool]]:
     """Each line with its number, and whether it stands in a fenced block."""
-    fence = ""
-    for number, line in enumerate(markdown.splitlines(), 1):
-        opened = FENCE.match(line)
-        if fence:
-            yield number, line, True
-            if re.fullmatch(rf" *{fence[0]}{{{len(fence)},}}\s*", line):
-                fence = ""
-        elif opened:
-            fence = opened.group(2)
-            yield number, line, True
-        else:
-            yield number, line, False
+    rows = markdown.splitlines()
+    fenced = {number for fence in fences(markdown) for number in range(fence.line, (fence.end or len(rows)) + 1)}
+    for number, line in enumerate(rows, 1):
+        yield number, line, number in fenced
 
 
 def links(markdown: str) -> Iterator[Link]:

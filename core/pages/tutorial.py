@@ -20,11 +20,12 @@ over lines too. A command that ends in ` &` goes on in the background: what stan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+from storeloom.core.pages.fences import Fence, fences
+
 COMMENT = re.compile(r"^ *<!-- (?P<text>.*?) -->\s*$")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 WHOLE, SECONDS = re.compile(r"ends with (\d+)"), re.compile(r"within (\d+) s")
@@ -88,7 +89,7 @@ class Block:
 def blocks(text: str) -> list[Block]:
     """All fenced blocks of a page in its order, each with whether it is run and why not. `TutorialFault` for one that says neither."""
     rows = text.splitlines()
-    return [_block(rows, *place) for place in _places(rows)]
+    return [_block(rows, fence) for fence in fences(text)]
 
 
 def listed(path: Path) -> list[Block]:
@@ -112,32 +113,15 @@ def pattern(output: str, *, numbers_vary: bool = False) -> re.Pattern[str]:
     return re.compile(r"[\s\S]*?".join(map(literal, rows.split("..."))))
 
 
-def _places(rows: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First and last row of each fenced block, fences included."""
-    number = 0
-    while number < len(rows):
-        if opened := FENCE.match(rows[number]):
-            closing = re.compile(rf"^ *{re.escape(opened['fence'][0])}{{{len(opened['fence'])},}} *$")
-            end = next((n for n in range(number + 1, len(rows)) if closing.match(rows[n])), None)
-            if end is None:
-                raise TutorialFault(f"line {number + 1}: the block has no end")
-            yield number, end
-            number = end
-        number += 1
-
-
-def _block(rows: Sequence[str], begin: int, end: int) -> Block:
-    opened = FENCE.match(rows[begin])
-    assert opened is not None
-    above = begin - 1
+def _block(rows: Sequence[str], fence: Fence) -> Block:
+    if fence.end is None:
+        raise TutorialFault(f"line {fence.line}: the block has no end")
+    above = fence.line - 2
     said: list[str] = []
     while above >= 0 and (comment := COMMENT.match(rows[above])):
         said.insert(0, comment["text"])
         above -= 1
-    indent = len(opened["indent"])
-    body = "".join(f"{row[indent:] if row[:indent].isspace() else row}\n" for row in rows[begin + 1 : end])
-    language = (opened["info"].split() or [""])[0]
-    block = _told(Block(language, body, begin + 1, above=_paragraph(rows, above)), said)
+    block = _told(Block(fence.language, fence.text, fence.line, above=_paragraph(rows, above)), said)
     _sound(block)
     return block
 

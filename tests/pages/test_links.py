@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storeloom.core.cli import build_parser
-from storeloom.core.pages.examples import blocks, faults
+from storeloom.core.pages.examples import faults
+from storeloom.core.pages.fences import fences
 from storeloom.core.pages.links import anchors, dead, links, reachable, rewritten
 
 PAGE = """# A page
@@ -54,7 +55,7 @@ def test_what_no_page_leads_to_is_not_reached():
 
 def test_blocks_have_their_language_and_place():
     text = "- one\n  ```toml\n  a = 1\n  ```\n\n~~~~python title=x\n```\n~~~~\n"
-    assert [(one.line, one.language, one.info, one.text) for one in blocks(text)] == [
+    assert [(one.line, one.language, one.info, one.text) for one in fences(text)] == [
         (2, "toml", "", "a = 1\n"),
         (6, "python", "title=x", "```\n"),
     ]
@@ -92,3 +93,7 @@ def test_an_example_that_does_not_hold_is_told(language, text, told):
 )
 def test_a_command_that_holds_is_not(text):
     assert list(faults(f"```console\n{text}\n```\n", build_parser("en"))) == []
+
+
+def test_a_block_without_an_end_is_told():
+    assert list(faults("# A\n\n```toml\na = 1\n", build_parser("en"))) == ["line 3: the block has no end"]
