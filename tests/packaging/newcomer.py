@@ -161,6 +161,7 @@ CASES = (
     Case("make demo", leaves=("out/demo.html", ".venv/bin/storeloom")),
     Case("make test", says=("passed",), way=tests),
     Case("storeloom catalogue", says=("Process", "solutions in"), before=prepare),
+    Case("storeloom goals", says=("cut_waste",)),
     Case("storeloom show", says=("smart_cart",)),
     Case("storeloom docs", leaves=("pages/",)),
     Case("storeloom check"),
@@ -174,6 +175,8 @@ CASES = (
     Case("storeloom models list", says=("nanodet",)),
     Case("storeloom vision run", put={"JOBS.toml": "jobs.toml"}),
     Case("storeloom device probe", put={"STORE.toml": "examples/supermarket/store.toml"}),
+    Case("storeloom plugin new", leaves=("acme_shop/pyproject.toml",)),
+    Case("storeloom plugin check", put={"PACKAGE": "acme_shop"}, says=("gold",), leaves=("report.html",)),
     Case("storeloom doctor", codes=(0, 1), says=("SQLite",)),
     Case("storeloom server run", put={"/srv/loom": "srv"}, says=("OpenAPI 3",), way=control_plane),
     # these two need a chain that was set up: without one they must say so, and what to do
