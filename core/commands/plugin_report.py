@@ -67,7 +67,9 @@ def figure_words(name: str, lang: str) -> str:
 
 
 def figure(value: float) -> str:
-    """A measured value, whole where it is."""
+    """A measured value, whole where it is, three digits of it otherwise; nothing finer than a thousandth."""
+    if 0 < abs(value) < 0.001:
+        return "< 0.001"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
