@@ -11,6 +11,7 @@ import orjson
 
 from storeloom.hardware_adapters.esl_gateway.shelf_twin import ShelfTwin
 from storeloom.hardware_adapters.links.twin import Said
+from storeloom.hardware_adapters.links.web import end_server
 from storeloom.hardware_adapters.links.wire_twin import WIRE_FAULTS, WireTwin
 
 TOKEN = "twin-token"
@@ -31,7 +32,10 @@ class HttpLabelsTwin(ShelfTwin, WireTwin):
     def serve(self) -> int:
         from waitress.server import create_server
 
-        self._server = create_server(self._answer, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=True)
+        self._sockets: dict[int, Any] = {}
+        self._server = create_server(
+            self._answer, map=self._sockets, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=True
+        )
         self._thread = threading.Thread(target=self._server.run, name="gateway", daemon=True)
         self._thread.start()
         return int(self._server.effective_port)
@@ -99,6 +103,4 @@ class HttpLabelsTwin(ShelfTwin, WireTwin):
     def shut(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.trigger.pull_trigger(server.close)
-            self._thread.join()
-            server.task_dispatcher.shutdown()
+            end_server(server, self._thread, self._sockets)

@@ -87,12 +87,27 @@ class _Server:
         return answer.body
 
     def close(self) -> None:
-        """End its threads first: one that still answered would wake a server whose descriptors are gone."""
-        from waitress import wasyncore
+        end_server(self._server, self._thread, self._map)
 
-        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
-        self._thread.join(STOP_S)
+
+def end_server(server: Any, thread: threading.Thread, sockets: dict[int, Any]) -> None:
+    """End a server of waitress that runs in a thread over a map of its own.
+
+    Its workers end first: one that still answered would wake a server whose descriptors are gone. Nor are they closed before this thread
+    has woken it: it may be awake already, and take what it is to do before the waking is written.
+    """
+    from waitress import wasyncore
+
+    woken = threading.Event()
+
+    def end() -> None:
+        woken.wait(STOP_S)
+        wasyncore.close_all(sockets)
+
+    server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
+    server.trigger.pull_trigger(end)
+    woken.set()
+    thread.join(STOP_S)
 
 
 def _request(environ: Mapping[str, Any], path: str) -> Request:

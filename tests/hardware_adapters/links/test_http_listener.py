@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+from waitress.trigger import trigger
 
 from storeloom.core.kernel.events import Fact
 from storeloom.hardware_adapters.links.address import address_of
@@ -196,3 +198,19 @@ def test_who_waits_is_let_go_when_the_driver_ends() -> None:
             thread.join(0.01)
     thread.join(5)
     assert found == [503]
+
+
+def test_a_server_that_is_awake_when_it_is_ended_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulled = trigger._physical_pull
+
+    def twice(one: trigger) -> None:
+        pulled(one)
+        time.sleep(0.1)  # it has heard what it is to do
+        pulled(one)
+
+    store = Store(free_port())
+    with store.open():
+        monkeypatch.setattr(trigger, "_physical_pull", twice)
+    monkeypatch.undo()
+    with Store(store.port).open() as again:  # the port is free
+        assert again.post(b'["W1"]')[0] == 200
