@@ -42,9 +42,9 @@ class AdapterPage(Page):
     def _head(self) -> str:
         kind = self.entry["kind"]
         known = self.facts.kinds.get(kind)
-        named = f"{self.said(known)} ({self.link(f'`{kind}`', f'index.md#{kind}')})" if known else f"`{kind}`"
+        named = self.said(known) + self.aside(self.link(f"`{kind}`", f"index.md#{kind}")) if known else f"`{kind}`"
         facts = {"driver": f"`{self.entry.id}`", "kind": named, "version": self.entry["version"]}
-        return "\n".join(f"- {self.word(key)}: {value}" for key, value in facts.items())
+        return "\n".join(f"- {self.word(key)}{self.colon}{value}" for key, value in facts.items())
 
     def _example(self) -> Iterator[str]:
         """A device of the store profile: what must be set, what has an example, and where it is."""
@@ -61,10 +61,13 @@ class AdapterPage(Page):
     def _streams(self) -> str:
         rules = self.facts.kinds.get(self.entry["kind"], {}).get("takes", {})
         feeds = self.names(self._stream(one) for one in self.entry["feeds"])
-        takes = self.names(f"{self._stream(one)} ({self.word('rule_' + rules.get(one, 'shared'))})" for one in self.entry["takes"])
-        lines = [f"- {self.word('feeds')}: {feeds or self.word('none')}", f"- {self.word('takes')}: {takes or self.word('none')}"]
+        takes = self.names(self._stream(one) + self.aside(self.word("rule_" + rules.get(one, "shared"))) for one in self.entry["takes"])
+        lines = [
+            f"- {self.word('feeds')}{self.colon}{feeds or self.word('none')}",
+            f"- {self.word('takes')}{self.colon}{takes or self.word('none')}",
+        ]
         if self.entry["capabilities"]:
-            lines.append(f"- {self.word('capabilities')}: {self.names(f'`{one}`' for one in self.entry['capabilities'])}")
+            lines.append(f"- {self.word('capabilities')}{self.colon}{self.names(f'`{one}`' for one in self.entry['capabilities'])}")
         return "\n".join(lines)
 
     def _stream(self, stream: str) -> str:
@@ -82,9 +85,9 @@ def adapter_index(facts: Facts, lang: str) -> str:
     parts = [f"# {page.word('adapters')}", page.word("adapters_are")]
     for kind, about in facts.kinds.items():
         feeds = page.names(f"[`{one}`](../streams/{one}.md)" for one in about["feeds"]) or page.word("none")
-        takes = [f"[`{one}`](../streams/{one}.md) ({page.word('rule_' + rule)})" for one, rule in about["takes"].items()]
+        takes = [f"[`{one}`](../streams/{one}.md)" + page.aside(page.word(f"rule_{rule}")) for one, rule in about["takes"].items()]
         drivers = [entry for entry in facts.adapters.values() if entry["kind"] == kind]
         rows = [(f"[`{e.id}`]({e.id}.md)", page.said(e.facts), e["purpose_zh" if lang == "zh" else "purpose_en"]) for e in drivers]
-        told = [f"- {page.word('feeds')}: {feeds}", f"- {page.word('takes')}: {page.names(takes) or page.word('none')}"]
+        told = [f"- {page.word('feeds')}{page.colon}{feeds}", f"- {page.word('takes')}{page.colon}{page.names(takes) or page.word('none')}"]
         parts += [f"## {kind}", f"**{page.said(about)}**", "\n".join(told), page.table(("driver", "meaning", "note"), rows)]
     return whole(parts)

@@ -24,7 +24,7 @@ def error_pages(messages: Mapping[str, Message], lang: str) -> dict[str, str]:
     for group, codes in sorted(groups.items()):
         title = page.word(f"e_{group}")
         told = [_entry(page, code, messages[code]) for code in sorted(codes)]
-        pages[f"errors/{group}.md"] = whole([f"# SL-{group.upper()}: {title}", *told])
+        pages[f"errors/{group}.md"] = whole([f"# SL-{group.upper()}{page.colon}{title}", *told])
         links = page.names(f"[{code}]({group}.md#{anchor(code)})" for code in sorted(codes))
         rows.append((f"[SL-{group.upper()}]({group}.md)", title, links))
     listed = page.table(("group", "meaning", "codes"), rows)
@@ -35,8 +35,11 @@ def error_pages(messages: Mapping[str, Message], lang: str) -> dict[str, str]:
 
 def _entry(page: Page, code: str, message: Message) -> str:
     said, fix = (message.zh, message.fix_zh) if page.lang == "zh" else (message.en, message.fix_en)
-    told = [f"- {page.word('severity')}: {page.word(f'severity_{message.severity}')}", f"- {page.word('message')}: {_plain(said)}"]
-    told += [f"- {page.word('fix')}: {_plain(fix)}"] if fix else []
+    told = [
+        f"- {page.word('severity')}{page.colon}{page.word(f'severity_{message.severity}')}",
+        f"- {page.word('message')}{page.colon}{_plain(said)}",
+    ]
+    told += [f"- {page.word('fix')}{page.colon}{_plain(fix)}"] if fix else []
     return f"## {code}\n\n" + "\n".join(told)
 
 

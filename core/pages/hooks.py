@@ -18,6 +18,6 @@ def hook_page(facts: Facts, lang: str) -> str:
         if not name.startswith("storeloom_"):
             continue
         users = [f"[{page.said(e.facts)}](solutions/{e.id}.md)" for e in facts.solutions.values() if name in e["hooks"]]
-        told = f"{page.word('hook_users')}: {page.names(users) or page.word('none')}"
+        told = f"{page.word('hook_users')}{page.colon}{page.names(users) or page.word('none')}"
         parts.append("\n\n".join((f"## {name}", signed(name, function), inspect.getdoc(function) or "", told)))
     return whole(parts)

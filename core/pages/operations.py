@@ -51,23 +51,23 @@ class ResourcePage(Page):
 
     def _operation(self, method: str, path: str, operation: Mapping[str, Any]) -> str:
         scope = operation["x-scope"]
-        told = [f"- {self.word('scope')}: {self.word('anybody') if scope == OPEN else f'`{scope}`'}"]
-        told += [f"- {self.word('operation')}: `{operation['operationId']}`"]
+        told = [f"- {self.word('scope')}{self.colon}{self.word('anybody') if scope == OPEN else f'`{scope}`'}"]
+        told += [f"- {self.word('operation')}{self.colon}`{operation['operationId']}`"]
         summary = operation["x-summary-zh" if self.lang == "zh" else "summary"]
         parts = [f"## {heading(self.api, method, path)}", f"**{summary}**", f"```text\n{method} {path}\n```", "\n".join(told)]
         if operation["parameters"]:
-            parts.append(f"{self.word('parameters')}:\n\n{self._parameters(operation['parameters'])}")
+            parts.append(f"{self.word('parameters')}{self.colon.rstrip()}\n\n{self._parameters(operation['parameters'])}")
         if "requestBody" in operation:
-            parts.append(f"{self.word('body')}: {self._content(operation['requestBody']['content'])}")
-        parts += [f"{self.word('answer')}: {text}" for text in self._answers(operation["responses"])]
+            parts.append(f"{self.word('body')}{self.colon}{self._content(operation['requestBody']['content'])}")
+        parts += [f"{self.word('answer')}{self.colon}{text}" for text in self._answers(operation["responses"])]
         return "\n\n".join(parts)
 
     def _parameters(self, parameters: list[Mapping[str, Any]]) -> str:
         rows = []
         for one in parameters:
-            kind = "; ".join(filter(None, (self.shapes.kind(one["schema"]), self.shapes.limits(one["schema"]))))
+            kind = self.semicolon.join(filter(None, (self.shapes.kind(one["schema"]), self.shapes.limits(one["schema"]))))
             default = one["schema"].get("default")
-            kind += f"; {self.word('default_is', value=f'`{default}`')}" if default is not None else ""
+            kind += f"{self.semicolon}{self.word('default_is', value=f'`{default}`')}" if default is not None else ""
             rows.append((f"`{one['name']}`", self.word(f"in_{one['in']}"), kind, self.word("yes" if one["required"] else "no")))
         return self.table(("parameter", "stands_in", "type", "needed"), rows)
 

@@ -14,6 +14,7 @@ class Page:
 
     def __init__(self, lang: str, alone: bool = False) -> None:
         self.lang, self.alone = lang, alone
+        self.colon, self.semicolon = ("：", "；") if lang == "zh" else (": ", "; ")
 
     def word(self, key: str, **values: object) -> str:
         """A word of the page's language."""
@@ -41,6 +42,10 @@ class Page:
         if not lines:
             return ""
         return "\n".join([f"| {' | '.join(self.word(head) for head in heads)} |", f"|{'---|' * len(heads)}", *lines])
+
+    def aside(self, text: str) -> str:
+        """Words in parentheses, behind what stands before them."""
+        return f"（{text}）" if self.lang == "zh" else f" ({text})"
 
     def link(self, text: str, target: str) -> str:
         """A link to another generated page."""

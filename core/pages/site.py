@@ -78,7 +78,7 @@ def _solutions(facts: Facts, lang: str) -> dict[str, str]:
                 below += [f"{entry.id}.md" for entry in mine]
         count = page.word("all_of", number=len(below), scenarios=(len(parts) - 1) // 2)
         pages[f"solutions/pillar-{pillar}.md"] = whole([parts[0], count, *parts[1:], contents(below)])
-        lines.append(f"- [{page.word(pillar)}](pillar-{pillar}.md): {count}")
+        lines.append(f"- [{page.word(pillar)}](pillar-{pillar}.md){page.colon}{count}")
     below = [f"pillar-{pillar}.md" for pillar in PILLARS]
     pages["solutions/index.md"] = whole([f"# {page.word('solutions')}", page.word("solutions_are"), "\n".join(lines), contents(below)])
     return pages
@@ -98,7 +98,7 @@ def _reference_index(facts: Facts, known: Known, lang: str) -> str:
         ("api", "api/index.md", operations),
         ("errors", "errors/index.md", len(MESSAGES)),
     ]
-    lines = [f"- [{page.word(key)}]({place}): {number}" for key, place, number in kinds]
+    lines = [f"- [{page.word(key)}]({place}){page.colon}{number}" for key, place, number in kinds]
     rest = [("hooks", "hooks.md"), ("python", "python/index.md")]
     lines += [f"- [{page.word(key)}]({place})" for key, place in rest]
     below = contents([*(place for _, place, _ in kinds), *(place for _, place in rest)])
@@ -143,7 +143,7 @@ def _folder(guides: Guides, folder: str, lang: str) -> str:
 
 def _line(guides: Guides, place: str, target: str, lang: str) -> str:
     about = guides.about(place, lang)
-    return f"- [{guides.title(place, lang)}]({target}){(': ' if lang == 'en' else '：') + about if about else ''}"
+    return f"- [{guides.title(place, lang)}]({target}){Page(lang).colon + about if about else ''}"
 
 
 def _home(guides: Guides, pages: set[str], lang: str) -> str:
@@ -173,4 +173,4 @@ def _entry(guides: Guides, place: str, page: Page) -> str:
         return _line(guides, place, place, page.lang)
     named, folder = guides.map["pages"].get(place.removesuffix(".md"), {}), guides.map["folders"].get(place.partition("/")[0], {})
     title, about = named.get(page.lang) or folder[page.lang], named.get(f"about_{page.lang}", "")
-    return f"- [{title}]({place}){(': ' if page.lang == 'en' else '：') + about if about else ''}"
+    return f"- [{title}]({place}){page.colon + about if about else ''}"

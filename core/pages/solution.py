@@ -79,7 +79,7 @@ class SolutionPage(Page):
             "formats": ", ".join(self.word(one) for one in entry["formats"]),
             "load": self.word(f"load_{entry['load']}"),
         }
-        return "\n".join(f"- {self.word(key)}: {value}" for key, value in facts.items())
+        return "\n".join(f"- {self.word(key)}{self.colon}{value}" for key, value in facts.items())
 
     def _inputs(self) -> str:
         rows = [(*self._stream(spec), self.word("no" if spec.endswith("?") else "yes")) for spec in self.entry["consumes"]]
@@ -92,20 +92,20 @@ class SolutionPage(Page):
         stream = spec.rstrip("?")
         title = self.titled(schemas.load(schemas.stream_file(stream)), stream)
         nature = self.word("command" if schemas.streams()[stream] else "fact")
-        return self.link(f"`{stream}`", f"../streams/{stream}.md"), f"{title} ({nature})"
+        return self.link(f"`{stream}`", f"../streams/{stream}.md"), title + self.aside(nature)
 
     def _kinds(self) -> str:
-        return "\n".join(f"- `{name}`: {self.said(facts)}" for name, facts in self.entry["kinds"].items())
+        return "\n".join(f"- `{name}`{self.colon}{self.said(facts)}" for name, facts in self.entry["kinds"].items())
 
     def _devices(self) -> str:
         known = self.registry.catalogue.adapter_kinds
         lines = []
         for spec in self.entry["adapters"]:
             names = [
-                f"{self.said(known[one])} ({self.link(f'`{one}`', f'../adapters/index.md#{one}')})" if one in known else f"`{one}`"
+                self.said(known[one]) + self.aside(self.link(f"`{one}`", f"../adapters/index.md#{one}")) if one in known else f"`{one}`"
                 for one in spec.rstrip("?").split("|")
             ]
-            lines.append(f"- {self.word('or').join(names)}; {self.word('needed')}: {self.word('no' if spec.endswith('?') else 'yes')}")
+            lines.append(f"- {self.word('or').join(names)}{self._needed(spec)}")
         return "\n".join(lines)
 
     def _tables(self) -> str:
@@ -113,9 +113,11 @@ class SolutionPage(Page):
         for spec in self.entry["reads"]:
             table = spec.rstrip("?")
             title = self.titled(schemas.load(schemas.table_file(table)), table)
-            needed = self.word("no" if spec.endswith("?") else "yes")
-            lines.append(f"- {self.link(f'`{table}`', f'../tables/{table}.md')} {title}; {self.word('needed')}: {needed}")
+            lines.append(f"- {self.link(f'`{table}`', f'../tables/{table}.md')} {title}{self._needed(spec)}")
         return "\n".join(lines)
+
+    def _needed(self, spec: str) -> str:
+        return f"{self.semicolon}{self.word('needed')}{self.colon}{self.word('no' if spec.endswith('?') else 'yes')}"
 
     def _kpis(self) -> str:
         return self.table(

@@ -29,7 +29,7 @@ class _Contract(Page):
     def _solutions(self, found: Iterable[tuple[Entry, bool]]) -> str:
         lines = []
         for entry, needed in found:
-            told = "" if needed else f" ({self.word('optional')})"
+            told = "" if needed else self.aside(self.word("optional"))
             lines.append(f"- [{self.said(entry.facts)}](../solutions/{entry.id}.md) `{entry.id}`{told}")
         return "\n".join(lines)
 
@@ -63,13 +63,13 @@ class StreamPage(_Contract):
             queue = self.schema["x-queue"]
             told = self.word(f"queue_{queue['policy']}", **queue)
             facts["queue"] = self.names([told, self.word("queue_per", field=queue["per"])] if "per" in queue else [told])
-        return "\n".join(f"- {self.word(key)}: {value}" for key, value in facts.items())
+        return "\n".join(f"- {self.word(key)}{self.colon}{value}" for key, value in facts.items())
 
     def _kinds(self, way: str) -> str:
         lines = []
         for kind, facts in self.facts.kinds.items():
             if self.name in facts[way]:
-                rule = f": {self.word('rule_' + facts['takes'][self.name])}" if way == "takes" else ""
+                rule = f"{self.colon}{self.word('rule_' + facts['takes'][self.name])}" if way == "takes" else ""
                 lines.append(f"- [{self.said(facts)}](../adapters/index.md#{kind}) `{kind}`{rule}")
         return "\n".join(lines)
 
@@ -89,8 +89,8 @@ class TablePage(_Contract):
 
     def markdown(self) -> str:
         """The page."""
-        told = [f"- {self.word('key_of')}: {self.names(f'`{key}`' for key in self.schema['x-key'])}"]
-        told += [f"- {self.word('fullest')}: {self.names(f'`{key}`' for key in self.schema['x-full'])}"]
+        told = [f"- {self.word('key_of')}{self.colon}{self.names(f'`{key}`' for key in self.schema['x-key'])}"]
+        told += [f"- {self.word('fullest')}{self.colon}{self.names(f'`{key}`' for key in self.schema['x-full'])}"]
         told += [f"- {self.word('valid')}"] if self.schema["x-valid"] else []
         readers = self.section("read_by", self._solutions(self.facts.declaring("reads", self.name)))
         row, source = (self.row, "example_store") if self.row else (least(self.schema), "example_made")

@@ -88,6 +88,15 @@ def test_generated_pages_speak_the_language_that_they_are_in(made):
     assert [(p, one) for p, hs in heads.items() for one in hs if not re.search(r"[\u4e00-\u9fff]", one) and not p.startswith(named)] == []
 
 
+def test_chinese_lists_are_punctuated_as_chinese(made):
+    generated = {
+        place: text for place, text in made.pages["zh"].items() if place.partition("/")[0] in ("solutions", "adapters", "streams", "errors")
+    }
+    assert len(generated) > 400
+    odd = re.compile(r"^- [\u4e00-\u9fff]+: .*|[\u4e00-\u9fff] \([\u4e00-\u9fff`]+\)", re.MULTILINE)
+    assert {place: found[0] for place, text in generated.items() if (found := odd.search(text))} == {}
+
+
 def test_hand_written_pages_have_a_chinese_twin_or_title_and_link_to_what_is_there(made):
     untold = [place for place in made.guides.english if not re.search(r"[\u4e00-\u9fff]", made.guides.title(place, "zh"))]
     assert untold == [], "write docs/zh/PAGE, or name the page's Chinese title in docs/map.toml"
