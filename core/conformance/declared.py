@@ -18,7 +18,7 @@ from storeloom.core.kernel.sources import gather
 from storeloom.core.runtime.adapters import make_adapter
 from storeloom.core.virtual.formats import SHAPES, default_profile
 from storeloom.core.virtual.solo import ROOMY, compose_solo
-from storeloom.core.virtual.tables import default_tables
+from storeloom.core.virtual.tables import shared_tables
 from storeloom.core.virtual.trial import Trial
 
 HEAVY = frozenset({"PIL", "cv2", "flask", "matplotlib", "numpy", "onnxruntime", "ortools", "pandas", "polars", "ray", "scipy", "sklearn",
@@ -163,7 +163,7 @@ def _empty_in(subject: Subject, entry: Entry, store_format: str, *, full: bool) 
         return _both(composition.errors[0])
     runs: list[tuple[Mapping[str, Any], int]] = [({}, EMPTY_DAYS)]
     if full:
-        runs.append((default_tables(store_format, 1), FULL_DAYS))
+        runs.append((shared_tables(store_format), FULL_DAYS))
     for tables, days in runs:
         try:
             trial = Trial(composition.require(), subject.registry, tables, START)

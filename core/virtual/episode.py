@@ -29,7 +29,7 @@ from storeloom.core.virtual import differing
 from storeloom.core.virtual.formats import SHAPES, default_profile
 from storeloom.core.virtual.matching import matches
 from storeloom.core.virtual.solo import ROOMY, compose_solo
-from storeloom.core.virtual.tables import default_tables
+from storeloom.core.virtual.tables import shared_tables
 
 EPISODE = schemas.SCHEMAS / "episode.json"
 
@@ -217,7 +217,7 @@ class Episode:
         return composed.plan
 
     def _tables(self) -> dict[str, list[dict[str, Any]]]:
-        tables = dict(_default_tables(str(self.plan.store["format"])))
+        tables = dict(shared_tables(str(self.plan.store["format"])))
         for name, rows in self.data.get("tables", {}).items():
             if name not in schemas.tables():
                 raise self._fault(
@@ -329,11 +329,6 @@ class Episode:
 def _shut_days(hours: Mapping[str, Any]) -> dict[str, Any]:
     """Opening hours as an episode gives them; a day that is null is closed, as false is in a profile."""
     return {key: _shut_days(value) if key == "dates" else (False if value is None else value) for key, value in hours.items()}
-
-
-@cache
-def _default_tables(store_format: str) -> Mapping[str, list[dict[str, Any]]]:
-    return default_tables(store_format, 1)
 
 
 @cache

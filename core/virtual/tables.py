@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from storeloom.core.virtual.assortment import daily_rates, make_products
 from storeloom.core.virtual.facts import Row, Tables
@@ -61,6 +62,12 @@ NAMES = (
 def default_tables(format: str, seed: int) -> Tables:
     """The twenty tables of a store of this format."""
     return build_tables(format, seed)
+
+
+@cache
+def shared_tables(format: str) -> Mapping[str, list[Row]]:
+    """The tables of a store of this format with seed 1, made once: they are not to be changed."""
+    return default_tables(format, 1)
 
 
 def build_tables(

@@ -39,6 +39,7 @@ def test_every_figure_is_measured(monkeypatch):
     assert "load" in results["poll_against_bare_60"].against
 
 
+@pytest.mark.thorough
 def test_it_measures_on_postgresql_and_leaves_it_empty(monkeypatch, postgres):
     monkeypatch.setattr(fleet_trust, "measure", list)
     monkeypatch.setattr(fleet.fleet_served, "SECONDS", 0.02)

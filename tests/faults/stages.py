@@ -122,8 +122,9 @@ class Course:
         self.pass_to(FOURTH + 2000)
 
     def ids(self) -> list[str]:
-        """The events in the log but for devices' answers, whose ids bear the time of the answer."""
-        return sorted(one.event.id for one in self.store.log.read() if one.event.stream != reference.PLAYED)
+        """The events in the log, each with its stream and source, but for devices' answers, whose ids bear the time of the answer."""
+        read = (one.event for one in self.store.log.read())
+        return sorted(f"{one.id} {one.stream} of {one.source}" for one in read if one.stream != reference.PLAYED)
 
 
 STAGES = ("begin", "append", "swap", "back", "note", "compact", "snapshot", "bundle", "end")

@@ -25,7 +25,7 @@ def test_a_good_release_goes_wave_by_wave_to_every_store():
     ]
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5, 0.25])
+@pytest.mark.parametrize("share", [1.0, pytest.param(0.5, marks=pytest.mark.thorough), 0.25])
 def test_a_release_that_fails_reaches_at_most_a_hundredth_of_10_000_stores(share):
     seen = Simulated(small(), 10_000, fails=lambda store: int(store[2:]) % 100 < share * 100)
     seen.run(120, every=2)

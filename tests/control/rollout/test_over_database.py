@@ -111,7 +111,7 @@ def test_a_release_goes_over_all_stores_though_messages_are_lost(plane):
     assert {agent.running for agent in fleet.agents} == {"good-2"}
 
 
-@pytest.mark.parametrize(("release", "gate"), [("errs-3", "errors"), ("fails-4", "agents")])
+@pytest.mark.parametrize(("release", "gate"), [pytest.param("errs-3", "errors", marks=pytest.mark.thorough), ("fails-4", "agents")])
 def test_a_bad_release_is_caught_at_the_canary_and_comes_back(plane, release, gate):
     fleet = Fleet(plane, 100, bad=0.05)
     rollout = fleet.roll(release, Strategy(waves=[{"name": "canary", "percent": 6}, {"name": "all", "percent": 100}], **WAY))
@@ -166,7 +166,7 @@ def figures(fleet, release_of, hours, harm):
         session.connection().execute(insert(Figure), rows)
 
 
-@pytest.mark.parametrize(("harm", "state"), [(0.2, "rolled_back"), (0.0, "done")])
+@pytest.mark.parametrize(("harm", "state"), [(0.2, "rolled_back"), pytest.param(0.0, "done", marks=pytest.mark.thorough)])
 def test_figures_of_updated_stores_are_held_against_the_others(plane, harm, state):
     fleet = Fleet(plane, 30)
     gate = {"solution": "till", "name": "sales", "least_stores": 3}
