@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from storeloom.core.kernel.errors import StoreloomError
+from storeloom.core.kernel.events import plain
 from storeloom.core.kernel.lock import unpack
 from storeloom.core.kernel.plan import Plan
 from storeloom.core.runtime import live, packages
@@ -122,9 +123,17 @@ class Course:
         self.pass_to(FOURTH + 2000)
 
     def ids(self) -> list[str]:
-        """The events in the log, each with its stream and source, but for devices' answers, whose ids bear the time of the answer."""
-        read = (one.event for one in self.store.log.read())
-        return sorted(f"{one.id} {one.stream} of {one.source}" for one in read if one.stream != reference.PLAYED)
+        """The events in the log but for devices' answers, whose ids bear the time of the answer: each by its id, stream and source.
+
+        An alert is told by time and words: one that an alarm brings bears in its id where in the log stands what set the alarm, and
+        answers, which come when they come, move that.
+        """
+        found = []
+        for one in (read.event for read in self.store.log.read()):
+            told = f"{plain(one.time)} {one.data['alert']} {one.data['text']}" if one.stream == reference.ALERT else one.id
+            if one.stream != reference.PLAYED:
+                found.append(f"{told} {one.stream} of {one.source}")
+        return sorted(found)
 
 
 STAGES = ("begin", "append", "swap", "back", "note", "compact", "snapshot", "bundle", "end")
