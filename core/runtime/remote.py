@@ -31,7 +31,7 @@ from storeloom.core.runtime.state import FigureBook
 
 WAKE = "#wake"  # what comes due for an instance whose process could not be started: another try
 ALARMS_PER_OUTPUT = 10
-_PART, _GRACE_S = 1 << 18, 0.1
+_PART, _GRACE_S = 1 << 18, 0.5
 
 
 @dataclass

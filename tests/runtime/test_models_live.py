@@ -17,6 +17,7 @@ from storeloom.core.runtime import packages
 from storeloom.core.runtime.clock import LiveClock
 from storeloom.core.runtime.guard import HostGuard
 from storeloom.core.runtime.hosts import Hosts
+from storeloom.core.runtime.limits import Limits
 from storeloom.core.runtime.live import LiveStore, Parts
 from storeloom.core.runtime.log_delivery import KeptModel
 from storeloom.workers.vision.models import BUILT_IN
@@ -67,7 +68,10 @@ def other(tmp_path):
 
 
 @pytest.fixture
-def shop(toys, bundle, tmp_path):
+def shop(toys, bundle, tmp_path, monkeypatch):
+    usual = Limits.of
+    patient = {"start_s": 120.0, "handler_s": 60.0}  # a detector loads slowly beside other tests
+    monkeypatch.setattr(Limits, "of", lambda entry: replace(usual(entry), **patient))
     toys.add("here", BODY, adapters='"camera",')
     guards, stores = [], []
 
